@@ -1,0 +1,4 @@
+//! worldtick: a headless world-simulation server on Bevy ECS.
+
+#[cfg(feature = "server")]
+pub mod plugins;
