@@ -1,4 +1,9 @@
 //! worldtick: a headless world-simulation server on Bevy ECS.
 
-#[cfg(feature = "server")]
+pub mod components;
+pub mod messages;
 pub mod plugins;
+pub mod schedules;
+pub mod systems;
+pub mod testing;
+pub mod world;
