@@ -1,6 +1,11 @@
 //! worldtick: a headless world-simulation server on Bevy ECS.
 
+pub mod components;
 #[cfg(feature = "server")]
 pub mod failpoint;
-#[cfg(feature = "server")]
+pub mod messages;
 pub mod plugins;
+pub mod schedules;
+pub mod systems;
+pub mod testing;
+pub mod world;

@@ -1,5 +1,7 @@
 //! Wiring: one plugin a domain, and the parts of the server.
 
+pub mod simulation;
+
 #[cfg(feature = "server")]
 pub mod bridge;
 #[cfg(feature = "server")]

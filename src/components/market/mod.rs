@@ -1,0 +1,1 @@
+//! The economy: traders and markets.
