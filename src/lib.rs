@@ -1,6 +1,8 @@
 //! worldtick: a headless world-simulation server on Bevy ECS.
 
 pub mod components;
+#[cfg(feature = "server")]
+pub mod failpoint;
 pub mod messages;
 pub mod plugins;
 pub mod schedules;
