@@ -61,6 +61,19 @@ pub struct OutboxMark {
     pub published_id: i64,
 }
 
+/// A Kafka cluster that this store has published to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterRow {
+    /// Kafka's cluster id.
+    pub cluster_id: String,
+    /// Whether it was the embedded broker, which is new at every start.
+    pub embedded: bool,
+    /// When it was first used (wall time, microseconds).
+    pub first_used_at: i64,
+    /// When it was last made the present one (wall time, microseconds).
+    pub last_used_at: i64,
+}
+
 /// A change to the registry of worlds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum WorldChange {
