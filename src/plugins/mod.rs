@@ -5,4 +5,6 @@ pub mod simulation;
 #[cfg(feature = "server")]
 pub mod bridge;
 #[cfg(feature = "server")]
+pub mod host;
+#[cfg(feature = "server")]
 pub mod store;

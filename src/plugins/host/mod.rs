@@ -9,6 +9,7 @@
 //! | [`unit`] | a unit of work on its way, and which units may be committed together |
 //! | [`assemble`] | from finished units to the rows of one commit |
 //! | [`worker`] | the threads that own the worlds |
+//! | [`measure`] | metrics of all this |
 //! | [`hosted`] | what the engine knows of each world |
 //! | [`restore`] | from the store back to a living world |
 //! | [`view`] | what the last commit made visible to readers |
@@ -20,6 +21,7 @@ mod assemble;
 mod engine;
 mod hosted;
 mod intake;
+mod measure;
 mod orders;
 mod pacing;
 pub mod restore;
@@ -33,9 +35,10 @@ use std::time::Duration;
 
 use bevy_app::App;
 
-pub use engine::{Engine, EngineParts, HostFailure};
-pub use orders::{Order, OrderError, OrderMessage, Reply};
-pub use view::{EventLine, HostView, WorldView};
+pub use engine::{Engine, EngineParts, HostFailure, Surroundings};
+pub use hosted::shard_of;
+pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX};
+pub use view::{EventLine, HostStatus, HostView, WorldView};
 
 use crate::messages::Envelope;
 use crate::world::spec::WorldSpec;

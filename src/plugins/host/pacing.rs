@@ -53,11 +53,6 @@ impl Pace {
         now.saturating_duration_since(self.due)
     }
 
-    /// Begins anew: time that passed while nothing ran is not caught up.
-    pub(super) fn restart(&mut self, now: Instant) {
-        self.due = now + self.interval;
-    }
-
     /// Real time that was dropped since the start.
     pub(super) fn dropped(&self) -> Duration {
         self.dropped
@@ -106,13 +101,5 @@ mod tests {
         }
         assert_eq!(steps, 5, "those within reach, and the one that is due now");
         assert_eq!(pace.dropped(), Duration::from_secs(96));
-    }
-
-    #[test]
-    fn a_pause_is_not_caught_up() {
-        let began = start();
-        let mut pace = Pace::new(began, Duration::from_secs(1), 4);
-        pace.restart(began + Duration::from_secs(1_000));
-        assert_eq!(pace.take(began + Duration::from_secs(1_000)), None);
     }
 }

@@ -61,8 +61,6 @@ pub(super) struct TickWork {
     pub(super) tick_id: Uuid,
     pub(super) tick_type: TickType,
     pub(super) game_time: GameInstant,
-    pub(super) event_id: Uuid,
-    pub(super) game_hour: Option<i64>,
     pub(super) raw: RawRecord,
     /// The shards to which it is new.
     pub(super) shards: BTreeSet<ShardId>,
@@ -93,7 +91,7 @@ pub(super) enum Work {
     /// Game time moves in one world.
     Step,
     /// Somebody ordered something; the answer leaves after the commit.
-    Order { change: Option<WorldChange>, reply: Option<Reply>, answer: Option<Answer> },
+    Order { change: Option<WorldChange>, tick: Option<Box<TickWork>>, reply: Option<Reply>, answer: Option<Answer> },
     /// A question; the answer leaves when everything that it saw is committed.
     Question { reply: Option<Reply> },
     /// A snapshot of one world.
@@ -136,11 +134,6 @@ impl Units {
 
     pub(super) fn is_empty(&self) -> bool {
         self.units.is_empty()
-    }
-
-    /// The id that the next unit will have.
-    pub(super) fn next_id(&self) -> u64 {
-        self.next
     }
 
     pub(super) fn push(&mut self, unit: Unit) -> u64 {
@@ -196,9 +189,9 @@ impl Units {
         ready.iter().filter_map(|id| self.units.remove(id)).collect()
     }
 
-    /// How many units have a part for this world.
-    pub(super) fn count_for(&self, world: &WorldId) -> usize {
-        self.units.values().filter(|unit| unit.slots.contains_key(world)).count()
+    /// Applies `change` to what is left, oldest first.
+    pub(super) fn each(&mut self, change: impl FnMut(&mut Unit)) {
+        self.units.values_mut().for_each(change);
     }
 }
 
@@ -246,7 +239,8 @@ mod tests {
         record(&mut units, 0, 2, &["b"], true);
         record(&mut units, 1, 9, &["c"], true);
         let ready = units.take_ready(10, false);
-        let positions: Vec<_> = ready.iter().filter_map(|unit| unit.origin.as_ref()).map(|o| (o.partition, o.next)).collect();
+        let positions: Vec<_> =
+            ready.iter().filter_map(|unit| unit.origin.as_ref()).map(|o| (o.partition, o.next)).collect();
         assert_eq!(positions, [(1, 9)]);
     }
 

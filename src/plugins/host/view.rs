@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::components::clock::{ClockSource, GameInstant};
 use crate::components::ids::WorldId;
+use crate::plugins::bridge::outbound::PublisherStatus;
 use crate::plugins::store::{ShardId, WorldStatus};
 
 /// Events that a slow reader may be behind before it misses some.
@@ -58,16 +59,28 @@ pub struct EventLine {
     pub body: Arc<[u8]>,
 }
 
+/// How the host is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostStatus {
+    /// Rows that wait to be published.
+    pub outbox_rows: u64,
+    /// Whether that is as many as may be; then nothing is taken in and live worlds stand still.
+    pub outbox_full: bool,
+    /// How the publisher is doing.
+    pub publisher: PublisherStatus,
+}
+
 /// The view, shared with readers.
 #[derive(Debug, Clone)]
 pub struct HostView {
+    status: Arc<RwLock<HostStatus>>,
     worlds: Arc<RwLock<BTreeMap<WorldId, Arc<WorldView>>>>,
     events: broadcast::Sender<Arc<Vec<EventLine>>>,
 }
 
 impl Default for HostView {
     fn default() -> Self {
-        Self { worlds: Arc::default(), events: broadcast::Sender::new(EVENTS_KEPT) }
+        Self { status: Arc::default(), worlds: Arc::default(), events: broadcast::Sender::new(EVENTS_KEPT) }
     }
 }
 
@@ -87,6 +100,24 @@ impl HostView {
         let worlds = self.worlds.read().unwrap_or_else(PoisonError::into_inner);
         let mut meant = worlds.values().filter(|world| id.is_none_or(|id| world.world_id.as_str() == id));
         meant.any(|world| world.clock == ClockSource::Ticks)
+    }
+
+    /// How the host is doing.
+    pub fn status(&self) -> HostStatus {
+        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_outbox(&self, rows: u64, full: bool) {
+        let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
+        if full != status.outbox_full {
+            tracing::warn!(rows, full, "the outbox is full, or has room again");
+        }
+        status.outbox_rows = rows;
+        status.outbox_full = full;
+    }
+
+    pub(super) fn set_publisher(&self, publisher: PublisherStatus) {
+        self.status.write().unwrap_or_else(PoisonError::into_inner).publisher = publisher;
     }
 
     /// Events from now on, a batch a commit.

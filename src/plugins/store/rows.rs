@@ -39,6 +39,21 @@ pub struct Commit {
     pub marks: Vec<OutboxMark>,
 }
 
+impl Commit {
+    /// Whether it would write nothing but its own number.
+    pub fn is_silent(&self) -> bool {
+        self.worlds.is_empty()
+            && self.journal.is_empty()
+            && self.ticks_seen.is_empty()
+            && self.tick_history.is_empty()
+            && self.market_states.is_empty()
+            && self.dead_letters.is_empty()
+            && self.outbox.is_empty()
+            && self.positions.is_empty()
+            && self.marks.is_empty()
+    }
+}
+
 /// The next record to take from one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InputPosition {
