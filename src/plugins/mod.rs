@@ -3,8 +3,12 @@
 pub mod simulation;
 
 #[cfg(feature = "server")]
+pub mod admin;
+#[cfg(feature = "server")]
 pub mod bridge;
 #[cfg(feature = "server")]
 pub mod host;
+#[cfg(feature = "server")]
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod store;
