@@ -1,5 +1,8 @@
 //! worldtick: a headless world-simulation server on Bevy ECS.
 
+#[cfg(feature = "server")]
+pub mod config;
+
 pub mod components;
 #[cfg(feature = "server")]
 pub mod failpoint;
