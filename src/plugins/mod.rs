@@ -1,5 +1,6 @@
 //! Wiring: one plugin a domain, and the parts of the server.
 
+pub mod economy;
 pub mod simulation;
 
 #[cfg(feature = "server")]
