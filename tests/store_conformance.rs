@@ -5,6 +5,8 @@
 //! `WORLDTICK_TEST_REQUIRE_SERVICES`).
 #![cfg(feature = "server")]
 
+#[path = "store_conformance/crashes.rs"]
+mod crashes;
 #[path = "store_conformance/harness.rs"]
 mod harness;
 #[path = "store_conformance/lists.rs"]
@@ -52,7 +54,15 @@ conformance! {
     pruning: published_rows_go_by_age_and_others_stay, own_ticks_stay_until_they_are_known, histories_go_by_age_and_by_count,
         a_call_removes_no_more_than_its_batch;
     properties: random_commits_read_back_as_they_were;
+    crashes: dying_at_any_step_loses_and_doubles_nothing;
     trouble: a_locked_database_holds_a_commit_up_and_no_more, commits_survive_connections_that_are_cut_again_and_again;
+}
+
+/// Not a test but the process that a test lets die.
+#[test]
+#[ignore = "started by the tests of crashes"]
+fn crash_child() {
+    crashes::child();
 }
 
 /// What only PostgreSQL has.
