@@ -20,7 +20,7 @@ pub struct StoreConfig {
     pub operation_timeout: Duration,
     /// The longest that writing one snapshot may take. 60 s.
     pub snapshot_timeout: Duration,
-    /// Connections for reading, besides the one that commits. 8.
+    /// Connections in the pool. 8. PostgreSQL has two more: one that commits, one that holds the lock.
     pub connections_max: u32,
     /// Snapshots kept of each world. 2.
     pub snapshots_kept: u32,

@@ -206,6 +206,8 @@ fn sqlite_options(file: &Path, timeout: Duration) -> SqliteConnectOptions {
         .create_if_missing(true)
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
+        // A large snapshot must not leave a large log behind for ever.
+        .pragma("journal_size_limit", "67108864")
         // SQLite's own wait must end before ours, so that the answer is "busy" and not silence.
         .busy_timeout(timeout * 4 / 5)
         .statement_cache_capacity(STATEMENTS_KEPT)

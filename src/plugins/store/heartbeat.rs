@@ -37,7 +37,8 @@ enum Beat {
 /// Runs until the lease is given back or lost.
 pub(super) async fn run(mut beat: Heartbeat) {
     let interval = beat.store.inner.config.heartbeat_interval;
-    let mut pause = interval;
+    // Who took over without the lock goes for it at once.
+    let mut pause = if beat.lock.is_locked() { interval } else { Duration::ZERO };
     let stop = beat.stop.clone();
     loop {
         tokio::select! {

@@ -8,6 +8,7 @@ use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
 use super::StoreError;
 use super::engine::{Engine, EngineKind};
+use super::error::{Failure, FailureKind};
 use super::session::Link;
 
 /// Longer than any single operation: a migration may rewrite a table.
@@ -49,6 +50,13 @@ pub(super) async fn migrate(engine: &Engine) -> Result<(), StoreError> {
 
 fn explain(error: MigrateError) -> StoreError {
     let message = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            let failure = Failure::from(error);
+            if failure.kind == FailureKind::Transient {
+                return failure.into_error("be opened", "store_meta");
+            }
+            failure.message
+        }
         MigrateError::VersionMissing(version) => {
             format!(
                 "they are of version {version}, which a newer worldtick has made: run that one, or restore a back-up"

@@ -313,15 +313,7 @@ impl<'a> Batch<'a> {
         let no = commit.commit_no;
         self.worlds(&commit.worlds)?;
         self.rows(&JOURNAL, &commit.journal, |_, row| {
-            values![
-                &row.world_id,
-                row.commit_no,
-                row.shard,
-                &row.simulation_version,
-                &row.inputs,
-                row.state_hash,
-                row.cost_micros
-            ]
+            values![&row.world_id, no, row.shard, &row.simulation_version, &row.inputs, row.state_hash, row.cost_micros]
         })?;
         self.rows(&TICK, &commit.ticks_seen, |_, row| values![row.tick_id, row.shard, row.seen_at])?;
         self.history(commit)?;
@@ -348,9 +340,10 @@ impl<'a> Batch<'a> {
     }
 
     fn history(&mut self, commit: &'a Commit) -> Result<(), StoreError> {
+        let no = commit.commit_no;
         self.rows(&TICK_HISTORY, &commit.tick_history, |index, row| {
             values![
-                row.commit_no,
+                no,
                 row.shard,
                 seq(index),
                 row.tick_id,
@@ -369,7 +362,7 @@ impl<'a> Batch<'a> {
         })?;
         self.rows(&MARKET_STATE, &commit.market_states, |index, row| {
             values![
-                row.commit_no,
+                no,
                 row.shard,
                 seq(index),
                 &row.world_id,
@@ -387,7 +380,7 @@ impl<'a> Batch<'a> {
         })?;
         self.rows(&DEAD_LETTER, &commit.dead_letters, |index, row| {
             values![
-                row.commit_no,
+                no,
                 row.shard,
                 seq(index),
                 &row.topic,
