@@ -10,6 +10,7 @@ mod merge;
 mod reader;
 mod source;
 mod start;
+mod ticks;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use super::settings::KafkaSettings;
 use crate::plugins::store::InputPosition;
 
 pub use start::{StartAt, start_positions};
+pub use ticks::decode_ticks;
 
 /// What partitions are merged by: the smaller goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
