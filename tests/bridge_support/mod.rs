@@ -1,6 +1,6 @@
 //! What the tests of the bridge share: brokers, records in and out, and waiting that ends.
 
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "helpers of tests; each file uses a part of them")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
 
 pub mod private_kafka;
