@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::clock::Deadline;
 use crate::run::Output;
 use crate::services::Session;
-use crate::test::for_tests;
+use crate::test::beside_services;
 use crate::{Result, paths, tools};
 
 const LIMIT: Duration = Duration::from_secs(24 * 3600);
@@ -21,7 +21,7 @@ pub fn run(name: &str, arguments: &[String]) -> Result<u8> {
     }
     let mut cargo = paths::cargo();
     cargo.args(["bench", "--bench", name, "--"]).args(arguments);
-    for_tests(&mut cargo, &session.exports());
+    beside_services(&mut cargo, session.services())?;
     let status = session.run("cargo bench", &mut cargo, Deadline::after(LIMIT), Output::Shown)?;
     session.end()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))

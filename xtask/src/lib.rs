@@ -3,8 +3,8 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`cli`] | arguments, and which command they mean |
-//! | [`test`] | `cargo xtask test`: tools, services, formatting, lints, docs, tests, in that order |
-//! | [`bench`] | `cargo xtask bench NAME`: a benchmark, beside Apache Kafka where it needs it |
+//! | [`mod@test`] | `cargo xtask test`: tools, services, formatting, lints, docs, tests, in that order |
+//! | [`mod@bench`] | `cargo xtask bench NAME`: a benchmark, beside Apache Kafka where it needs it |
 //! | [`schemas`] | `cargo xtask schemas`: the generated JSON Schemas |
 //! | [`services`] | `cargo xtask services up`, `down` and `status`; what was started is on record and gets stopped |
 //! | [`kafka`] | a private Apache Kafka of one node or more, jars from Maven Central |

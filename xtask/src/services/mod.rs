@@ -29,6 +29,7 @@ pub struct Services {
     postgres: Postgres,
     libs: PathBuf,
     bin: PathBuf,
+    dir: PathBuf,
 }
 
 impl Services {
@@ -50,7 +51,7 @@ impl Services {
         let ask = if is_temporary { Ask::Kill } else { Ask::Terminate };
         let spec = ClusterSpec { scope: Scope::OwnGroup, ask, ..ClusterSpec::for_test(nodes, &dir, &libs) };
         let kafka = Cluster::start(spec, on_start)?;
-        let services = Self { kafka, postgres, libs, bin };
+        let services = Self { kafka, postgres, libs, bin, dir };
         record.exports(&services.exports())?;
         Ok(services)
     }
@@ -67,6 +68,13 @@ impl Services {
             ("WORLDTICK_TEST_PG_BIN", self.bin.display().to_string()),
         ];
         all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    /// A folder for the temporary files of whoever uses the services; it goes with theirs.
+    pub fn scratch(&self) -> Result<PathBuf> {
+        let scratch = self.dir.join("scratch");
+        fs::create_dir_all(&scratch).map_err(|error| Error::io("cannot create", &scratch, &error))?;
+        Ok(scratch)
     }
 
     /// Lets them go on when this program ends; they are on record.

@@ -6,11 +6,14 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::clock::Deadline;
 use crate::process::{Identity, Running, Scope, Stopper, stop_all};
-use crate::{Error, Result};
+use crate::{Error, Result, interrupt};
 
 /// How long services may take to shut down in good order.
 const GRACE: Duration = Duration::from_secs(15);
+const REMOVE_LIMIT: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 const FIRST_LINE: &str = "worldtick services 1";
 
 /// The contents of a record.
@@ -75,10 +78,21 @@ impl Record {
             return Err(Error::failure(format!("could not stop {}", left.join(", "))));
         }
         match &self.folder {
-            Some((folder, true)) if folder.exists() => {
-                fs::remove_dir_all(folder).map_err(|error| Error::io("cannot remove", folder, &error))
-            }
+            Some((folder, true)) => remove(folder),
             _ => Ok(()),
+        }
+    }
+}
+
+/// Removes a folder into which a process that is just dying may still be writing.
+fn remove(folder: &Path) -> Result<()> {
+    let deadline = Deadline::after(REMOVE_LIMIT);
+    loop {
+        match fs::remove_dir_all(folder) {
+            Ok(()) => return Ok(()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if deadline.passed() => return Err(Error::io("cannot remove", folder, &error)),
+            Err(_) => interrupt::settle(LOOK_AGAIN),
         }
     }
 }

@@ -56,9 +56,9 @@ impl Session {
         Ok(())
     }
 
-    /// What the services' users need to know; nothing before they are started.
-    pub fn exports(&self) -> Vec<(String, String)> {
-        self.services.as_ref().map(Services::exports).unwrap_or_default()
+    /// The services, once they are started.
+    pub fn services(&self) -> Option<&Services> {
+        self.services.as_ref()
     }
 
     /// Runs a program to its end, on record.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::clock::Deadline;
 use crate::run::Output;
-use crate::services::Session;
+use crate::services::{Services, Session};
 use crate::{Error, Result, paths, say, tools};
 use stages::{Kind, Stage};
 use summary::{Counts, Listener};
@@ -87,11 +87,11 @@ impl Run {
     }
 
     fn attempt(&mut self, stage: &Stage) -> Result<()> {
-        if stage.kind == Kind::Tests && self.session.exports().is_empty() {
+        if stage.kind == Kind::Tests && self.session.services().is_none() {
             self.session.start_services()?;
         }
         say::note(format!("{}: cargo {}", stage.name, stage.arguments.join(" ")));
-        let mut cargo = self.cargo(stage);
+        let mut cargo = self.cargo(stage)?;
         match stage.kind {
             Kind::Plain => {
                 let status = self.session.run(stage.name, &mut cargo, self.deadline, Output::Shown)?;
@@ -124,11 +124,11 @@ impl Run {
         }
     }
 
-    fn cargo(&self, stage: &Stage) -> Command {
+    fn cargo(&self, stage: &Stage) -> Result<Command> {
         let mut cargo = paths::cargo();
         cargo.args(&stage.arguments).envs(stage.variables.iter().copied());
         if stage.kind == Kind::Tests {
-            for_tests(&mut cargo, &self.session.exports());
+            beside_services(&mut cargo, self.session.services())?;
             if self.long {
                 cargo.env("WORLDTICK_TEST_LONG", "1");
             }
@@ -137,19 +137,26 @@ impl Run {
                 cargo.env("CARGO_TERM_COLOR", "always");
             }
         }
-        cargo
+        Ok(cargo)
     }
 }
 
-/// Gives `command` the addresses that tests and benchmarks look for, and hides what the caller has set for a server of
-/// their own: tests must find the same everywhere.
-pub(crate) fn for_tests(command: &mut Command, exports: &[(String, String)]) {
-    for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(is_servers) {
-            command.env_remove(name);
-        }
+/// Gives `command` the addresses that tests and benchmarks look for and a place for temporary files that goes in the
+/// end even if they are killed; hides what the caller has set for a server of their own, because tests must find the
+/// same everywhere.
+pub(crate) fn beside_services(command: &mut Command, services: Option<&Services>) -> Result<()> {
+    hide_servers_settings(command, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()));
+    if let Some(services) = services {
+        command.envs(services.exports().into_iter().filter(|(name, _)| name.starts_with("WORLDTICK_TEST_")));
+        command.env("TMPDIR", services.scratch()?);
     }
-    command.envs(exports.iter().filter(|(name, _)| name.starts_with("WORLDTICK_TEST_")).cloned());
+    Ok(())
+}
+
+fn hide_servers_settings(command: &mut Command, names: impl Iterator<Item = String>) {
+    for name in names.filter(|name| is_servers(name)) {
+        command.env_remove(name);
+    }
 }
 
 fn is_servers(name: &str) -> bool {
@@ -161,16 +168,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tests_see_the_test_services_and_nothing_of_the_servers_settings() {
+    fn a_servers_settings_are_hidden_and_the_rest_stays() {
+        let names = ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "PATH", "WORLDTICK_DATA_DIR", "LOG_LEVEL", "HOME"];
         let mut command = Command::new("true");
-        let exports = [("DATABASE_URL", "a"), ("WORLDTICK_TEST_KAFKA", "b")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()));
-        for_tests(&mut command, &exports);
-        let set: Vec<_> = command.get_envs().filter_map(|(name, value)| value.and(name.to_str())).collect();
-        assert_eq!(set, ["WORLDTICK_TEST_KAFKA"]);
-        for hidden in ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "WORLDTICK_DATA_DIR", "LOG_LEVEL"] {
-            assert!(is_servers(hidden));
-        }
-        assert!(!is_servers("PATH"));
+        hide_servers_settings(&mut command, names.iter().map(|&name| name.to_owned()));
+        let hidden: Vec<_> = command.get_envs().filter(|(_, value)| value.is_none()).map(|(name, _)| name).collect();
+        assert_eq!(hidden, ["DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "LOG_LEVEL", "WORLDTICK_DATA_DIR"]);
     }
 }

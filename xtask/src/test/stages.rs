@@ -39,7 +39,7 @@ pub(super) fn all(for_tests: &[String]) -> Vec<Stage> {
     tests.arguments.extend_from_slice(for_tests);
     vec![
         stage("formatting", Kind::Plain, &[], "fmt --all --check"),
-        stage("clippy", Kind::Plain, &[], "clippy --workspace --all-targets -- -D warnings"),
+        stage("clippy", Kind::Plain, &[], "clippy --workspace --all-targets --keep-going -- -D warnings"),
         stage("simulation alone", Kind::Plain, &[], "clippy -p worldtick --no-default-features -- -D warnings"),
         stage(
             "packages of the simulation alone",
@@ -47,7 +47,7 @@ pub(super) fn all(for_tests: &[String]) -> Vec<Stage> {
             &[],
             "tree -p worldtick --no-default-features --edges normal,build --prefix none --format {p}",
         ),
-        stage("rustdoc", Kind::Plain, &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps"),
+        stage("rustdoc", Kind::Plain, &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps --keep-going"),
         stage("doc tests", Kind::Tests, &[], "test --workspace --doc --no-fail-fast"),
         tests,
     ]
