@@ -287,8 +287,8 @@ fn kcat_lists_writes_and_reads_through_the_fixed_port() {
     let settings = KafkaSettings::new(servers.clone());
     let positions = start_positions(&settings, &topics, StartAt::Latest).expect("positions");
     let (tx, out) = bounded::<Received<TickMessage>>(10);
-    let reader = spawn(&settings, InboundConfig::default(), positions, decode_ticks(), Arc::new(|_| true), tx)
-        .expect("starts");
+    let reader =
+        spawn(&settings, InboundConfig::default(), positions, decode_ticks(), Arc::new(|_| true), tx).expect("starts");
     kcat(&servers, &["-P", "-t", "world.tick.hourly"], &format!("{HOURLY}\n"));
     let received = wait_for("the tick is read", || {
         let received = out.recv_timeout(Duration::from_secs(1)).ok()?;

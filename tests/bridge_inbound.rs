@@ -174,11 +174,8 @@ fn what_cannot_be_decoded_comes_with_its_bytes_unchanged() {
         let settings = broker.settings();
         let topic = broker.topic("hourly", 1);
         let stamp = 1_750_000_000_123;
-        let bad = Rec {
-            key: Some(vec![0xff, 0x00, 0xfe]),
-            timestamp_ms: Some(stamp),
-            ..Rec::to(0, vec![0xc3, 0x28, 0x00])
-        };
+        let bad =
+            Rec { key: Some(vec![0xff, 0x00, 0xfe]), timestamp_ms: Some(stamp), ..Rec::to(0, vec![0xc3, 0x28, 0x00]) };
         let tombstone = Rec { key: Some(b"k".to_vec()), partition: Some(0), ..Rec::default() };
         let large = Rec::to(0, vec![b'1'; 10_001]);
         write(&settings, &topic, &[bad.clone(), tombstone, large, Rec::to(0, "4")]);
@@ -387,8 +384,7 @@ fn silence_is_counted_and_offsets_reach_the_group_for_lag_tools() {
         write(&settings, &topic, &[Rec::to(0, "1"), Rec::to(0, "2"), Rec::to(1, "3")]);
         let (tx, out) = bounded(10);
         let positions = vec![at(&topic, 0, 0), at(&topic, 1, 0)];
-        let handle =
-            spawn(&settings, config(&[&topic]), positions, decode(), Arc::new(|_| true), tx).expect("starts");
+        let handle = spawn(&settings, config(&[&topic]), positions, decode(), Arc::new(|_| true), tx).expect("starts");
         let running = Running { handle, out };
         running.hours(3);
         running.handle.commit_group_offsets(vec![at(&topic, 0, 1), at(&topic, 1, 1)]);
@@ -401,7 +397,9 @@ fn silence_is_counted_and_offsets_reach_the_group_for_lag_tools() {
         assert_eq!(lags.iter().map(|lag| lag.records).collect::<Vec<_>>(), [Some(1), Some(0)]);
         let mine = probe.positions(&[at(&topic, 0, 0), at(&topic, 1, 1)]).expect("told");
         assert_eq!(mine.iter().map(|lag| (lag.records, lag.end)).collect::<Vec<_>>(), [(2, 2), (0, 1)]);
-        wait_for("silence is counted", || running.handle.status().read_timeouts.get(&topic).copied().filter(|n| *n >= 2));
+        wait_for("silence is counted", || {
+            running.handle.status().read_timeouts.get(&topic).copied().filter(|n| *n >= 2)
+        });
         running.stop();
     }
 }

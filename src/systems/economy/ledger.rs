@@ -68,7 +68,12 @@ fn positive(amount: i64) -> Result<(), LedgerError> {
 ///
 /// # Errors
 /// When the amount is negative or a sum does not fit.
-pub fn create_money(ledger: &mut Ledger, purse: &mut Purse, amount: Money, entry: MoneyEntry) -> Result<(), LedgerError> {
+pub fn create_money(
+    ledger: &mut Ledger,
+    purse: &mut Purse,
+    amount: Money,
+    entry: MoneyEntry,
+) -> Result<(), LedgerError> {
     positive(amount.0)?;
     let free = purse.free.checked_add(amount).ok_or(LedgerError::Overflow)?;
     ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;

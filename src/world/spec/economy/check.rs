@@ -54,10 +54,7 @@ fn check_names(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let mut seen = BTreeSet::new();
     for (index, commodity) in spec.commodities.iter().enumerate() {
         if !seen.insert(commodity.name.as_str()) {
-            refuse(
-                path.join("commodities").join(index).join("name"),
-                format!("`{}` is there twice", commodity.name),
-            );
+            refuse(path.join("commodities").join(index).join("name"), format!("`{}` is there twice", commodity.name));
         }
     }
     seen.clear();
