@@ -1,7 +1,11 @@
 //! worldtick: a headless world-simulation server on Bevy ECS.
 
 #[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod schemas;
 
 pub mod components;
 pub mod messages;
