@@ -10,7 +10,6 @@ mod check;
 use std::collections::BTreeSet;
 
 use garde::Validate;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use apply::{AppliedTopic, ApplyReport, Change, apply};
@@ -20,7 +19,7 @@ pub use check::{CheckReport, Deviation, check};
 pub const DEFAULT_TOPICS: &str = include_str!("../../../../assets/config/topics.yaml");
 
 /// One topic.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TopicSpec {
     /// Its name.
@@ -84,7 +83,7 @@ impl TopicSpec {
 }
 
 /// All topics.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TopicCatalogue {
     /// The topics, in the order of the file.
@@ -109,7 +108,8 @@ impl TopicCatalogue {
     /// With everything that is wrong.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, TopicsError> {
         let failed = |problems| TopicsError { source_name: source_name.to_owned(), problems };
-        let catalogue: Self = serde_saphyr::from_str_valid(text).map_err(|error| failed(vec![error.to_string()]))?;
+        let catalogue: Self =
+            serde_saphyr::from_str_valid(text).map_err(|error| failed(vec![error.to_string()]))?;
         let mut names = BTreeSet::new();
         let problems: Vec<String> = catalogue
             .topics
