@@ -8,6 +8,8 @@ pub mod config;
 pub mod schemas;
 
 pub mod components;
+#[cfg(feature = "server")]
+pub mod failpoint;
 pub mod messages;
 pub mod plugins;
 pub mod schedules;

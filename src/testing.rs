@@ -144,8 +144,8 @@ impl Stepper {
     }
 
     fn advance(&mut self, game_micros: i64) -> Result<(), StepError> {
-        let outcome = self.apply(Input::Advance { game_micros: game_micros.unsigned_abs() })?;
-        for DueTick { tick_id, tick_type, game_time } in outcome.due_ticks {
+        let outcome = self.apply(Input::Advance { game_micros: game_micros.unsigned_abs(), wall_micros: 0 })?;
+        for DueTick { tick_id, tick_type, game_time, .. } in outcome.due_ticks {
             self.apply(Input::Tick(TickInput { tick_id, tick_type, game_time }))?;
         }
         Ok(())

@@ -16,11 +16,15 @@ pub enum Input {
     Elapsed {
         /// Real microseconds; game time is this times the world's scale.
         real_micros: u64,
+        /// The wall clock as the pacer read it (microseconds since the Unix epoch), for the ticks that become due.
+        wall_micros: i64,
     },
     /// Game time moves by so much, in a `manual` world.
     Advance {
         /// Game microseconds.
         game_micros: u64,
+        /// The wall clock when the step was ordered (microseconds since the Unix epoch).
+        wall_micros: i64,
     },
     /// A tick arrived.
     Tick(TickInput),
@@ -33,6 +37,16 @@ pub enum Input {
         /// How fast it runs.
         scale: TimeScale,
     },
+}
+
+impl Input {
+    /// The wall clock that the input carries; 0 where it carries none.
+    pub fn wall_micros(&self) -> i64 {
+        match self {
+            Self::Elapsed { wall_micros, .. } | Self::Advance { wall_micros, .. } => *wall_micros,
+            Self::Tick(_) | Self::Command(_) | Self::Clock { .. } => 0,
+        }
+    }
 }
 
 /// A tick as a world takes it.
@@ -80,6 +94,8 @@ pub struct DueTick {
     pub tick_type: TickType,
     /// The hour or day that was passed.
     pub game_time: GameInstant,
+    /// The wall clock of the input that moved the world past it (microseconds since the Unix epoch).
+    pub wall_micros: i64,
 }
 
 /// What an input did.

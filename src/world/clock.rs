@@ -37,21 +37,21 @@ impl WorldClock {
 }
 
 /// The hours and days that lie after `before` and not after `now`: in order, hourly before daily.
-pub(crate) fn ticks_due(incarnation: Uuid, before: GameInstant, now: GameInstant) -> Vec<DueTick> {
+pub(crate) fn ticks_due(incarnation: Uuid, before: GameInstant, now: GameInstant, wall_micros: i64) -> Vec<DueTick> {
     let mut due = Vec::new();
     for hour in before.hour_index() + 1..=now.hour_index() {
         let Ok(game_time) = GameInstant::from_micros(hour * MICROS_PER_HOUR) else { continue };
-        due.push(due_tick(incarnation, TickType::Hourly, game_time));
+        due.push(due_tick(incarnation, TickType::Hourly, game_time, wall_micros));
         if (hour * MICROS_PER_HOUR) % MICROS_PER_DAY == 0 {
-            due.push(due_tick(incarnation, TickType::Daily, game_time));
+            due.push(due_tick(incarnation, TickType::Daily, game_time, wall_micros));
         }
     }
     due
 }
 
-fn due_tick(incarnation: Uuid, tick_type: TickType, game_time: GameInstant) -> DueTick {
+fn due_tick(incarnation: Uuid, tick_type: TickType, game_time: GameInstant, wall_micros: i64) -> DueTick {
     let slot = format!("tick:{}:{}", tick_type.as_str(), game_time.as_micros());
-    DueTick { tick_id: Uuid::new_v5(&incarnation, slot.as_bytes()), tick_type, game_time }
+    DueTick { tick_id: Uuid::new_v5(&incarnation, slot.as_bytes()), tick_type, game_time, wall_micros }
 }
 
 /// Makes `Time<GameTime>` show what the durable clock says. Its delta becomes the time since the last call.
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn midnight_is_an_hour_and_then_a_day() {
-        let due = ticks_due(Uuid::nil(), instant("2077-01-01T22:30:00Z"), instant("2077-01-02T00:00:00Z"));
+        let due = ticks_due(Uuid::nil(), instant("2077-01-01T22:30:00Z"), instant("2077-01-02T00:00:00Z"), 0);
         let types: Vec<_> = due.iter().map(|tick| (tick.tick_type, tick.game_time.to_string())).collect();
         assert_eq!(
             types,
@@ -112,10 +112,10 @@ mod tests {
             let mut pieces = Vec::new();
             for cut in cuts {
                 let next = now.checked_add_micros(cut).expect("in the calendar");
-                pieces.extend(ticks_due(Uuid::nil(), now, next));
+                pieces.extend(ticks_due(Uuid::nil(), now, next, 0));
                 now = next;
             }
-            prop_assert_eq!(pieces, ticks_due(Uuid::nil(), first, now));
+            prop_assert_eq!(pieces, ticks_due(Uuid::nil(), first, now, 0));
         }
     }
 }

@@ -277,13 +277,13 @@ impl GameWorld {
         let before = self.now();
         let mut out = Collector::default();
         let (changed, tick, reply) = match input {
-            Input::Elapsed { real_micros } => {
+            Input::Elapsed { real_micros, .. } => {
                 let game_micros = self.app.world_mut().resource_mut::<WorldClock>().game_micros(*real_micros);
                 let game_micros = game_micros.ok_or("a step of that length does not fit the clock")?;
                 self.advance(game_micros, &mut out)?;
                 (true, None, None)
             }
-            Input::Advance { game_micros } => {
+            Input::Advance { game_micros, .. } => {
                 let game_micros = i64::try_from(*game_micros).map_err(|error| error.to_string())?;
                 self.advance(game_micros, &mut out)?;
                 (true, None, None)
@@ -313,7 +313,7 @@ impl GameWorld {
         let now = self.now();
         let due_ticks = match (self.clock().source, before, now) {
             (ClockSource::Live | ClockSource::Manual, Some(before), Some(now)) => {
-                ticks_due(self.incarnation, before, now)
+                ticks_due(self.incarnation, before, now, input.wall_micros())
             }
             _ => Vec::new(),
         };

@@ -157,16 +157,15 @@ pub fn check_connection(settings: &KafkaSettings, timeout: Duration) -> Result<C
     let client = asking_client(settings)?;
     let health = client.context().health.clone();
     let start = now();
-    let mut last = "no answer".to_owned();
     loop {
-        match client.fetch_metadata(None, ATTEMPT.min(timeout)) {
+        let detail = match client.fetch_metadata(None, ATTEMPT.min(timeout)) {
             Ok(metadata) => {
                 let brokers = metadata.brokers().iter().map(|b| format!("{}:{}", b.host(), b.port())).collect();
                 let cluster_id = client.client().fetch_cluster_id(ATTEMPT).unwrap_or_default();
                 return Ok(ClusterInfo { cluster_id, brokers });
             }
-            Err(error) => last = error.to_string(),
-        }
+            Err(error) => error.to_string(),
+        };
         // Call-backs are served by polling.
         for _ in 0..16 {
             if client.poll(Duration::from_millis(5)).is_none() && health.trouble().is_some() {
@@ -177,7 +176,7 @@ pub fn check_connection(settings: &KafkaSettings, timeout: Duration) -> Result<C
         let refused = trouble.as_ref().is_some_and(|t| t.authentication);
         let waited = start.elapsed();
         if refused || waited >= timeout {
-            let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, detail: last });
+            let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, detail });
             return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited));
         }
     }

@@ -65,7 +65,8 @@ impl<T> Merge<T> {
     }
 
     /// Whether everything of the partition has been read and has gone on.
-    pub(super) fn is_drained(&self, slot: usize) -> bool {
+    #[cfg(test)]
+    fn is_drained(&self, slot: usize) -> bool {
         self.slots.get(slot).is_some_and(|s| s.queue.is_empty() && s.at_end)
     }
 

@@ -10,6 +10,7 @@ mod merge;
 mod reader;
 mod source;
 mod start;
+mod ticks;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use super::settings::KafkaSettings;
 use crate::plugins::store::InputPosition;
 
 pub use start::{StartAt, start_positions};
+pub use ticks::decode_ticks;
 
 /// What partitions are merged by: the smaller goes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -242,6 +244,9 @@ enum Control {
     Found(InputPosition),
 }
 
+/// How long closing the consumers may keep a server from stopping.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// A running reader.
 pub struct InboundHandle {
     shared: Arc<Shared>,
@@ -288,12 +293,29 @@ pub fn spawn<T: Mergeable + Send + 'static>(
         .name("kafka-inbound".to_owned())
         .spawn(move || {
             reader.run();
-            drop(reader);
+            close(reader);
             // Nobody may be left to hear it.
             let _ = stopping.send(());
         })
         .map_err(|error| KafkaUnavailable::Settings(format!("the reader's thread cannot be started: {error}")))?;
     Ok(InboundHandle { shared, control, wake, stopped, thread: Some(thread), settings: settings.clone() })
+}
+
+/// Drops the reader's consumers, but waits for that only a little: with a commit under way and no broker, librdkafka
+/// takes most of a minute to let go.
+fn close<T: Send + 'static>(reader: reader::Reader<T>) {
+    let (closing, closed) = bounded::<()>(0);
+    let closer = std::thread::Builder::new().name("kafka-closing".to_owned()).spawn(move || {
+        drop(reader);
+        drop(closing);
+    });
+    match closer {
+        Ok(_) => {
+            // Ends when the other side is dropped, or with the time-out.
+            let _ = closed.recv_timeout(CLOSE_TIMEOUT);
+        }
+        Err(error) => tracing::warn!(%error, "consumers are closed on the spot"),
+    }
 }
 
 impl InboundHandle {

@@ -153,9 +153,8 @@ impl<T: Mergeable> Reader<T> {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        // A watcher that waits for an answer must not keep the consumers longer than needed.
+        // For the watcher too, should the end have come from elsewhere.
         self.shared.stop.store(true, Ordering::Release);
-        self.watcher = None;
     }
 
     fn elapsed(&self) -> Duration {
@@ -220,7 +219,8 @@ impl<T: Mergeable> Reader<T> {
     }
 
     fn commit_for_lag_tools(&mut self) {
-        if !self.config.commit_group_offsets || self.committed_at.elapsed() < self.config.commit_interval {
+        let due = self.config.commit_group_offsets && self.committed_at.elapsed() >= self.config.commit_interval;
+        if !due || self.in_trouble {
             return;
         }
         let Some(positions) = lock(&self.shared.group_offsets).take() else { return };
