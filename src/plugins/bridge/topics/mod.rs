@@ -10,6 +10,7 @@ mod check;
 use std::collections::BTreeSet;
 
 use garde::Validate;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use apply::{AppliedTopic, ApplyReport, Change, apply};
@@ -19,7 +20,7 @@ pub use check::{CheckReport, Deviation, check};
 pub const DEFAULT_TOPICS: &str = include_str!("../../../../assets/config/topics.yaml");
 
 /// One topic.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TopicSpec {
     /// Its name.
@@ -83,7 +84,7 @@ impl TopicSpec {
 }
 
 /// All topics.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, Validate)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 pub struct TopicCatalogue {
     /// The topics, in the order of the file.
