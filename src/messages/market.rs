@@ -31,6 +31,15 @@ pub struct MarketCleared {
     /// Share of the surplus that the orders' own limits allowed and that was realised, 0 to 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub efficiency: Option<f64>,
+    /// Money that changed hands, in major units.
+    #[serde(default)]
+    pub turnover: f64,
+    /// Change of the price over three clearings, as a share: 0.02 is two percent up.
+    #[serde(default)]
+    pub trend: f64,
+    /// Standard deviation of the price over the last five clearings, as a share of their mean.
+    #[serde(default)]
+    pub volatility: f64,
 }
 
 /// How often a market is cleared.

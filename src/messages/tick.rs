@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
+use super::DueTick;
 use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
 
@@ -207,6 +208,19 @@ pub struct EventMetadata {
     pub size_bytes: Option<i64>,
 }
 
+/// Days from 1970-01-01 to 2020-01-01, the first day of the simulation's calendar.
+const FIRST_DAY_INDEX: i64 = 18_262;
+
+/// The season of a month on the northern half of the earth.
+fn season(month: i8) -> &'static str {
+    match month {
+        3..=5 => "spring",
+        6..=8 => "summer",
+        9..=11 => "autumn",
+        _ => "winter",
+    }
+}
+
 /// Why a message cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{message}")]
@@ -233,6 +247,61 @@ impl TickMessage {
         let message: Self = parse_json(value)?;
         message.check()?;
         Ok(message)
+    }
+
+    /// A tick at a game time, with calendar fields counted from 2020-01-01, as the tickers of old did.
+    pub fn new(tick_type: TickType, tick_id: Uuid, event_id: Uuid, game_time: GameInstant, made_at: Timestamp) -> Self {
+        let day = (game_time.day_index() - FIRST_DAY_INDEX).max(0) + 1;
+        let (year, month, _) = game_time.date();
+        let months = ((i64::from(year) - 2020) * 12 + i64::from(month)).max(1);
+        let (game_hour, game_day, consumers): (_, _, &[&str]) = match tick_type {
+            TickType::Hourly => {
+                (Some(i64::from(game_time.hour_of_day())), None, &["economy-service", "analytics-service"])
+            }
+            TickType::Daily => (None, Some(day), &["world-simulation-python", "social-service", "analytics-service"]),
+        };
+        let metadata = TickMetadata {
+            simulation_day: Some(day),
+            simulation_week: Some((day - 1) / 7 + 1),
+            simulation_month: Some(months),
+            simulation_year: Some(i64::from(year)).filter(|year| (2020..=2099).contains(year)),
+            season: (tick_type == TickType::Daily).then(|| season(month).to_owned()),
+        };
+        Self {
+            event_id,
+            event_type: tick_type.event_type(),
+            timestamp: made_at,
+            version: "1.0.0".into(),
+            source: "simulation.ticker".into(),
+            world_id: None,
+            incarnation: None,
+            correlation_id: None,
+            data: TickData {
+                tick_id,
+                tick_type,
+                game_hour,
+                game_day,
+                game_time,
+                tick_timestamp: made_at,
+                triggered_by: Some(TriggeredBy::Scheduler),
+                consumers: Some(consumers.iter().map(ToString::to_string).collect()),
+                metadata: Some(metadata),
+            },
+            metadata: None,
+            tags: Some(vec!["simulation".into(), "tick".into(), tick_type.as_str().into()]),
+            trace_id: None,
+        }
+    }
+
+    /// The tick that a world asks for because its clock has passed an hour or a day.
+    pub fn of_world(world: &WorldId, incarnation: Uuid, due: &DueTick, made_at: Timestamp) -> Self {
+        let event_id = Uuid::new_v5(&due.tick_id, b"message");
+        let mut message = Self::new(due.tick_type, due.tick_id, event_id, due.game_time, made_at);
+        message.source = "simulation.clock".into();
+        message.world_id = Some(world.clone());
+        message.incarnation = Some(incarnation);
+        message.data.triggered_by = Some(TriggeredBy::System);
+        message
     }
 
     fn check(&self) -> Result<(), MessageError> {
@@ -309,6 +378,18 @@ mod tests {
         let message = TickMessage::parse(HOURLY.as_bytes()).expect("valid");
         let before: serde_json::Value = serde_json::from_str(HOURLY).expect("json");
         assert_eq!(serde_json::to_value(&message).expect("json"), before);
+    }
+
+    #[test]
+    fn a_tick_of_our_own_is_valid() {
+        let game_time: GameInstant = "2077-03-01T00:00:00Z".parse().expect("an instant");
+        for tick_type in [TickType::Hourly, TickType::Daily] {
+            let due = DueTick { tick_id: Uuid::from_u128(5), tick_type, game_time, wall_micros: 0 };
+            let world = WorldId::new("w").expect("an id");
+            let message = TickMessage::of_world(&world, Uuid::from_u128(6), &due, Timestamp::UNIX_EPOCH);
+            let bytes = serde_json::to_vec(&message).expect("json");
+            assert_eq!(TickMessage::parse(&bytes), Ok(message));
+        }
     }
 
     #[test]

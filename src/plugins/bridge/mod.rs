@@ -10,6 +10,7 @@
 //! | [`topics`] | the catalogue of topics: create what is missing, compare what is there |
 //! | [`dead_letter`] | records for messages that could not be used |
 //! | [`lag`] | how far readers are behind |
+//! | [`wire`] | events and ticks of worlds as records |
 //!
 //! Nothing in here decides what a message means: decoding is handed in, outcomes are handed on.
 //!
@@ -27,6 +28,7 @@ pub mod lag;
 pub mod outbound;
 pub mod settings;
 pub mod topics;
+pub mod wire;
 
 mod edge;
 

@@ -8,9 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, Tr
 
 use super::batch::{Batch, Collector, Oversized};
 use super::session::{Failure, Session};
-use super::{
-    OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared,
-};
+use super::{OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared};
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
 use crate::plugins::store::ShardId;
@@ -263,7 +261,9 @@ impl<S: OutboxSource> Publisher<S> {
         }
         match &status {
             PublisherStatus::Held { detail } => tracing::error!(detail, "the outbox is held"),
-            PublisherStatus::Retrying { detail } => tracing::warn!(detail, "publishing does not work just now; trying again"),
+            PublisherStatus::Retrying { detail } => {
+                tracing::warn!(detail, "publishing does not work just now; trying again")
+            }
             _ => tracing::info!(?status, "publishing"),
         }
         self.tell(PublisherEvent::Status(status));

@@ -73,14 +73,14 @@ fn is_authorization(code: RDKafkaErrorCode) -> bool {
 fn is_missing_topic(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopicOrPartition
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition
     )
 }
 
 fn not_permitted(what: &str, code: RDKafkaErrorCode) -> Failure {
-    Failure::Held(format!("{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"))
+    Failure::Held(format!(
+        "{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"
+    ))
 }
 
 impl Session {
@@ -103,8 +103,7 @@ impl Session {
                 (settings.transactional_producer(Compression::Lz4, &id), Some(progress))
             }
         };
-        let producer =
-            BaseProducer::from_config_and_context(&client, PublishContext::default()).map_err(unusable)?;
+        let producer = BaseProducer::from_config_and_context(&client, PublishContext::default()).map_err(unusable)?;
         Ok(Self { producer, progress, write_timeout: settings.write_timeout, stops })
     }
 
@@ -143,7 +142,9 @@ impl Session {
         let outcome = self.send_all(batch).and_then(|()| {
             failpoint::hit("publish.before_offsets");
             let offsets = progress.offsets(&batch.marks())?;
-            self.persist(|| self.producer.send_offsets_to_transaction(&offsets, &progress.metadata, self.write_timeout))?;
+            self.persist(|| {
+                self.producer.send_offsets_to_transaction(&offsets, &progress.metadata, self.write_timeout)
+            })?;
             failpoint::hit("publish.before_commit");
             self.persist(|| self.producer.commit_transaction(self.write_timeout))?;
             failpoint::hit("publish.after_commit");
@@ -220,18 +221,18 @@ impl Session {
     /// Looks at every delivery report: a transaction may commit although records of it failed locally.
     fn check_reports(&self, batch: &Batch) -> Result<(), Failure> {
         let reports = self.producer.context().take_reports();
-        let too_large = |code| {
-            matches!(code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
-        };
+        let too_large =
+            |code| matches!(code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize);
         let indices: Vec<usize> =
             reports.failed.iter().filter(|(_, code)| too_large(*code)).map(|(index, _)| *index).collect();
         if !indices.is_empty() {
             return Err(Failure::TooLarge { indices, certain: false });
         }
         // Records that were dropped because another one failed say nothing; the first real reason counts.
-        let telling = reports.failed.iter().find(|(_, code)| {
-            !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
-        });
+        let telling = reports
+            .failed
+            .iter()
+            .find(|(_, code)| !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
         if let Some((index, code)) = telling.or(reports.failed.first()) {
             return Err(match batch.rows.get(*index) {
                 Some(row) => self.refused(row, *code),
