@@ -6,6 +6,8 @@ pub mod cli;
 pub mod config;
 #[cfg(feature = "server")]
 pub mod schemas;
+#[cfg(feature = "server")]
+pub mod ticker;
 
 pub mod components;
 #[cfg(feature = "server")]

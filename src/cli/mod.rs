@@ -27,6 +27,7 @@ pub use commands::validate::{MessageProblem, ValidateArgs, check_message};
 pub use commands::worlds::WorldsCommand;
 pub use error::{CliError, Exit};
 pub use output::Output;
+pub(crate) use output::{print, tell};
 
 use crate::config::{FlagValue, Layers, Loaded};
 

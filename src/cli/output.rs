@@ -23,7 +23,7 @@ pub enum Output {
 pub(super) type Column = (&'static str, &'static str);
 
 /// Writes to standard output. Whoever has stopped reading (`| head`) is no error, but ends the program.
-pub(super) fn print(text: &str) -> Result<(), CliError> {
+pub(crate) fn print(text: &str) -> Result<(), CliError> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
@@ -33,7 +33,7 @@ pub(super) fn print(text: &str) -> Result<(), CliError> {
 }
 
 /// Writes to standard error; nobody can be told if that fails.
-pub(super) fn tell(text: &str) {
+pub(crate) fn tell(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 

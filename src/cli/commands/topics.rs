@@ -76,7 +76,7 @@ pub(in crate::cli) fn run(args: &TopicsArgs) -> Result<(), CliError> {
 }
 
 fn prepare(args: &ClusterArgs) -> Result<(KafkaSettings, TopicCatalogue), CliError> {
-    let mut kafka = args.config.load()?.config.kafka;
+    let mut kafka = args.config.layers().load_kafka()?;
     kafka.topics_file = args.file.clone().or(kafka.topics_file);
     let catalogue = read_topics(&kafka)?;
     let Some(servers) = kafka.bootstrap_servers.clone() else {
