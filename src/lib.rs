@@ -1,7 +1,13 @@
 //! worldtick: a headless world-simulation server on Bevy ECS.
 
 #[cfg(feature = "server")]
+pub mod cli;
+#[cfg(feature = "server")]
 pub mod config;
+#[cfg(feature = "server")]
+pub mod schemas;
+#[cfg(feature = "server")]
+pub mod ticker;
 
 pub mod components;
 #[cfg(feature = "server")]

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use super::keys::{self, Key, KeyKind};
 use super::located::{Located, Node, dotted};
-use super::model::ServerConfig;
+use super::model::{KafkaSection, ServerConfig};
 use super::problem::{ConfigError, Problem, SourceProblems};
 use super::rules;
 use super::toml_file;
@@ -99,12 +99,26 @@ impl Layers {
     /// # Errors
     /// With everything that is wrong in any layer.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
-        let keys = keys::all();
-        let mut merge = Merge::new(keys)?;
+        self.merged()?.finish("/")
+    }
+
+    /// Puts together what programs need that only talk to Kafka: what is wrong elsewhere does not concern them.
+    ///
+    /// # Errors
+    /// With everything that is wrong with the file as such, and with what is said about Kafka.
+    pub fn load_kafka(&self) -> Result<KafkaSection, ConfigError> {
+        let of_kafka = |name: &str| name.starts_with("KAFKA_") || name.starts_with("WORLDTICK_KAFKA_");
+        let environment = self.environment.iter().filter(|(name, _)| name.to_str().is_some_and(of_kafka));
+        let layers = Self { environment: environment.cloned().collect(), ..self.clone() };
+        Ok(layers.merged()?.finish("/kafka/")?.config.kafka)
+    }
+
+    fn merged(&self) -> Result<Merge, ConfigError> {
+        let mut merge = Merge::new(keys::all())?;
         merge.read_file(self.file.as_deref());
         merge.read_environment(&self.environment);
         merge.read_flags(&self.flags);
-        merge.finish()
+        Ok(merge)
     }
 }
 
@@ -186,11 +200,15 @@ impl Merge {
             let Node::Map(entries) = &section.value.node else { continue };
             for entry in entries {
                 let pointer = format!("/{}/{}", section.key, entry.key);
-                if self.sources.contains_key(&pointer) {
-                    let start = entry.key_span.as_ref().map_or(0, |span| span.start);
-                    let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
-                    self.set(&pointer, entry.value.to_json(), Source::File(path.to_owned(), line));
-                }
+                let Some(key) = self.keys.iter().find(|key| key.pointer == pointer) else { continue };
+                // Empty is unset, as in the environment.
+                let value = match entry.value.to_json() {
+                    Value::String(text) if text.is_empty() && key.default.is_null() => Value::Null,
+                    value => value,
+                };
+                let start = entry.key_span.as_ref().map_or(0, |span| span.start);
+                let line = text.get(..start).unwrap_or_default().matches('\n').count() + 1;
+                self.set(&pointer, value, Source::File(path.to_owned(), line));
             }
         }
     }
@@ -291,12 +309,13 @@ impl Merge {
         }
     }
 
-    fn finish(mut self) -> Result<Loaded, ConfigError> {
+    /// Checks the rules about what lies below `part`, and hands out the values.
+    fn finish(mut self, part: &str) -> Result<Loaded, ConfigError> {
         if self.problems.is_empty() {
             let parsed = serde_path_to_error::deserialize::<_, ServerConfig>(&self.values);
             match parsed {
                 Ok(config) => {
-                    for broken in rules::broken(&config) {
+                    for broken in rules::broken(&config).into_iter().filter(|broken| broken.pointer.starts_with(part)) {
                         self.place(&broken);
                     }
                     if self.problems.is_empty() {

@@ -6,6 +6,7 @@
 //! | [`connection`] | trying a connection, and naming what is wrong with it |
 //! | [`inbound`] | a thread that reads the tick topics, merges their partitions and hands on what it read |
 //! | [`outbound`] | a thread that publishes the outbox, exactly once on a real cluster |
+//! | [`send`] | one record, for programs that send and end |
 //! | [`embedded`] | the broker inside the process, for the first minute and for tests |
 //! | [`topics`] | the catalogue of topics: create what is missing, compare what is there |
 //! | [`dead_letter`] | records for messages that could not be used |
@@ -26,6 +27,7 @@ pub mod embedded;
 pub mod inbound;
 pub mod lag;
 pub mod outbound;
+pub mod send;
 pub mod settings;
 pub mod topics;
 pub mod wire;

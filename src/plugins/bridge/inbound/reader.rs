@@ -10,9 +10,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use super::merge::{Merge, Step};
 use super::source::{PartitionQueue, Polled, TopicSource};
 use super::watch::{Assigned, Watcher};
-use super::{
-    BadMessage, Control, Decode, GapReason, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared,
-};
+use super::{BadMessage, Control, Decode, GapReason, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared};
 use crate::plugins::bridge::connection::KafkaUnavailable;
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
@@ -127,16 +125,7 @@ impl<T: Mergeable> Reader<T> {
             for ((partition, next), queue) in wanted.into_iter().zip(queues) {
                 let told_at = now();
                 self.merge.add((number, partition), self.elapsed());
-                self.slots.push(Slot {
-                    topic: number,
-                    partition,
-                    queue,
-                    next,
-                    told: next,
-                    told_at,
-                    at_end: false,
-                    reset_at: None,
-                });
+                self.slots.push(Slot { topic: number, partition, queue, next, told: next, told_at, at_end: false, reset_at: None });
                 lock(&self.assigned).insert((number, partition));
             }
         }
@@ -416,9 +405,7 @@ impl<T: Mergeable> Reader<T> {
                 topic = %source.name, partition, from, to, end = high,
                 "the log ends before the position: the topic was truncated or made again; reading goes on from its start"
             ),
-            Some(_) => {
-                tracing::warn!(topic = %source.name, partition, from, to, "ticks were deleted before they were read")
-            }
+            Some(_) => tracing::warn!(topic = %source.name, partition, from, to, "ticks were deleted before they were read"),
             None => {}
         }
         // The old queue goes first, see `move_to`.

@@ -23,14 +23,8 @@ pub(super) type PartitionQueue = rdkafka::consumer::base_consumer::PartitionQueu
 /// What a poll brought.
 pub(super) enum Polled {
     Nothing,
-    Record {
-        partition: i32,
-        offset: i64,
-        raw: RawRecord,
-    },
-    End {
-        partition: i32,
-    },
+    Record { partition: i32, offset: i64, raw: RawRecord },
+    End { partition: i32 },
     OutOfRange,
     Damaged(String),
     /// Told to the client's health already.

@@ -1,0 +1,189 @@
+//! Talking to the admin API.
+
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use super::error::{CliError, Exit};
+use super::output::Output;
+use crate::config::Secret;
+
+/// How to reach the server, and in which form to write what it says.
+#[derive(Debug, Clone, Args)]
+pub struct ClientArgs {
+    /// Address of the server's admin API
+    #[arg(
+        long,
+        global = true,
+        env = "WORLDTICK_SERVER",
+        hide_env_values = true,
+        default_value = "http://127.0.0.1:8080",
+        value_name = "URL"
+    )]
+    pub server: String,
+    /// Token, where the server wants one
+    #[arg(long, global = true, env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
+    pub token: Option<Secret>,
+    /// In which form to write what the server says
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORM")]
+    pub output: Output,
+}
+
+/// The largest answer that is read.
+const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// How long a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer may take; a server that steps a world on demand may be busy for a while.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
+/// A stream that is silent for longer is dead: the server sends a comment every 15 s.
+const SILENCE_MAX: Duration = Duration::from_secs(45);
+
+/// A client of the admin API.
+pub(super) struct Client {
+    agent: Agent,
+    stream: Agent,
+    base: String,
+    token: Option<Secret>,
+}
+
+impl Client {
+    pub(super) fn new(args: &ClientArgs) -> Result<Self, CliError> {
+        let given = args.server.trim().trim_end_matches('/');
+        // Empty is unset, as with every variable.
+        let given = if given.is_empty() { "127.0.0.1:8080" } else { given };
+        let base = if given.contains("://") { given.to_owned() } else { format!("http://{given}") };
+        if !base.starts_with("http://") && !base.starts_with("https://") {
+            let error = CliError::new(Exit::Usage, format!("`{given}` is no address of a server"));
+            return Err(error.help("write --server http://127.0.0.1:8080"));
+        }
+        let config = || Agent::config_builder().http_status_as_error(false).timeout_connect(Some(CONNECT_TIMEOUT));
+        let agent = config().timeout_global(Some(ANSWER_TIMEOUT)).build().new_agent();
+        let stream = config()
+            .timeout_recv_response(Some(CONNECT_TIMEOUT))
+            .timeout_per_read(Some(SILENCE_MAX))
+            .build()
+            .new_agent();
+        Ok(Self { agent, stream, base, token: args.token.clone().filter(|token| !token.expose().is_empty()) })
+    }
+
+    /// GET, with the answer as JSON.
+    pub(super) fn get(&self, path: &str, query: &[(&str, Option<String>)]) -> Result<Value, CliError> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let answer = self.with_query(request, query).header("Accept", "application/json").call();
+        self.json(answer)
+    }
+
+    /// POST of a JSON body, with the answer as JSON.
+    pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        let request = self.agent.post(format!("{}{path}", self.base));
+        let answer = self.authorised(request).header("Accept", "application/json").send_json(body);
+        self.json(answer)
+    }
+
+    /// GET of a stream of events, from after `last_event_id`.
+    pub(super) fn stream(
+        &self,
+        path: &str,
+        query: &[(&str, Option<String>)],
+        last_event_id: Option<&str>,
+    ) -> Result<Response<Body>, CliError> {
+        let request = self.stream.get(format!("{}{path}", self.base));
+        let mut request = self.with_query(request, query).header("Accept", "text/event-stream");
+        if let Some(id) = last_event_id {
+            request = request.header("Last-Event-ID", id);
+        }
+        let answer = request.call().map_err(|error| self.unreachable(&error))?;
+        if answer.status().is_success() { Ok(answer) } else { Err(refused(answer)) }
+    }
+
+    fn with_query<B>(
+        &self,
+        request: ureq::RequestBuilder<B>,
+        query: &[(&str, Option<String>)],
+    ) -> ureq::RequestBuilder<B> {
+        let given = query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?)));
+        given.fold(self.authorised(request), |request, (name, value)| request.query(name, value))
+    }
+
+    fn authorised<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {}", token.expose())),
+            None => request,
+        }
+    }
+
+    fn json(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, CliError> {
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        if !answer.status().is_success() {
+            return Err(refused(answer));
+        }
+        let text = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        if text.trim().is_empty() {
+            return Ok(Value::Object(serde_json::Map::new()));
+        }
+        serde_json::from_str(&text).map_err(|_| {
+            let error = CliError::new(Exit::Failure, format!("what {} answers is no JSON", self.base));
+            error.help("is this the admin API of a worldtick server?")
+        })
+    }
+
+    fn unreachable(&self, error: &ureq::Error) -> CliError {
+        let error = CliError::new(Exit::Unavailable, format!("no answer from the server at {}: {error}", self.base));
+        error.help("start one with `worldtick serve`, or name another with --server or WORLDTICK_SERVER")
+    }
+}
+
+/// What a server says that does not do what was asked: its problem document, in words.
+fn refused(mut answer: Response<Body>) -> CliError {
+    let status = answer.status();
+    let text = answer.body_mut().with_config().limit(1_048_576).read_to_string().unwrap_or_default();
+    let problem: Value = serde_json::from_str(&text).unwrap_or_default();
+    let said = |name: &str| problem.get(name).and_then(Value::as_str);
+    let mut message = match (said("title"), said("detail")) {
+        (Some(title), Some(detail)) => format!("{title}: {detail}"),
+        (Some(one), None) | (None, Some(one)) => one.to_owned(),
+        (None, None) => format!("the server answers {status}"),
+    };
+    for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        message.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
+    }
+    let exit = match status.as_u16() {
+        400 | 422 => Exit::BadData,
+        502..=504 => Exit::Unavailable,
+        _ => Exit::Failure,
+    };
+    let error = CliError::new(exit, message);
+    match status.as_u16() {
+        401 | 403 => error.help("give the server's token with --token or WORLDTICK_TOKEN"),
+        _ => error,
+    }
+}
+
+/// A name as one segment of a path.
+pub(super) fn segment(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~');
+    let shown = |byte: u8| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    match name {
+        // As segments these two would be taken for steps between folders.
+        "." => "%2E".to_owned(),
+        ".." => "%2E%2E".to_owned(),
+        _ => name.bytes().map(shown).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_one_segment() {
+        assert_eq!(segment("market-Food"), "market-Food");
+        assert_eq!(segment("a/b ?ä"), "a%2Fb%20%3F%C3%A4");
+        assert_eq!(segment(".."), "%2E%2E");
+    }
+}

@@ -1,0 +1,107 @@
+//! `worldtick markets`: asking for markets and their history.
+
+use clap::{Args, Subcommand};
+use serde_json::{Value, json};
+
+use super::worlds::items;
+use crate::cli::client::{Client, ClientArgs, segment};
+use crate::cli::error::CliError;
+use crate::cli::output::{Column, list, tell};
+use crate::components::ids::WorldId;
+
+/// Arguments of `markets`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  worldtick markets list                             the markets of every world
+  worldtick markets show night-city market-Food      the latest clearings of one market
+  worldtick markets show night-city market-Food --limit 500 --output csv > food.csv")]
+pub struct MarketsArgs {
+    /// How to reach the server.
+    #[command(flatten)]
+    pub client: ClientArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: MarketsCommand,
+}
+
+/// What can be asked about markets.
+#[derive(Debug, Subcommand)]
+pub enum MarketsCommand {
+    /// List markets as they were last cleared
+    List {
+        /// The world; without it, every one
+        world: Option<WorldId>,
+    },
+    /// Show the history of one market, the latest first
+    Show {
+        /// The world
+        world: WorldId,
+        /// The market, such as market-Food
+        market: String,
+        /// At most so many rows
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+        /// Only what lies before, as the answer before said it
+        #[arg(long, value_name = "CURSOR")]
+        before: Option<String>,
+    },
+}
+
+const COLUMNS: [Column; 8] = [
+    ("WORLD", "/world_id"),
+    ("MARKET", "/market_id"),
+    ("COMMODITY", "/commodity"),
+    ("PRICE", "/price"),
+    ("VOLUME", "/volume"),
+    ("BIDS UNFILLED", "/bids_unfilled"),
+    ("ASKS UNFILLED", "/asks_unfilled"),
+    ("GAME TIME", "/game_time"),
+];
+
+const HISTORY: [Column; 6] = [
+    ("GAME TIME", "/game_time"),
+    ("PRICE", "/price"),
+    ("VOLUME", "/volume"),
+    ("BIDS UNFILLED", "/bids_unfilled"),
+    ("ASKS UNFILLED", "/asks_unfilled"),
+    ("TICK", "/tick_id"),
+];
+
+pub(in crate::cli) fn run(args: &MarketsArgs) -> Result<(), CliError> {
+    let client = Client::new(&args.client)?;
+    let output = args.client.output;
+    match &args.command {
+        MarketsCommand::List { world } => {
+            let worlds = match world {
+                Some(world) => vec![world.to_string()],
+                None => names(&client.get("/api/v1/worlds", &[])?),
+            };
+            let mut rows = Vec::new();
+            for world in worlds {
+                let answer = client.get(&format!("/api/v1/worlds/{}/markets", segment(&world)), &[])?;
+                rows.extend(items(&answer).iter().cloned().map(|row| with_world(row, &world)));
+            }
+            list(&json!({ "items": &rows }), &rows, &COLUMNS, output)
+        }
+        MarketsCommand::Show { world, market, limit, before } => {
+            let path = format!("/api/v1/worlds/{}/markets/{}", segment(world.as_str()), segment(market));
+            let answer = client.get(&path, &[("limit", Some(limit.to_string())), ("before", before.clone())])?;
+            list(&answer, items(&answer), &HISTORY, output)?;
+            if let Some(next) = answer.get("next").and_then(Value::as_str) {
+                tell(&format!("more with --before {next}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+fn names(answer: &Value) -> Vec<String> {
+    items(answer).iter().filter_map(|world| world.get("world_id")?.as_str().map(str::to_owned)).collect()
+}
+
+fn with_world(mut row: Value, world: &str) -> Value {
+    if let Value::Object(fields) = &mut row {
+        fields.insert("world_id".to_owned(), world.into());
+    }
+    row
+}

@@ -1,0 +1,276 @@
+//! The commands that talk to a server, against one that answers what the test says.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+/// What a client sent: method and target, its headers in lower case, its body.
+#[derive(Debug, Clone)]
+struct Request {
+    line: String,
+    headers: String,
+    body: String,
+}
+
+/// A server on a port of its own that gives one answer after the other.
+struct Server {
+    address: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+}
+
+impl Server {
+    fn start(answers: Vec<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = format!("http://{}", listener.local_addr().expect("an address"));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        thread::spawn(move || {
+            for answer in answers {
+                let Ok((stream, _)) = listener.accept() else { return };
+                seen.lock().unwrap().push(read_request(&stream));
+                let mut stream = stream;
+                // The client may have gone already.
+                let _ = stream.write_all(answer.as_bytes());
+            }
+        });
+        Self { address, requests }
+    }
+
+    fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Request {
+    let mut reader = BufReader::new(stream);
+    let mut line = String::new();
+    reader.read_line(&mut line).expect("a request");
+    let mut headers = String::new();
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header).expect("a header");
+        if header.trim().is_empty() {
+            break;
+        }
+        headers.push_str(&header.to_lowercase());
+    }
+    let length = headers.lines().find_map(|header| header.strip_prefix("content-length: "));
+    let mut body = vec![0; length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)];
+    reader.read_exact(&mut body).expect("a body");
+    let line = line.trim().trim_end_matches(" HTTP/1.1").to_owned();
+    Request { line, headers, body: String::from_utf8(body).expect("text") }
+}
+
+fn answer(status: &str, kind: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn json(body: &str) -> String {
+    answer("200 OK", "application/json", body)
+}
+
+fn command(server: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
+    command.env_remove("WORLDTICK_TOKEN").env("WORLDTICK_SERVER", server).args(arguments).stdin(Stdio::null());
+    command
+}
+
+fn run(server: &str, arguments: &[&str]) -> Output {
+    command(server, arguments).output().expect("it runs")
+}
+
+fn out(run: &Output) -> String {
+    String::from_utf8(run.stdout.clone()).expect("text")
+}
+
+fn err(run: &Output) -> String {
+    String::from_utf8(run.stderr.clone()).expect("text")
+}
+
+const WORLDS: &str = r#"{"items":[{"world_id":"night-city","status":{"state":"running"},"clock":"live","time_scale":3600,
+"now":"2077-01-01T05:00:00Z","inputs":12,"commit_no":34,"outstanding_ticks":1,"lag_seconds":0.25}]}"#;
+
+#[test]
+fn worlds_are_listed_as_a_table_as_csv_and_as_the_server_says_it() {
+    let server = Server::start(vec![json(WORLDS), json(WORLDS), json(WORLDS)]);
+    let table = run(&server.address, &["worlds", "list"]);
+    assert_eq!(
+        out(&table),
+        "WORLD       STATE    CLOCK  TIME SCALE  GAME TIME             INPUTS  COMMIT  TICKS ON THEIR WAY  LAG S\n\
+         night-city  running  live         3600  2077-01-01T05:00:00Z      12      34                   1   0.25\n"
+    );
+    let csv = out(&run(&server.address, &["worlds", "list", "--output", "csv"]));
+    assert!(csv.ends_with("night-city,running,live,3600,2077-01-01T05:00:00Z,12,34,1,0.25\n"), "{csv}");
+    let told: serde_json::Value =
+        serde_json::from_str(&out(&run(&server.address, &["worlds", "list", "-o", "json"]))).expect("JSON");
+    assert_eq!(told, serde_json::from_str::<serde_json::Value>(WORLDS).expect("JSON"));
+    assert!(server.requests().iter().all(|request| request.line == "GET /api/v1/worlds"));
+}
+
+#[test]
+fn worlds_are_steered() {
+    let orders: [(&[&str], &str, &str); 7] = [
+        (
+            &["pause", "w", "--reason", "a look", "--until", "2030-01-01T00:00:00Z"],
+            "pause",
+            r#"{"reason":"a look","until":"2030-01-01T00:00:00Z"}"#,
+        ),
+        (&["resume", "w"], "resume", "{}"),
+        (&["step", "w", "--game-seconds", "90"], "step", r#"{"game_seconds":90.0}"#),
+        (&["step", "w", "--steps", "3"], "step", r#"{"steps":3}"#),
+        (&["tick", "w", "--type", "daily"], "tick", r#"{"type":"daily"}"#),
+        (&["reset", "w", "--yes"], "reset", "{}"),
+        (&["recover", "w", "--action", "skip"], "recover", r#"{"action":"skip"}"#),
+    ];
+    let server = Server::start(orders.iter().map(|_| json(r#"{"status":{"state":"paused"}}"#)).collect());
+    for (arguments, _, _) in orders {
+        let run = run(&server.address, &[&["worlds", "--token", "t0ken"], arguments].concat());
+        assert!(run.status.success(), "{arguments:?}: {}", err(&run));
+        assert_eq!(out(&run), "status.state  paused\n");
+    }
+    for ((_, verb, body), request) in orders.iter().zip(server.requests()) {
+        assert_eq!(request.line, format!("POST /api/v1/worlds/w/{verb}"));
+        assert_eq!(&request.body, body);
+        assert!(request.headers.contains("authorization: bearer t0ken"), "{}", request.headers);
+    }
+}
+
+#[test]
+fn what_throws_state_away_wants_to_be_confirmed() {
+    let refused = run("http://127.0.0.1:1", &["worlds", "reset", "w"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(err(&refused).contains("--yes"), "{}", err(&refused));
+}
+
+#[test]
+fn markets_of_every_world_are_listed_and_one_has_a_history() {
+    let markets = r#"{"items":[{"market_id":"market-Food","commodity":"Food","price":10.5,"volume":150,"bids_unfilled":3,"asks_unfilled":0,"game_time":"2077-01-01T05:00:00Z"}]}"#;
+    let history = r#"{"items":[{"game_time":"2077-01-01T05:00:00Z","price":10.5,"volume":150,"bids_unfilled":3,"asks_unfilled":0,"tick_id":"t"}],"next":"41"}"#;
+    let server = Server::start(vec![json(WORLDS), json(markets), json(history)]);
+    let list = out(&run(&server.address, &["markets", "list"]));
+    assert!(
+        list.lines().nth(1).is_some_and(|row| row.starts_with("night-city  market-Food  Food       10.50     150")),
+        "{list}"
+    );
+    let shown =
+        run(&server.address, &["markets", "show", "night-city", "market Food", "--limit", "1", "--before", "42"]);
+    assert!(err(&shown).contains("more with --before 41"), "{}", err(&shown));
+    let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /api/v1/worlds",
+            "GET /api/v1/worlds/night-city/markets",
+            "GET /api/v1/worlds/night-city/markets/market%20Food?limit=1&before=42",
+        ]
+    );
+}
+
+#[test]
+fn ticks_are_listed_with_filters() {
+    let ticks = r#"{"items":[{"tick_id":"t","tick_type":"hourly","world_id":"w","outcome":"duplicate"}],"next":"c2"}"#;
+    let server = Server::start(vec![json(ticks)]);
+    let shown = run(
+        &server.address,
+        &["ticks", "list", "--world", "w", "--type", "hourly", "--outcome", "duplicate", "--cursor", "c1"],
+    );
+    assert!(out(&shown).contains("duplicate") && err(&shown).contains("--cursor c2"));
+    assert_eq!(server.requests()[0].line, "GET /api/v1/ticks?world=w&type=hourly&outcome=duplicate&limit=50&cursor=c1");
+}
+
+#[test]
+fn refusals_become_words_and_exit_codes() {
+    let problem = |status: &str, body: &str| answer(status, "application/problem+json", body);
+    let cases = [
+        (
+            problem("404 Not Found", r#"{"title":"No such world","status":404,"detail":"there is no world `w`"}"#),
+            1,
+            "No such world: there is no world `w`",
+        ),
+        (
+            problem(
+                "422 Unprocessable",
+                r#"{"title":"Bad request","errors":[{"pointer":"/steps","code":"range","detail":"at most 10"}]}"#,
+            ),
+            65,
+            "/steps: at most 10",
+        ),
+        (problem("401 Unauthorized", r#"{"title":"A token is needed"}"#), 1, "WORLDTICK_TOKEN"),
+        (problem("503 Service Unavailable", r#"{"title":"Not ready"}"#), 69, "Not ready"),
+        (answer("200 OK", "text/html", "<html>"), 1, "is no JSON"),
+    ];
+    for (answer, code, words) in cases {
+        let server = Server::start(vec![answer]);
+        let run = run(&server.address, &["worlds", "show", "w"]);
+        assert_eq!(run.status.code(), Some(code), "{}", err(&run));
+        assert!(err(&run).contains(words) && out(&run).is_empty(), "{}", err(&run));
+    }
+    let nobody = run("127.0.0.1:1", &["worlds", "list"]);
+    assert_eq!(nobody.status.code(), Some(69));
+    assert!(err(&nobody).contains("worldtick serve"), "{}", err(&nobody));
+    assert_eq!(run("ftp://x", &["worlds", "list"]).status.code(), Some(2));
+}
+
+fn event(number: u32) -> String {
+    format!(
+        r#"{{"event_id":"e{number}","event_type":"simulation.event.market_cleared","timestamp":"2077-01-01T0{number}:00:00Z","world_id":"w","commodity":"Food","price":10.5}}"#
+    )
+}
+
+fn stream(numbers: &[u32]) -> String {
+    let events: String = numbers
+        .iter()
+        .map(|n| format!("id: e{n}\nevent: simulation.event.market_cleared\ndata: {}\n\n", event(*n)))
+        .collect();
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hello\n\n{events}")
+}
+
+#[test]
+fn events_are_followed_across_a_broken_connection() {
+    let latest = format!(r#"{{"items":[{},{}]}}"#, event(2), event(1));
+    let server = Server::start(vec![json(&latest), stream(&[3, 4]), stream(&[5, 6])]);
+    let run = run(&server.address, &["events", "tail", "--last", "2", "--count", "5", "--world", "w"]);
+    assert!(run.status.success(), "{}", err(&run));
+    let lines: Vec<String> =
+        (1..=5).map(|n| format!("2077-01-01T0{n}:00:00Z  w  market_cleared  commodity=Food price=10.50\n")).collect();
+    assert_eq!(out(&run), lines.concat());
+    let requests = server.requests();
+    assert_eq!(requests[0].line, "GET /api/v1/events?world=w&limit=2");
+    assert_eq!(requests[1].line, "GET /api/v1/events/stream?world=w");
+    assert!(requests[1].headers.contains("last-event-id: e2"), "{}", requests[1].headers);
+    assert!(requests[2].headers.contains("last-event-id: e4"), "{}", requests[2].headers);
+}
+
+#[test]
+fn events_are_json_lines_for_programs_and_end_without_following() {
+    let server = Server::start(vec![json(&format!(r#"{{"items":[{}]}}"#, event(1)))]);
+    let run = run(&server.address, &["events", "tail", "--follow=false", "--output", "json"]);
+    assert!(run.status.success());
+    assert_eq!(out(&run), format!("{}\n", event(1)));
+}
+
+#[test]
+fn ctrl_c_ends_following_cleanly() {
+    // The stream stays open: the server keeps its connection until the test has ended.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let mut child =
+        command(&address, &["events", "tail", "--last", "0"]).stdout(Stdio::piped()).spawn().expect("it runs");
+    let (mut open, _) = listener.accept().expect("a connection");
+    read_request(&open);
+    open.write_all(stream(&[1]).as_bytes()).expect("sent");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    assert!(line.contains("market_cleared"));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(sent.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
