@@ -7,9 +7,7 @@ use super::book::{PRICE_MAX, QUANTITY_MAX};
 use super::floor::Placed;
 use super::maths::{by_chance, real, soften, whole};
 use super::model::{Economy, Recipe};
-use crate::components::market::{
-    Belief, Budget, CommodityId, Flow, PerCommodity, Personality, Side, Stock,
-};
+use crate::components::market::{Belief, Budget, CommodityId, Flow, PerCommodity, Personality, Side, Stock};
 use crate::systems::random::Draw;
 use crate::world::spec::EconomyParameters;
 

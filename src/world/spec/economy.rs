@@ -145,7 +145,7 @@ impl Default for PopulationSpec {
             money_per_head: 112_500,
             initial_stock_hours: 12.0,
             belief_factor: 1.0,
-            skill: Range { min: 0.6, max: 1.4 },
+            skill: Range { min: 0.5, max: 1.5 },
             risk_tolerance: Range { min: 0.0, max: 1.0 },
             impatience: Range { min: 0.0, max: 1.0 },
             social_influence: Range { min: 0.0, max: 1.0 },
