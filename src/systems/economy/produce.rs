@@ -139,8 +139,11 @@ impl Worker<'_> {
         produced: &mut [i64],
         draw: &mut Draw,
     ) -> Result<f64, LedgerError> {
-        let equipped =
-            self.recipe.inputs.iter().all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
+        let equipped = self
+            .recipe
+            .inputs
+            .iter()
+            .all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
         let effort = if equipped { 1.0 } else { self.recipe.subsistence };
         if equipped {
             for (input, quantity) in &self.recipe.inputs {
