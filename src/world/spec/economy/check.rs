@@ -152,6 +152,17 @@ fn check_implied(spec: &EconomySpec, path: &Path, report: &mut Report) {
     }
 }
 
+/// A number between two bounds. Unlike garde's own rule it refuses what is not a number.
+pub(super) fn between(low: f64, high: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if (low..=high).contains(value) {
+            Ok(())
+        } else {
+            Err(Error::new(format!("{value} is outside {low} to {high}")))
+        }
+    }
+}
+
 /// A range that is ordered and lies between two bounds.
 pub(super) fn within(low: f64, high: f64) -> impl FnOnce(&Range, &()) -> garde::Result {
     move |range, ()| {
