@@ -167,7 +167,7 @@ impl Store {
         // Both numbers shape the text.
         let size = ids.len() * 100_000 + shards.len();
         let sql = self.inner.texts.get("lease", size, || fence_text(self.engine().now(), ids.len(), shards.len()));
-        let mut values = values![commit.commit_no, commit.epoch, commit.commit_no - 1];
+        let mut values = Vec::from(values![commit.commit_no, commit.epoch, commit.commit_no - 1]);
         values.extend(ids.iter().flat_map(|(shard, next)| values![*shard, *next]));
         values.extend(shards.iter().map(|shard| Value::from(*shard)));
         let touched = session.execute(AssertSqlSafe(sql), &values).await?;

@@ -54,7 +54,7 @@ impl Store {
         let sql = self.inner.texts.get("known ticks", size, || {
             format!("SELECT tick_id FROM tick WHERE shard = $1 AND tick_id IN {}", placeholders(2, size))
         });
-        let mut values = values![shard];
+        let mut values = Vec::from(values![shard]);
         values.extend(ids.iter().map(|id| Value::from(*id)));
         while let (Some(last), true) = (ids.last(), values.len() <= size) {
             values.push(Value::from(*last));

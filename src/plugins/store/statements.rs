@@ -222,15 +222,15 @@ impl<'a> Batch<'a> {
     }
 
     /// Adds `rows` to `table`; `fill` gives the columns of a row in the table's order.
-    pub(super) fn rows<R>(
+    pub(super) fn rows<R, const COLUMNS: usize>(
         &mut self,
         table: &'static Table,
         rows: &'a [R],
-        fill: impl Fn(usize, &'a R) -> Vec<Value<'a>>,
+        fill: impl Fn(usize, &'a R) -> [Value<'a>; COLUMNS],
     ) -> Result<(), StoreError> {
         let mut first_row = 0;
         for size in chunk_sizes(rows.len(), self.grouping) {
-            let mut all = Vec::with_capacity(size * table.columns.len());
+            let mut all = Vec::with_capacity(size * COLUMNS);
             for (index, row) in rows.iter().enumerate().skip(first_row).take(size) {
                 let row = fill(index, row);
                 check_text(table, index, &row)?;
@@ -243,15 +243,15 @@ impl<'a> Batch<'a> {
         Ok(())
     }
 
-    fn other(
+    fn other<const COLUMNS: usize>(
         &mut self,
         table: &'static str,
         sql: &'static str,
-        values: Vec<Value<'a>>,
+        values: [Value<'a>; COLUMNS],
         row: usize,
         touches: Option<u64>,
     ) {
-        self.statements.push(Statement { table, sql: sql.into(), values, first_row: row, touches });
+        self.statements.push(Statement { table, sql: sql.into(), values: values.into(), first_row: row, touches });
     }
 
     /// The changes to the registry, in order: they are rare, and one may undo another.
@@ -295,7 +295,13 @@ impl<'a> Batch<'a> {
         ];
         check_text(&WORLD, index, &values)?;
         let sql = self.texts.insert(&WORLD, 1);
-        self.statements.push(Statement { table: "world", sql, values, first_row: index, touches: Some(1) });
+        self.statements.push(Statement {
+            table: "world",
+            sql,
+            values: values.into(),
+            first_row: index,
+            touches: Some(1),
+        });
         Ok(())
     }
 
