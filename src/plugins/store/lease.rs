@@ -153,7 +153,11 @@ impl Store {
     /// # Errors
     /// What can befall a write. The lock goes in any case.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let done = self.give_back(lease).await;
+        let mut done = self.give_back(lease).await;
+        if done.as_ref().is_err_and(StoreError::is_transient) {
+            // The connection may have died unnoticed; another one tells.
+            done = self.give_back(lease).await;
+        }
         lease.inner.stop.cancel();
         if let Some(task) = lease.inner.heartbeat.lock().await.take() {
             let abort = task.abort_handle();
