@@ -6,13 +6,14 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::commit::for_each_shard;
 use super::error::Failure;
 use super::lease::Lease;
+use super::prepared::for_each_shard;
 use super::rows::{InputPosition, ShardId};
 use super::session::Session;
-use super::statements::{Batch, Grouping, INPUT_POSITION, placeholders};
+use super::statements::{Batch, Grouping, placeholders};
 use super::store::Store;
+use super::tables::INPUT_POSITION;
 use super::value::{Value, values};
 
 /// Sizes of the lists of ids that are asked for at once; a shorter list repeats its last id.
