@@ -1,6 +1,6 @@
 //! Reaching the brokers: what is wrong has a name, soon; the embedded broker serves other clients.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 
@@ -15,7 +15,7 @@ use bridge_support::{Broker, Rec, read_all, unique, wait_for, write};
 use crossbeam_channel::{bounded, unbounded};
 use worldtick::messages::TickMessage;
 use worldtick::plugins::bridge::inbound::{
-    InboundConfig, InboundTopic, Received, ReceivedKind, StartAt, decode_ticks, spawn, start_positions,
+    InboundConfig, Received, ReceivedKind, StartAt, decode_ticks, spawn, start_positions,
 };
 use worldtick::plugins::bridge::outbound::{
     self, OutboundConfig, OutboundHooks, OutboxSource, OutboxUnavailable, PublisherStatus,
@@ -287,8 +287,8 @@ fn kcat_lists_writes_and_reads_through_the_fixed_port() {
     let settings = KafkaSettings::new(servers.clone());
     let positions = start_positions(&settings, &topics, StartAt::Latest).expect("positions");
     let (tx, out) = bounded::<Received<TickMessage>>(10);
-    let reader = spawn(&settings, InboundConfig::default(), positions, decode_ticks(), Arc::new(|_| true), tx)
-        .expect("starts");
+    let reader =
+        spawn(&settings, InboundConfig::default(), positions, decode_ticks(), Arc::new(|_| true), tx).expect("starts");
     kcat(&servers, &["-P", "-t", "world.tick.hourly"], &format!("{HOURLY}\n"));
     let received = wait_for("the tick is read", || {
         let received = out.recv_timeout(Duration::from_secs(1)).ok()?;

@@ -9,7 +9,6 @@ pub(super) fn now() -> Instant {
     Instant::now()
 }
 
-
 /// Locks a mutex whose data is whole between statements, so that a panic elsewhere does not matter here.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)

@@ -306,8 +306,11 @@ mod tests {
         };
         let problems = settings.problems();
         assert_eq!(problems.len(), 4, "{problems:?}");
-        let unused =
-            KafkaSettings { sasl_username: Some("sim".into()), security_protocol: Some(SecurityProtocol::Ssl), ..KafkaSettings::default() };
+        let unused = KafkaSettings {
+            sasl_username: Some("sim".into()),
+            security_protocol: Some(SecurityProtocol::Ssl),
+            ..KafkaSettings::default()
+        };
         assert_eq!(unused.problems().len(), 1);
     }
 

@@ -80,7 +80,7 @@ pub enum GapReason {
     Expired,
     /// The log ends before the position: the topic was truncated, or made again. Reading goes on from its start.
     Truncated,
-    /// A batch was damaged and could not be read.
+    /// A record was damaged and could not be read.
     Unreadable,
 }
 
@@ -322,9 +322,9 @@ impl InboundHandle {
     /// How the reader is doing.
     pub fn status(&self) -> InboundStatus {
         let trouble = self.shared.health.trouble();
-        let words = trouble.as_ref().map(|t| {
-            KafkaUnavailable::from_trouble(&self.settings, t, self.settings.read_timeout).to_string()
-        });
+        let words = trouble
+            .as_ref()
+            .map(|t| KafkaUnavailable::from_trouble(&self.settings, t, self.settings.read_timeout).to_string());
         InboundStatus {
             connected: self.shared.reached.load(Ordering::Acquire) && trouble.is_none(),
             trouble: words,

@@ -10,7 +10,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use super::merge::{Merge, Step};
 use super::source::{PartitionQueue, Polled, TopicSource};
 use super::watch::{Assigned, Watcher};
-use super::{BadMessage, Control, Decode, GapReason, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared};
+use super::{
+    BadMessage, Control, Decode, GapReason, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared,
+};
 use crate::plugins::bridge::connection::KafkaUnavailable;
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
@@ -26,6 +28,8 @@ const ROUND_MAX: usize = 256;
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon that is tried again.
 const RESET_RETRY: Duration = Duration::from_secs(1);
+/// How often a batch that cannot be read is asked for.
+const DAMAGED_ATTEMPTS: u32 = 3;
 
 /// Ways in and out of the thread.
 pub(super) struct Channels<T> {
@@ -50,6 +54,8 @@ struct Slot {
     at_end: bool,
     /// The position lies outside the log; to be looked into at this time.
     reset_at: Option<Instant>,
+    /// How often in a row the batch at `next` could not be read.
+    damaged: u32,
 }
 
 pub(super) struct Reader<T> {
@@ -125,7 +131,17 @@ impl<T: Mergeable> Reader<T> {
             for ((partition, next), queue) in wanted.into_iter().zip(queues) {
                 let told_at = now();
                 self.merge.add((number, partition), self.elapsed());
-                self.slots.push(Slot { topic: number, partition, queue, next, told: next, told_at, at_end: false, reset_at: None });
+                self.slots.push(Slot {
+                    topic: number,
+                    partition,
+                    queue,
+                    next,
+                    told: next,
+                    told_at,
+                    at_end: false,
+                    reset_at: None,
+                    damaged: 0,
+                });
                 lock(&self.assigned).insert((number, partition));
             }
         }
@@ -318,6 +334,7 @@ impl<T: Mergeable> Reader<T> {
         }
         slot.next = offset + 1;
         slot.at_end = false;
+        slot.damaged = 0;
         let source = &self.sources[slot.topic];
         self.waiting_since[slot.topic] = now();
         self.shared.is_well();
@@ -370,15 +387,48 @@ impl<T: Mergeable> Reader<T> {
         Some(())
     }
 
+    /// A batch cannot be read. librdkafka asks for it again and again: what stays damaged is passed over, record by
+    /// record, since nobody says where the batch ends.
     fn damaged(&mut self, index: usize, error: &str) -> Option<()> {
-        let slot = &self.slots[index];
-        let next = slot.next;
-        tracing::error!(
-            topic = %self.sources[slot.topic].name, partition = slot.partition, offset = next, error,
-            "a batch of ticks is damaged and was passed over"
-        );
+        let slot = &mut self.slots[index];
+        let (number, partition, from) = (slot.topic, slot.partition, slot.next);
+        slot.damaged += 1;
+        if slot.damaged < DAMAGED_ATTEMPTS {
+            return Some(());
+        }
+        slot.damaged = DAMAGED_ATTEMPTS - 1;
+        let source = &self.sources[number];
+        match source.watermarks(partition, WATERMARK_TIMEOUT) {
+            Ok((_, end)) if from < end => {}
+            _ => return Some(()),
+        }
+        tracing::error!(topic = %source.name, partition, offset = from, error, "a tick is damaged and is passed over");
         self.shared.gaps.fetch_add(1, Ordering::Relaxed);
-        self.tell(index, next, ReceivedKind::Gap { from: next, to: next, reason: GapReason::Unreadable })
+        if self.move_to(index, from + 1) {
+            let kind = ReceivedKind::Gap { from, to: from + 1, reason: GapReason::Unreadable };
+            self.tell(index, from + 1, kind)?;
+        }
+        Some(())
+    }
+
+    /// Reads a partition from elsewhere; what was said about its end is forgotten.
+    fn move_to(&mut self, index: usize, to: i64) -> bool {
+        let slot = &mut self.slots[index];
+        // Dropping the old queue later would silence the new one.
+        slot.queue = None;
+        let source = &self.sources[slot.topic];
+        match source.move_to(slot.partition, to) {
+            Ok(queue) => {
+                (slot.queue, slot.next, slot.reset_at, slot.at_end) = (queue, to, None, false);
+                self.merge.reopen(index, self.elapsed());
+                true
+            }
+            Err(error) => {
+                tracing::error!(topic = %source.name, partition = slot.partition, %error, "the partition cannot be read from {to}");
+                slot.reset_at = Some(now() + RESET_RETRY);
+                false
+            }
+        }
     }
 
     /// The position is refused: compares it with the log and goes on from the log's start.
@@ -405,23 +455,14 @@ impl<T: Mergeable> Reader<T> {
                 topic = %source.name, partition, from, to, end = high,
                 "the log ends before the position: the topic was truncated or made again; reading goes on from its start"
             ),
-            Some(_) => tracing::warn!(topic = %source.name, partition, from, to, "ticks were deleted before they were read"),
+            Some(_) => {
+                tracing::warn!(topic = %source.name, partition, from, to, "ticks were deleted before they were read")
+            }
             None => {}
         }
-        // The old queue goes first, see `move_to`.
-        self.slots[index].queue = None;
-        match self.sources[number].move_to(partition, to) {
-            Ok(queue) => {
-                let slot = &mut self.slots[index];
-                (slot.queue, slot.next, slot.reset_at, slot.at_end) = (queue, to, None, false);
-            }
-            Err(error) => {
-                tracing::error!(topic = %self.sources[number].name, partition, %error, "the partition cannot be read from {to}");
-                self.slots[index].reset_at = Some(now() + RESET_RETRY);
-                return Some(());
-            }
+        if !self.move_to(index, to) {
+            return Some(());
         }
-        self.merge.reopen(index, self.elapsed());
         if let Some(reason) = reason {
             self.shared.gaps.fetch_add(1, Ordering::Relaxed);
             self.tell(index, to, ReceivedKind::Gap { from, to, reason })?;

@@ -22,8 +22,7 @@ impl Batch {
 
     /// What to tell when it is published.
     pub(super) fn published(&self, replaced: u64) -> Published {
-        let mut published =
-            Published { marks: self.marks().into_iter().collect(), replaced, ..Published::default() };
+        let mut published = Published { marks: self.marks().into_iter().collect(), replaced, ..Published::default() };
         for row in &self.rows {
             let size = row.body.as_ref().map_or(0, Vec::len);
             *published.counts.entry(row.event_type.clone()).or_default() += 1;

@@ -39,10 +39,10 @@ pub(super) enum Failure {
     Stopped,
 }
 
-/// How long a call of the start may take before call-backs are served.
-const START_ATTEMPT: Duration = Duration::from_secs(2);
+/// How long one call may take that goes on in the background: then it is told what is being waited for.
+const ATTEMPT: Duration = Duration::from_secs(2);
 /// Attempts at ending a transaction before the producer is given up.
-const ABORT_ATTEMPTS_MAX: u32 = 10;
+const ABORT_ATTEMPTS_MAX: u32 = 15;
 
 /// What is needed to commit positions with a transaction.
 struct Progress {
@@ -73,14 +73,14 @@ fn is_authorization(code: RDKafkaErrorCode) -> bool {
 fn is_missing_topic(code: RDKafkaErrorCode) -> bool {
     matches!(
         code,
-        RDKafkaErrorCode::UnknownTopic
-            | RDKafkaErrorCode::UnknownPartition
-            | RDKafkaErrorCode::UnknownTopicOrPartition
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition
     )
 }
 
 fn not_permitted(what: &str, code: RDKafkaErrorCode) -> Failure {
-    Failure::Held(format!("{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"))
+    Failure::Held(format!(
+        "{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"
+    ))
 }
 
 impl Session {
@@ -103,22 +103,27 @@ impl Session {
                 (settings.transactional_producer(Compression::Lz4, &id), Some(progress))
             }
         };
-        let producer =
-            BaseProducer::from_config_and_context(&client, PublishContext::default()).map_err(unusable)?;
+        let producer = BaseProducer::from_config_and_context(&client, PublishContext::default()).map_err(unusable)?;
         Ok(Self { producer, progress, write_timeout: settings.write_timeout, stops })
     }
 
     /// Ends what an earlier owner left open, and reads how far the outbox is published. Shards without a position in
-    /// Kafka are left out.
-    pub(super) fn begin(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
+    /// Kafka are left out. Tells `waits` what it waits for.
+    pub(super) fn begin(&self, shards: &[ShardId], waits: &dyn Fn(String)) -> Result<BTreeMap<ShardId, i64>, Failure> {
         let Some(progress) = &self.progress else { return Ok(BTreeMap::new()) };
-        loop {
-            match self.producer.init_transactions(START_ATTEMPT) {
-                Ok(()) => break,
-                Err(error) => match self.classify(error) {
-                    Failure::Again(detail) => return Err(self.named(detail)),
-                    other => return Err(other),
-                },
+        let start = now();
+        // The call goes on in the background: a slow coordinator must not make it begin from the start each time.
+        while let Err(error) = self.producer.init_transactions(ATTEMPT) {
+            let detail = match self.classify(error) {
+                Failure::Again(detail) => detail,
+                other => return Err(other),
+            };
+            match self.named(detail) {
+                Failure::Again(detail) if start.elapsed() < self.write_timeout * 3 => waits(detail),
+                other => return Err(other),
+            }
+            if self.stopping() {
+                return Err(Failure::Stopped);
             }
         }
         progress.read(shards)
@@ -134,25 +139,27 @@ impl Session {
         }
     }
 
-    /// Publishes a batch: all of it becomes visible, with its position, or nothing.
-    pub(super) fn publish(&self, batch: &Batch) -> Result<(), Failure> {
+    /// Publishes a batch: all of it becomes visible, with its position, or nothing. Tells `waits` what it waits for when
+    /// that takes long.
+    pub(super) fn publish(&self, batch: &Batch, waits: &dyn Fn(String)) -> Result<(), Failure> {
         failpoint::hit("publish.before_begin");
         self.producer.context().take_reports();
-        let Some(progress) = &self.progress else { return self.send_all(batch) };
+        let Some(progress) = &self.progress else { return self.send_all(batch, waits) };
         self.producer.begin_transaction().map_err(|error| self.classify(error))?;
-        let outcome = self.send_all(batch).and_then(|()| {
+        let outcome = self.send_all(batch, waits).and_then(|()| {
             failpoint::hit("publish.before_offsets");
             let offsets = progress.offsets(&batch.marks())?;
-            self.persist(|| self.producer.send_offsets_to_transaction(&offsets, &progress.metadata, self.write_timeout))?;
+            let metadata = &progress.metadata;
+            self.persist(waits, || self.producer.send_offsets_to_transaction(&offsets, metadata, self.write_timeout))?;
             failpoint::hit("publish.before_commit");
-            self.persist(|| self.producer.commit_transaction(self.write_timeout))?;
+            self.persist(waits, || self.producer.commit_transaction(ATTEMPT))?;
             failpoint::hit("publish.after_commit");
             Ok(())
         });
         match outcome {
             Err(failure @ (Failure::Again(_) | Failure::TooLarge { .. } | Failure::Held(_))) => {
                 // A producer that may not write cannot be relied on to abort either; it is made anew in any case.
-                match (self.abort(), failure) {
+                match (self.abort(waits), failure) {
                     (Ok(()) | Err(_), held @ Failure::Held(_)) => Err(held),
                     (Ok(()), failure) => Err(failure),
                     (Err(worse), _) => Err(worse),
@@ -162,12 +169,12 @@ impl Session {
         }
     }
 
-    fn send_all(&self, batch: &Batch) -> Result<(), Failure> {
+    fn send_all(&self, batch: &Batch, waits: &dyn Fn(String)) -> Result<(), Failure> {
         for (index, row) in batch.rows.iter().enumerate() {
             self.send(index, row)?;
         }
         failpoint::hit("publish.after_send");
-        if !self.drain(self.write_timeout + START_ATTEMPT) {
+        if !self.drain(self.write_timeout + ATTEMPT, waits) {
             return Err(self.named("records were not acknowledged in time".to_owned()));
         }
         self.check_reports(batch)
@@ -220,18 +227,18 @@ impl Session {
     /// Looks at every delivery report: a transaction may commit although records of it failed locally.
     fn check_reports(&self, batch: &Batch) -> Result<(), Failure> {
         let reports = self.producer.context().take_reports();
-        let too_large = |code| {
-            matches!(code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize)
-        };
+        let too_large =
+            |code| matches!(code, RDKafkaErrorCode::MessageSizeTooLarge | RDKafkaErrorCode::InvalidMessageSize);
         let indices: Vec<usize> =
             reports.failed.iter().filter(|(_, code)| too_large(*code)).map(|(index, _)| *index).collect();
         if !indices.is_empty() {
             return Err(Failure::TooLarge { indices, certain: false });
         }
         // Records that were dropped because another one failed say nothing; the first real reason counts.
-        let telling = reports.failed.iter().find(|(_, code)| {
-            !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
-        });
+        let telling = reports
+            .failed
+            .iter()
+            .find(|(_, code)| !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
         if let Some((index, code)) = telling.or(reports.failed.first()) {
             return Err(match batch.rows.get(*index) {
                 Some(row) => self.refused(row, *code),
@@ -246,11 +253,17 @@ impl Session {
     }
 
     /// Polls until nothing is in flight. Not `flush`, which always takes its tenth of a second.
-    fn drain(&self, limit: Duration) -> bool {
+    fn drain(&self, limit: Duration, waits: &dyn Fn(String)) -> bool {
         let start = now();
+        let mut told = false;
         while self.producer.in_flight_count() > 0 {
-            if start.elapsed() >= limit {
+            let waited = start.elapsed();
+            if waited >= limit {
                 return false;
+            }
+            if waited >= ATTEMPT && !told {
+                told = true;
+                waits("records are not acknowledged yet".to_owned());
             }
             self.producer.poll(Duration::from_millis(1));
         }
@@ -258,7 +271,8 @@ impl Session {
     }
 
     /// Repeats a call for as long as it may be repeated and nobody asks to stop.
-    fn persist(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Failure> {
+    fn persist(&self, waits: &dyn Fn(String), call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Failure> {
+        let start = now();
         loop {
             let error = match call() {
                 Ok(()) => return Ok(()),
@@ -269,27 +283,30 @@ impl Session {
             if !retriable {
                 return Err(self.classify(error));
             }
-            tracing::debug!(%error, "a step of a transaction is repeated");
             self.producer.poll(Duration::from_millis(20));
+            if start.elapsed() >= ATTEMPT {
+                waits(format!("a step of a transaction is repeated: {error}"));
+            }
             if self.stopping() {
                 return Err(Failure::Stopped);
             }
         }
     }
 
-    fn abort(&self) -> Result<(), Failure> {
+    fn abort(&self, waits: &dyn Fn(String)) -> Result<(), Failure> {
         for _ in 0..ABORT_ATTEMPTS_MAX {
             // Before everything is reported an abort says "again" for ever.
-            if !self.drain(self.write_timeout) {
+            if !self.drain(self.write_timeout, waits) {
                 self.producer.purge(PurgeConfig::default().queue().inflight());
-                self.drain(START_ATTEMPT);
+                self.drain(ATTEMPT, waits);
             }
-            match self.producer.abort_transaction(self.write_timeout) {
+            match self.producer.abort_transaction(ATTEMPT) {
                 Ok(()) => {
                     self.producer.context().take_reports();
                     return Ok(());
                 }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && !error.is_fatal() => {
+                    waits(format!("a transaction is being aborted: {error}"));
                     if self.stopping() {
                         return Err(Failure::Stopped);
                     }
@@ -316,7 +333,7 @@ impl Session {
 
     /// Adds what the client complains about: a refused password is held, not tried again in silence.
     fn named(&self, detail: String) -> Failure {
-        self.producer.poll(Duration::from_millis(1));
+        self.producer.poll(Duration::from_millis(20));
         match self.producer.context().health().trouble() {
             Some(trouble) if trouble.authentication => {
                 Failure::Held(format!("the brokers refuse the credentials ({})", trouble.detail))
@@ -363,7 +380,7 @@ impl Progress {
         for &shard in shards {
             list.add_partition(&self.topic, shard);
         }
-        let committed = self.consumer.committed_offsets(list, START_ATTEMPT * 5).map_err(again)?;
+        let committed = self.consumer.committed_offsets(list, ATTEMPT * 5).map_err(again)?;
         let mut positions = BTreeMap::new();
         for element in committed.elements() {
             element.error().map_err(again)?;
@@ -378,7 +395,7 @@ impl Progress {
     fn check_topic(&self, shards: &[ShardId]) -> Result<(), Failure> {
         let metadata = self
             .consumer
-            .fetch_metadata(Some(&self.topic), START_ATTEMPT)
+            .fetch_metadata(Some(&self.topic), ATTEMPT)
             .map_err(|error| Failure::Again(format!("topic {}: {error}", self.topic)))?;
         let found = metadata.topics().iter().find(|topic| topic.name() == self.topic && topic.error().is_none());
         let partitions = found.map_or(0, |topic| topic.partitions().len());

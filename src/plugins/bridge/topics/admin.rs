@@ -75,8 +75,7 @@ impl Admin {
     /// Every topic of the cluster that may be seen.
     pub(super) fn topics(&self) -> Result<BTreeMap<String, LiveTopic>, KafkaUnavailable> {
         let asking = asking_client(&self.settings)?;
-        let metadata =
-            asking.fetch_metadata(None, self.timeout).map_err(|error| self.failed(error.to_string()))?;
+        let metadata = asking.fetch_metadata(None, self.timeout).map_err(|error| self.failed(error.to_string()))?;
         let present = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(present
             .map(|topic| {

@@ -107,9 +107,7 @@ pub fn apply(
             None => create(&admin, spec, replication_factor.unwrap_or(spec.replication_factor))?,
             Some(LiveTopic { partitions, .. }) if *partitions >= spec.partitions => Change::None,
             Some(LiveTopic { partitions, .. }) if spec.grows => raise(&admin, spec, *partitions)?,
-            Some(LiveTopic { partitions, .. }) => {
-                Change::Kept { partitions: *partitions, expected: spec.partitions }
-            }
+            Some(LiveTopic { partitions, .. }) => Change::Kept { partitions: *partitions, expected: spec.partitions },
         };
         report.topics.push(AppliedTopic { topic: spec.name.clone(), change });
     }
