@@ -523,7 +523,9 @@ fn killed_at_every_step_it_publishes_each_row_once() {
 fn a_broker_that_is_killed_and_comes_back_gets_each_row_once() {
     let Some(mut kafka) = PrivateKafka::start() else { return };
     let broker = Broker::Kafka(kafka.plain.clone());
-    let settings = broker.settings();
+    let mut settings = broker.settings();
+    // So that giving up and beginning again happen within the test.
+    (settings.write_timeout, settings.transaction_timeout) = (Duration::from_secs(3), Duration::from_secs(6));
     let (topic, progress) = (broker.topic("event", 4), broker.topic("progress", 2));
     let outbox = Outbox::default();
     (0..2).for_each(|shard| outbox.fill(&topic, shard, 1..=100));

@@ -111,6 +111,16 @@ pub fn apply(
         };
         report.topics.push(AppliedTopic { topic: spec.name.clone(), change });
     }
+    let changed: Vec<(&str, i32)> = report
+        .topics
+        .iter()
+        .zip(&catalogue.topics)
+        .filter(|(topic, _)| matches!(topic.change, Change::Created | Change::Raised { .. }))
+        .map(|(_, spec)| (spec.name.as_str(), spec.partitions))
+        .collect();
+    if !changed.is_empty() && !admin.await_topics(&changed)? {
+        tracing::warn!("the cluster does not yet tell of every topic that it has created");
+    }
     Ok(report)
 }
 
