@@ -29,8 +29,9 @@ pub mod settings;
 pub mod topics;
 
 mod edge;
+mod security;
 
 pub use connection::{ClusterInfo, KafkaUnavailable, check_connection};
 
 pub use embedded::EmbeddedBroker;
-pub use settings::{Compression, KafkaSettings, SaslMechanism, SecurityProtocol};
+pub use settings::{Compression, KafkaSettings, SaslMechanism, SecurityProtocol, UnknownName};

@@ -1,5 +1,8 @@
 //! The reader's thread: takes from the partitions' queues what the merge wants, hands on what the merge lets go.
 
+mod recovery;
+mod serve;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -10,9 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use super::merge::{Merge, Step};
 use super::source::{PartitionQueue, Polled, TopicSource};
 use super::watch::{Assigned, Watcher};
-use super::{
-    BadMessage, Control, Decode, GapReason, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared,
-};
+use super::{BadMessage, Control, Decode, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared};
 use crate::plugins::bridge::connection::KafkaUnavailable;
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
@@ -20,16 +21,8 @@ use crate::plugins::store::InputPosition;
 
 /// librdkafka wakes the reader when something arrives; this is for what it does not tell.
 const IDLE: Duration = Duration::from_millis(100);
-/// Events of a consumer's own queue that are served in one round.
-const SERVED_MAX: usize = 16;
 /// Records that go on before the consumers are served again.
 const ROUND_MAX: usize = 256;
-/// How long the start and the end of a log are asked for.
-const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How soon that is tried again.
-const RESET_RETRY: Duration = Duration::from_secs(1);
-/// How often a batch that cannot be read is asked for.
-const DAMAGED_ATTEMPTS: u32 = 3;
 
 /// Ways in and out of the thread.
 pub(super) struct Channels<T> {
@@ -177,78 +170,6 @@ impl<T: Mergeable> Reader<T> {
         now().duration_since(self.start)
     }
 
-    /// Call-backs, commits for lag tools, and the state of the connection.
-    fn serve(&mut self) {
-        for number in 0..self.sources.len() {
-            for _ in 0..SERVED_MAX {
-                match self.sources[number].serve() {
-                    Polled::Nothing => break,
-                    polled => self.on_common_queue(number, polled),
-                }
-            }
-            if self.waiting_since[number].elapsed() >= self.read_timeout {
-                self.waiting_since[number] = now();
-                *lock(&self.shared.read_timeouts).entry(self.sources[number].name.to_string()).or_default() += 1;
-            }
-        }
-        self.commit_for_lag_tools();
-        self.shared.silences.store(self.merge.silences(), Ordering::Relaxed);
-        let trouble = self.shared.health.trouble();
-        if trouble.is_some() != self.in_trouble {
-            self.in_trouble = trouble.is_some();
-            match trouble {
-                Some(trouble) => {
-                    tracing::warn!(detail = trouble.detail, "the tick topics cannot be read just now; trying again");
-                    // What was the end before may not be it any more when the brokers are back.
-                    let now = self.elapsed();
-                    (0..self.slots.len()).for_each(|slot| self.merge.reopen(slot, now));
-                }
-                None => tracing::info!("the tick topics can be read"),
-            }
-        }
-    }
-
-    /// Queues are split off before they are filled, so this is only for what belongs to no partition; should a record
-    /// come this way all the same, it is older than anything in its own queue and takes its place.
-    fn on_common_queue(&mut self, number: usize, polled: Polled) {
-        let slot_of = |reader: &Self, partition| {
-            reader.slots.iter().position(|slot| slot.topic == number && slot.partition == partition)
-        };
-        match polled {
-            Polled::Record { partition, offset, raw } => {
-                if let Some(index) = slot_of(self, partition) {
-                    self.accept(index, offset, raw);
-                }
-            }
-            Polled::End { partition } => {
-                if let Some(index) = slot_of(self, partition) {
-                    self.reached_end(index);
-                }
-            }
-            Polled::OutOfRange => {
-                let at = now();
-                self.slots.iter_mut().filter(|slot| slot.topic == number).for_each(|slot| slot.reset_at = Some(at));
-            }
-            Polled::Damaged(error) => tracing::error!(topic = %self.sources[number].name, error, "damaged batch"),
-            Polled::Nothing | Polled::Trouble => {}
-        }
-    }
-
-    fn commit_for_lag_tools(&mut self) {
-        let due = self.config.commit_group_offsets && self.committed_at.elapsed() >= self.config.commit_interval;
-        if !due || self.in_trouble {
-            return;
-        }
-        let Some(positions) = lock(&self.shared.group_offsets).take() else { return };
-        self.committed_at = now();
-        for source in &self.sources {
-            let offsets = positions.iter().filter(|p| *p.topic == *source.name).map(|p| (p.partition, p.next));
-            if let Err(error) = source.commit(offsets) {
-                tracing::debug!(topic = %source.name, %error, "offsets for lag tools were not committed");
-            }
-        }
-    }
-
     /// Orders from outside.
     fn obey(&mut self) {
         while let Ok(order) = self.channels.controls.try_recv() {
@@ -384,89 +305,6 @@ impl<T: Mergeable> Reader<T> {
         let topic = self.sources[slot.topic].name.clone();
         self.hand_on(Received { topic, partition: slot.partition, offset: next, next, kind })?;
         self.told(index, next);
-        Some(())
-    }
-
-    /// A batch cannot be read. librdkafka asks for it again and again: what stays damaged is passed over, record by
-    /// record, since nobody says where the batch ends.
-    fn damaged(&mut self, index: usize, error: &str) -> Option<()> {
-        let slot = &mut self.slots[index];
-        let (number, partition, from) = (slot.topic, slot.partition, slot.next);
-        slot.damaged += 1;
-        if slot.damaged < DAMAGED_ATTEMPTS {
-            return Some(());
-        }
-        slot.damaged = DAMAGED_ATTEMPTS - 1;
-        let source = &self.sources[number];
-        match source.watermarks(partition, WATERMARK_TIMEOUT) {
-            Ok((_, end)) if from < end => {}
-            _ => return Some(()),
-        }
-        tracing::error!(topic = %source.name, partition, offset = from, error, "a tick is damaged and is passed over");
-        self.shared.gaps.fetch_add(1, Ordering::Relaxed);
-        if self.move_to(index, from + 1) {
-            let kind = ReceivedKind::Gap { from, to: from + 1, reason: GapReason::Unreadable };
-            self.tell(index, from + 1, kind)?;
-        }
-        Some(())
-    }
-
-    /// Reads a partition from elsewhere; what was said about its end is forgotten.
-    fn move_to(&mut self, index: usize, to: i64) -> bool {
-        let slot = &mut self.slots[index];
-        // Dropping the old queue later would silence the new one.
-        slot.queue = None;
-        let source = &self.sources[slot.topic];
-        match source.move_to(slot.partition, to) {
-            Ok(queue) => {
-                (slot.queue, slot.next, slot.reset_at, slot.at_end) = (queue, to, None, false);
-                self.merge.reopen(index, self.elapsed());
-                true
-            }
-            Err(error) => {
-                tracing::error!(topic = %source.name, partition = slot.partition, %error, "the partition cannot be read from {to}");
-                slot.reset_at = Some(now() + RESET_RETRY);
-                false
-            }
-        }
-    }
-
-    /// The position is refused: compares it with the log and goes on from the log's start.
-    fn look_into_position(&mut self, index: usize) -> Option<()> {
-        let slot = &self.slots[index];
-        let (number, partition, from) = (slot.topic, slot.partition, slot.next);
-        let source = &self.sources[number];
-        let (low, high) = match source.watermarks(partition, WATERMARK_TIMEOUT) {
-            Ok(watermarks) => watermarks,
-            Err(error) => {
-                tracing::warn!(topic = %source.name, partition, %error, "position {from} is refused and the log's ends are not told");
-                self.slots[index].reset_at = Some(now() + RESET_RETRY);
-                return Some(());
-            }
-        };
-        let reason = match from {
-            _ if from < low => Some(GapReason::Expired),
-            _ if from > high => Some(GapReason::Truncated),
-            _ => None,
-        };
-        let to = if reason.is_some() { low } else { from };
-        match reason {
-            Some(GapReason::Truncated) => tracing::error!(
-                topic = %source.name, partition, from, to, end = high,
-                "the log ends before the position: the topic was truncated or made again; reading goes on from its start"
-            ),
-            Some(_) => {
-                tracing::warn!(topic = %source.name, partition, from, to, "ticks were deleted before they were read")
-            }
-            None => {}
-        }
-        if !self.move_to(index, to) {
-            return Some(());
-        }
-        if let Some(reason) = reason {
-            self.shared.gaps.fetch_add(1, Ordering::Relaxed);
-            self.tell(index, to, ReceivedKind::Gap { from, to, reason })?;
-        }
         Some(())
     }
 
