@@ -267,7 +267,8 @@ fn kcat(servers: &str, arguments: &[&str], input: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        assert!(std::env::var_os("CI").is_none(), "kcat must be installed here");
+        let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
+        assert!(!required, "kcat must be installed here");
         return None;
     };
     child.stdin.take().expect("input").write_all(input.as_bytes()).expect("written");

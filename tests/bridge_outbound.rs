@@ -415,7 +415,7 @@ fn a_broker_that_is_away_is_waited_for_and_does_not_keep_anybody_from_stopping()
         let last = last + 5;
         outbox.fill(&topic, 0, last - 4..=last);
         running.handle.wake(&[(0, last)]);
-        running.stop();
+        assert!(running.handle.stop(Duration::from_secs(8)), "a clean end does not wait for brokers that are away");
         mock.set_down(false).expect("up");
     }
 }

@@ -96,7 +96,7 @@ pub enum ReceivedKind<T> {
         /// Why.
         reason: GapReason,
     },
-    /// The topic has a partition that is not read yet: store `next` as its position, then call
+    /// The topic has a partition that is not read yet, told now and then until it is: store `next` as its position, then call
     /// [`InboundHandle::add_partitions`](super::InboundHandle::add_partitions).
     NewPartition,
 }

@@ -209,7 +209,8 @@ impl Session {
         let mut told = false;
         while self.producer.in_flight_count() > 0 {
             let waited = start.elapsed();
-            if waited >= limit {
+            // Who is to stop waits a little, for brokers that are there, and not for those that are not.
+            if waited >= limit || (waited >= ATTEMPT && self.stopping()) {
                 return false;
             }
             if waited >= ATTEMPT && !told {
@@ -246,6 +247,9 @@ impl Session {
 
     fn abort(&self, waits: &dyn Fn(String)) -> Result<(), Failure> {
         for _ in 0..ABORT_ATTEMPTS_MAX {
+            if self.stopping() {
+                return Err(Failure::Stopped);
+            }
             // Before everything is reported an abort says "again" for ever.
             if !self.drain(self.write_timeout, waits) {
                 self.producer.purge(PurgeConfig::default().queue().inflight());
@@ -258,9 +262,6 @@ impl Session {
                 }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && !error.is_fatal() => {
                     waits(format!("a transaction is being aborted: {error}"));
-                    if self.stopping() {
-                        return Err(Failure::Stopped);
-                    }
                 }
                 Err(error) => return Err(Failure::of(&error)),
             }
