@@ -1,6 +1,6 @@
 //! Publishing the outbox: every row once, through restarts, kills and brokers that refuse.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bridge_support::private_kafka::PrivateKafka;
 use bridge_support::{Broker, LIMIT, Rec, read_all, unique, wait_for, write};
 use crossbeam_channel::{Receiver, unbounded};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -414,7 +415,7 @@ fn a_broker_that_is_away_is_waited_for_and_does_not_keep_anybody_from_stopping()
         let last = last + 5;
         outbox.fill(&topic, 0, last - 4..=last);
         running.handle.wake(&[(0, last)]);
-        running.stop();
+        assert!(running.handle.stop(Duration::from_secs(8)), "a clean end does not wait for brokers that are away");
         mock.set_down(false).expect("up");
     }
 }
@@ -513,6 +514,33 @@ fn killed_at_every_step_it_publishes_each_row_once() {
     }
     let output = run(None);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let records = read_all(&settings, &topic);
+    assert_eq!(bodies(&records), expected(2, 300), "each once");
+    assert_in_order_per_key(&records);
+}
+
+#[test]
+fn a_broker_that_is_killed_and_comes_back_gets_each_row_once() {
+    let Some(mut kafka) = PrivateKafka::start() else { return };
+    let broker = Broker::Kafka(kafka.plain.clone());
+    let mut settings = broker.settings();
+    // So that giving up and beginning again happen within the test.
+    (settings.write_timeout, settings.transaction_timeout) = (Duration::from_secs(3), Duration::from_secs(6));
+    let (topic, progress) = (broker.topic("event", 4), broker.topic("progress", 2));
+    let outbox = Outbox::default();
+    (0..2).for_each(|shard| outbox.fill(&topic, shard, 1..=100));
+    let running = start(&settings, config(Uuid::new_v4(), &progress, &outbox, 2), &outbox, OutboundHooks::default());
+    for round in 1..=2 {
+        // In the midst of publishing.
+        wait_for("it publishes", || (running.handle.positions()[&0] >= round * 100 - 50).then_some(()));
+        kafka.kill();
+        (0..2).for_each(|shard| outbox.fill(&topic, shard, round * 100 + 1..=(round + 1) * 100));
+        running.handle.wake(&[(0, (round + 1) * 100), (1, (round + 1) * 100)]);
+        wait_for("it says so", || matches!(running.handle.status(), PublisherStatus::Retrying { .. }).then_some(()));
+        kafka.run();
+    }
+    running.until(&outbox.last_ids());
+    running.stop();
     let records = read_all(&settings, &topic);
     assert_eq!(bodies(&records), expected(2, 300), "each once");
     assert_in_order_per_key(&records);
