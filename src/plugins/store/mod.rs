@@ -1,5 +1,48 @@
 //! The store: the memory of the worlds. The only place that names SQL.
+//!
+//! One database, SQLite or PostgreSQL, behind one handle:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `rows` | the rows, and the [`Commit`] that writes them |
+//! | `store` | [`Store`]: open, close, whether the database answers |
+//! | `lease`, `advisory`, `heartbeat`, `lock` | who may run |
+//! | `commit`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
+//! | `worlds`, `inputs`, `outbox` | what a start reads: worlds, snapshots, journal; positions, tick ids; what to publish |
+//! | `query` | lists for the admin API |
+//! | `prune` | removal of what is old |
+//! | `engine`, `session`, `value`, `error`, `migrate` | the two engines under one set of statements |
+//!
+//! Each statement is written once, with `$1` placeholders that both engines take; the few words that differ come
+//! from [`EngineKind`]. Every operation has a limit in time, and a connection whose state is uncertain is closed.
 
+mod advisory;
+mod commit;
+mod config;
+mod engine;
+mod error;
+mod heartbeat;
+mod inputs;
+mod lease;
+mod lock;
+mod migrate;
+mod outbox;
+mod prune;
+mod query;
 mod rows;
+mod session;
+mod statements;
+#[expect(clippy::module_inception, reason = "the handle is what the module is about")]
+mod store;
+mod value;
+mod worlds;
 
+pub use commit::CommitOutcome;
+pub use config::StoreConfig;
+pub use engine::EngineKind;
+pub use error::StoreError;
+pub use lease::{Lease, LeaseState};
+pub use prune::{PrunePolicy, Pruned};
+pub use query::{Cursor, EventFilter, Listed, NotACursor, PAGE_ROWS_MAX, Page, StoreCounts, TickFilter};
 pub use rows::*;
+pub use store::{DatabaseState, Store};

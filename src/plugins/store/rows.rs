@@ -39,6 +39,21 @@ pub struct Commit {
     pub marks: Vec<OutboxMark>,
 }
 
+impl Commit {
+    /// Whether it would write nothing but its own number.
+    pub fn is_silent(&self) -> bool {
+        self.worlds.is_empty()
+            && self.journal.is_empty()
+            && self.ticks_seen.is_empty()
+            && self.tick_history.is_empty()
+            && self.market_states.is_empty()
+            && self.dead_letters.is_empty()
+            && self.outbox.is_empty()
+            && self.positions.is_empty()
+            && self.marks.is_empty()
+    }
+}
+
 /// The next record to take from one partition.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct InputPosition {
@@ -59,6 +74,19 @@ pub struct OutboxMark {
     pub cluster_id: String,
     /// The last outbox id that is published there.
     pub published_id: i64,
+}
+
+/// A Kafka cluster that this store has published to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterRow {
+    /// Kafka's cluster id.
+    pub cluster_id: String,
+    /// Whether it was the embedded broker, which is new at every start.
+    pub embedded: bool,
+    /// When it was first used (wall time, microseconds).
+    pub first_used_at: i64,
+    /// When it was last made the present one (wall time, microseconds).
+    pub last_used_at: i64,
 }
 
 /// A change to the registry of worlds.

@@ -1,0 +1,105 @@
+//! The sums by which money and goods are accounted for.
+
+use bevy_ecs::prelude::Resource;
+use serde::{Deserialize, Serialize};
+
+use super::{CommodityId, PerCommodity};
+
+/// Why goods come into being or cease to be. New kinds are added at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GoodsEntry {
+    /// There at the beginning.
+    Endowed,
+    /// Made by a recipe.
+    Produced,
+    /// Used up by a recipe.
+    UsedUp,
+    /// Eaten: a need that was met.
+    Eaten,
+    /// Enjoyed: bought with what needs left of the budget.
+    Enjoyed,
+    /// Spoiled in stock.
+    Spoiled,
+}
+
+impl GoodsEntry {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::Endowed, Self::Produced, Self::UsedUp, Self::Eaten, Self::Enjoyed, Self::Spoiled];
+
+    /// Whether goods come into being by it.
+    pub fn is_source(self) -> bool {
+        matches!(self, Self::Endowed | Self::Produced)
+    }
+}
+
+/// Why money comes into being. New kinds, sinks among them, are added at the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoneyEntry {
+    /// There at the beginning.
+    Endowed,
+}
+
+impl MoneyEntry {
+    /// All kinds.
+    pub const ALL: [Self; 1] = [Self::Endowed];
+}
+
+/// Sums of all that ever came into being or ceased to be, by kind. Only ledger functions write to it.
+#[derive(Resource, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ledger {
+    money: [i64; MoneyEntry::ALL.len()],
+    goods: PerCommodity<[i64; GoodsEntry::ALL.len()]>,
+}
+
+impl Ledger {
+    /// An empty ledger for so many commodities.
+    pub fn new(commodities: usize) -> Self {
+        Self { money: [0; _], goods: PerCommodity::from_fn(commodities, |_| [0; _]) }
+    }
+
+    /// The sum of one kind for one commodity, in units.
+    pub fn goods(&self, commodity: CommodityId, entry: GoodsEntry) -> i64 {
+        self.goods.get(commodity).map_or(0, |row| row[entry as usize])
+    }
+
+    /// The sum of one kind, in minor units.
+    pub fn money(&self, entry: MoneyEntry) -> i64 {
+        self.money[entry as usize]
+    }
+
+    /// Money that must be there: all sources less all sinks.
+    pub fn money_expected(&self) -> i64 {
+        self.money.iter().sum()
+    }
+
+    /// Units of a commodity that must be there: all sources less all sinks.
+    pub fn goods_expected(&self, commodity: CommodityId) -> i64 {
+        let signed = |entry: GoodsEntry| {
+            let sum = self.goods(commodity, entry);
+            if entry.is_source() { sum } else { -sum }
+        };
+        GoodsEntry::ALL.into_iter().map(signed).sum()
+    }
+
+    /// For how many commodities it stands.
+    pub fn commodities(&self) -> usize {
+        self.goods.len()
+    }
+
+    /// Adds to a sum of goods; nothing, and no change, where it does not fit.
+    pub(crate) fn post_goods(&mut self, commodity: CommodityId, entry: GoodsEntry, amount: i64) -> Option<()> {
+        let sum = &mut self.goods.get_mut(commodity)?[entry as usize];
+        *sum = sum.checked_add(amount)?;
+        Some(())
+    }
+
+    /// Adds to a sum of money; nothing, and no change, where it does not fit.
+    pub(crate) fn post_money(&mut self, entry: MoneyEntry, amount: i64) -> Option<()> {
+        let sum = &mut self.money[entry as usize];
+        *sum = sum.checked_add(amount)?;
+        Some(())
+    }
+}

@@ -1,0 +1,17 @@
+//! What traders and markets are made of.
+
+mod belief;
+mod commodity;
+mod history;
+mod ledger;
+mod place;
+mod statistics;
+mod trader;
+
+pub use belief::{Belief, Beliefs, Personality};
+pub use commodity::{CommodityId, PerCommodity, RoleId, Side};
+pub use history::{TRADE_HISTORY_MAX, TradeHistory, TradeRecord};
+pub use ledger::{GoodsEntry, Ledger, MoneyEntry};
+pub use place::{MARKET_HISTORY_MAX, Market, MarketHour};
+pub use statistics::{Flow, MarketStatistics, RoleStatistics};
+pub use trader::{Budget, Holding, Purse, Role, Stock, Trader};

@@ -1,0 +1,6 @@
+//! Data only: what entities and worlds are made of. Components import ids, money and clock, and nothing else.
+
+pub mod clock;
+pub mod ids;
+pub mod market;
+pub mod money;

@@ -1,0 +1,37 @@
+//! The configuration: what it can say, where it comes from, what is wrong with it.
+//!
+//! Defaults, then a TOML file, then the environment, then flags: the later one wins, and where each value came from is
+//! kept. Whatever is wrong is told at once, with line and column.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`model`] | every section and key, with its default and bounds |
+//! | `keys` | the same as a list, for variables, `show` and documentation |
+//! | `layers` | puts the layers together |
+//! | `rules` | what a schema cannot say |
+//! | `verify` | checks a value against a JSON Schema, with words for people |
+//! | `worlds` | world files and the catalogue of topics |
+//! | [`show`] | tables and files for people |
+
+pub mod model;
+pub mod show;
+
+mod convert;
+mod keys;
+mod layers;
+pub(crate) mod located;
+mod problem;
+mod rules;
+mod toml_file;
+mod value;
+pub(crate) mod verify;
+mod worlds;
+pub(crate) mod yaml_file;
+
+pub use convert::TokenError;
+pub use keys::{Key, KeyKind, Section, all as all_keys, schema, sections};
+pub use layers::{FlagValue, Layers, Loaded, Setting, Source};
+pub use model::ServerConfig;
+pub use problem::{ConfigError, Problem, SourceProblems};
+pub use value::{HIDDEN, Seconds, Secret};
+pub use worlds::{WorldFile, check_files, read_topics, read_world, read_worlds};

@@ -1,0 +1,104 @@
+//! What a schema cannot say: values that contradict each other or name nothing that can be.
+
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+
+use tracing_subscriber::EnvFilter;
+
+use super::model::ServerConfig;
+
+/// A rule that is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// The value that is to be changed.
+    pub(super) pointer: &'static str,
+    pub(super) message: String,
+    pub(super) help: String,
+}
+
+fn broken_rule(pointer: &'static str, message: impl Into<String>, help: impl Into<String>) -> Broken {
+    Broken { pointer, message: message.into(), help: help.into() }
+}
+
+/// Every rule that is broken.
+pub(super) fn broken(config: &ServerConfig) -> Vec<Broken> {
+    let mut found = Vec::new();
+    kafka(config, &mut found);
+    admin(config, &mut found);
+    store(config, &mut found);
+    if let Err(error) = EnvFilter::builder().parse(config.log.filter()) {
+        let help = "write error, warn, info, debug or trace, or parts such as info,worldtick=debug";
+        found.push(broken_rule("/log/level", format!("`log.level` is not understood: {error}"), help));
+    }
+    found
+}
+
+fn kafka(config: &ServerConfig, found: &mut Vec<Broken>) {
+    let kafka = &config.kafka;
+    if kafka.transaction_timeout_seconds.duration() <= kafka.write_timeout_seconds.duration() {
+        found.push(broken_rule(
+            "/kafka/transaction_timeout_seconds",
+            "`kafka.transaction_timeout_seconds` is not longer than `kafka.write_timeout_seconds`",
+            "a write must be able to fail while its transaction is still open",
+        ));
+    }
+    let sasl = match kafka.security_protocol.as_deref() {
+        Some(protocol) => protocol.starts_with("SASL_"),
+        None => kafka.sasl_username.is_some(),
+    };
+    let has = |name: &str| kafka.properties.contains_key(name);
+    if sasl && kafka.sasl_username.is_none() && !has("sasl.username") {
+        found.push(broken_rule("/kafka/security_protocol", "SASL needs a user name", "set KAFKA_SASL_USERNAME"));
+    }
+    if sasl && kafka.sasl_password.is_none() && !has("sasl.password") {
+        found.push(broken_rule("/kafka/sasl_username", "SASL needs a password", "set KAFKA_SASL_PASSWORD"));
+    }
+    if !sasl && kafka.sasl_username.is_some() {
+        found.push(broken_rule(
+            "/kafka/security_protocol",
+            "a user name is set, but this protocol sends none",
+            "set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT",
+        ));
+    }
+}
+
+fn store(config: &ServerConfig, found: &mut Vec<Broken>) {
+    let Some(url) = &config.store.url else { return };
+    let known = ["postgres://", "postgresql://", "sqlite:"];
+    if url.expose().contains("://") && !known.iter().any(|scheme| url.expose().starts_with(scheme)) {
+        let help = "write postgres://user:password@host/database, or sqlite:<path>";
+        found.push(broken_rule("/store/url", "`store.url` names no kind of database that is known", help));
+    }
+}
+
+fn admin(config: &ServerConfig, found: &mut Vec<Broken>) {
+    let admin = &config.admin;
+    if admin.token.is_some() && admin.token_file.is_some() {
+        let help = "keep one of them";
+        found.push(broken_rule("/admin/token_file", "both `admin.token` and `admin.token_file` are set", help));
+    }
+    match addresses(&admin.listen) {
+        Err(error) => {
+            let message = format!("`admin.listen` is no address: {error}");
+            found.push(broken_rule("/admin/listen", message, "write it as 127.0.0.1:8080"));
+        }
+        Ok(addresses) => {
+            let open = addresses.iter().map(SocketAddr::ip).any(|ip| !is_loopback(ip));
+            if open && admin.token.is_none() && admin.token_file.is_none() {
+                found.push(broken_rule(
+                    "/admin/listen",
+                    format!("the admin API on {} could be reached from elsewhere without a token", admin.listen),
+                    "set WORLDTICK_ADMIN_TOKEN or `admin.token_file`, or listen on 127.0.0.1",
+                ));
+            }
+        }
+    }
+}
+
+fn addresses(listen: &str) -> Result<Vec<SocketAddr>, String> {
+    let found: Vec<SocketAddr> = listen.to_socket_addrs().map_err(|error| error.to_string())?.collect();
+    if found.is_empty() { Err("the name has no address".to_owned()) } else { Ok(found) }
+}
+
+fn is_loopback(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
+}

@@ -1,0 +1,307 @@
+//! World files and the catalogue of topics: read, and checked as the configuration is.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use garde::Validate;
+
+use super::layers::Layers;
+use super::located::{Located, Node, join};
+use super::model::{KafkaSection, WorldsSection};
+use super::problem::{ConfigError, Problem, SourceProblems};
+use super::verify::Checker;
+use super::yaml_file;
+use crate::components::ids::WorldId;
+use crate::plugins::bridge::topics::{DEFAULT_TOPICS, TopicCatalogue};
+use crate::world::spec::{DEFAULT_WORLD, WorldSpec};
+
+/// World files that one folder may hold.
+const FILES_MAX: usize = 10_000;
+/// The largest world file.
+const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// A world file that can be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorldFile {
+    /// Where it is; nothing for the world that is built in.
+    pub path: Option<PathBuf>,
+    /// The world.
+    pub spec: WorldSpec,
+}
+
+/// Reads a world file.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn read_world(path: &Path) -> Result<WorldFile, ConfigError> {
+    let name = path.display().to_string();
+    let text = read_text(path).map_err(one)?;
+    let (spec, _) = parse_world(&name, &text).map_err(one)?;
+    Ok(WorldFile { path: Some(path.to_owned()), spec })
+}
+
+/// Reads every world file of the folder; if the default folder is missing, the world that is built in.
+///
+/// # Errors
+/// With everything that is wrong with any of them, two files for one world included.
+pub fn read_worlds(section: &WorldsSection) -> Result<Vec<WorldFile>, ConfigError> {
+    if section.dir == Path::new(WorldsSection::DEFAULT_DIR) && !section.dir.exists() {
+        let (spec, _) = parse_world("the world that is built in", DEFAULT_WORLD).map_err(one)?;
+        return Ok(vec![WorldFile { path: None, spec }]);
+    }
+    let paths = yaml_files(&section.dir).map_err(one)?;
+    if paths.is_empty() {
+        let problem = Problem::new("there is no world file (*.yaml) in it").help("`worlds.dir` names the folder");
+        return Err(one(SourceProblems::of(section.dir.display().to_string(), vec![problem])));
+    }
+    read_all(&paths)
+}
+
+/// Reads the catalogue of topics: the file that is named, or the one that is built in.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn read_topics(kafka: &KafkaSection) -> Result<TopicCatalogue, ConfigError> {
+    match &kafka.topics_file {
+        None => parse_topics("the catalogue that is built in", DEFAULT_TOPICS).map_err(one),
+        Some(path) => {
+            let text = read_text(path).map_err(one)?;
+            parse_topics(&path.display().to_string(), &text).map_err(one)
+        }
+    }
+}
+
+/// Checks files by their names: `.toml` as configuration, `.yaml` as world file or catalogue of topics.
+///
+/// # Errors
+/// With everything that is wrong with any of them.
+pub fn check_files(paths: &[PathBuf], layers: &Layers) -> Result<(), ConfigError> {
+    let mut problems = Vec::new();
+    let mut worlds = Vec::new();
+    for path in paths {
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let outcome = match ending {
+            "toml" => Layers { file: Some(path.clone()), ..layers.clone() }.load().map(|_| ()),
+            "yaml" | "yml" if is_catalogue(path) => {
+                read_topics(&KafkaSection { topics_file: Some(path.clone()), ..KafkaSection::default() }).map(|_| ())
+            }
+            "yaml" | "yml" => {
+                worlds.push(path.clone());
+                Ok(())
+            }
+            _ => {
+                let problem = Problem::new("its name does not say what it is")
+                    .help("a configuration ends in .toml, a world file in .yaml");
+                Err(one(SourceProblems::of(path.display().to_string(), vec![problem])))
+            }
+        };
+        problems.extend(outcome.err().into_iter().flat_map(|error| error.sources));
+    }
+    problems.extend(read_all(&worlds).err().into_iter().flat_map(|error| error.sources));
+    if problems.is_empty() { Ok(()) } else { Err(ConfigError { sources: problems }) }
+}
+
+fn one(problems: SourceProblems) -> ConfigError {
+    ConfigError { sources: vec![problems] }
+}
+
+/// Whether a YAML file is a catalogue of topics.
+fn is_catalogue(path: &Path) -> bool {
+    let tree = read_text(path).ok().and_then(|text| yaml_file::read(&text).ok());
+    let Some(Located { node: Node::Map(entries), .. }) = tree else { return false };
+    entries.iter().any(|entry| entry.key == "topics")
+}
+
+fn read_all(paths: &[PathBuf]) -> Result<Vec<WorldFile>, ConfigError> {
+    let mut files = Vec::new();
+    let mut problems = Vec::new();
+    let mut owners: BTreeMap<WorldId, &Path> = BTreeMap::new();
+    for path in paths {
+        let name = path.display().to_string();
+        let parsed = read_text(path).and_then(|text| Ok((parse_world(&name, &text)?, text)));
+        match parsed {
+            Err(wrong) => problems.push(wrong),
+            Ok(((spec, tree), text)) => {
+                if let Some(other) = owners.insert(spec.id.clone(), path) {
+                    let problem =
+                        Problem::new(format!("world `{}` is described by {} already", spec.id, other.display()))
+                            .help("give each world an id of its own")
+                            .at(tree.value_at("/id"));
+                    problems.push(SourceProblems::of_text(name, &text, vec![problem]));
+                }
+                files.push(WorldFile { path: Some(path.clone()), spec });
+            }
+        }
+    }
+    if problems.is_empty() { Ok(files) } else { Err(ConfigError { sources: problems }) }
+}
+
+fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {
+    let name = dir.display().to_string();
+    let failed = |error: std::io::Error| {
+        let problem =
+            Problem::new(format!("cannot be read: {error}")).help("`worlds.dir` names the folder of world files");
+        SourceProblems::of(name.clone(), vec![problem])
+    };
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let path = entry.map_err(failed)?.path();
+        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
+        if is_yaml && path.is_file() {
+            paths.push(path);
+        }
+        if paths.len() > FILES_MAX {
+            let problem = Problem::new(format!("there are more than {FILES_MAX} world files in it"));
+            return Err(SourceProblems::of(name.clone(), vec![problem]));
+        }
+    }
+    // The order of a folder is not the same everywhere.
+    paths.sort();
+    Ok(paths)
+}
+
+fn read_text(path: &Path) -> Result<String, SourceProblems> {
+    let failed = |what: String| SourceProblems::of(path.display().to_string(), vec![Problem::new(what)]);
+    let size = std::fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?.len();
+    if size > FILE_BYTES_MAX {
+        return Err(failed(format!("is {size} bytes large; at most {FILE_BYTES_MAX} are read")));
+    }
+    std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))
+}
+
+fn parse_world(name: &str, text: &str) -> Result<(WorldSpec, Located), SourceProblems> {
+    let failed = |problems| SourceProblems::of_text(name, text, problems);
+    let tree = yaml_file::read(text).map_err(|problem| failed(vec![problem]))?;
+    let checker = Checker::new(schemars::schema_for!(WorldSpec).to_value()).map_err(|problem| failed(vec![problem]))?;
+    let mut problems = checker.problems(&tree);
+    match serde_path_to_error::deserialize::<_, WorldSpec>(tree.to_json()) {
+        Ok(spec) => {
+            problems.extend(broken_rules(&spec, &tree, &problems));
+            if problems.is_empty() {
+                return Ok((spec, tree));
+            }
+        }
+        // What the schema has said already need not be said again.
+        Err(error) if problems.is_empty() => {
+            let pointer = pointer_of(&error.path().to_string(), &tree);
+            problems.push(Problem::new(format!("`{}`: {}", error.path(), error.inner())).at(tree.value_at(&pointer)));
+        }
+        Err(_) => {}
+    }
+    Err(failed(problems))
+}
+
+/// What the rules of the type say beyond its schema.
+fn broken_rules(spec: &WorldSpec, tree: &Located, known: &[Problem]) -> Vec<Problem> {
+    let Err(report) = spec.validate() else { return Vec::new() };
+    let of_rule = |(path, error): &(garde::Path, garde::Error)| {
+        let pointer = pointer_of(&path.to_string(), tree);
+        let name = super::located::dotted(&pointer);
+        Problem::new(format!("`{name}`: {}", error.message())).at(tree.value_at(&pointer))
+    };
+    let fresh = |problem: &Problem| !known.iter().any(|other| other.span == problem.span);
+    report.iter().map(of_rule).filter(fresh).collect()
+}
+
+/// A path of Rust's names (`meta.simulation.time_scale`, `roles[0].name`) as a JSON pointer into a file, whose names
+/// may be camelCase.
+fn pointer_of(path: &str, tree: &Located) -> String {
+    let plain = path.replace('[', ".").replace(']', "");
+    let mut pointer = String::new();
+    for part in plain.split('.').filter(|part| !part.is_empty()) {
+        let exact = join(&pointer, part);
+        let camel = join(&pointer, &camel_case(part));
+        pointer = if !has(tree, &exact) && has(tree, &camel) { camel } else { exact };
+    }
+    pointer
+}
+
+fn has(tree: &Located, pointer: &str) -> bool {
+    tree.to_json().pointer(pointer).is_some()
+}
+
+fn camel_case(name: &str) -> String {
+    let mut upper = false;
+    let mut text = String::with_capacity(name.len());
+    for letter in name.chars() {
+        if letter == '_' {
+            upper = true;
+        } else if upper {
+            text.extend(letter.to_uppercase());
+            upper = false;
+        } else {
+            text.push(letter);
+        }
+    }
+    text
+}
+
+fn parse_topics(name: &str, text: &str) -> Result<TopicCatalogue, SourceProblems> {
+    let failed = |problems| SourceProblems::of_text(name, text, problems);
+    let tree = yaml_file::read(text).map_err(|problem| failed(vec![problem]))?;
+    let checker =
+        Checker::new(schemars::schema_for!(TopicCatalogue).to_value()).map_err(|problem| failed(vec![problem]))?;
+    let problems = checker.problems(&tree);
+    if !problems.is_empty() {
+        return Err(failed(problems));
+    }
+    TopicCatalogue::parse(text, name).map_err(|error| {
+        SourceProblems::of(name, error.problems.iter().map(|problem| Problem::new(problem.trim())).collect())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_wrong_with_a_world_file_is_told_at_once_with_its_place() {
+        let text = "id: W!\nclok: live\nmeta:\n  simulation:\n    timeScale: 0\n    tickIntervalSeconds: fast\nstartsAt: tomorrow\n";
+        let wrong = parse_world("w.yaml", text).expect_err("refused");
+        let told = ConfigError { sources: vec![wrong] }.to_string();
+        for part in [
+            "w.yaml:1:5: `id` is \"W!\"",
+            "w.yaml:2:1: unknown key `clok` (did you mean `clock`?)",
+            "w.yaml:5:16: `meta.simulation.timeScale` is 0: too small (at least 0.1)",
+            "w.yaml:6:26: `meta.simulation.tickIntervalSeconds` is the text \"fast\", but must be a number",
+            "w.yaml:7:11: `startsAt` is \"tomorrow\", which is no date-time (write it as 2077-01-15T14:00:00Z)",
+        ] {
+            assert!(told.contains(part), "{part}\n is not in\n{told}");
+        }
+    }
+
+    #[test]
+    fn rules_beyond_the_schema_have_a_place_too() {
+        let text = format!("id: w\ndescription: {}\n", "x".repeat(2001));
+        let wrong = parse_world("w.yaml", &text).expect_err("refused");
+        assert!(ConfigError { sources: vec![wrong] }.to_string().starts_with("w.yaml:2:14: `description`"));
+    }
+
+    #[test]
+    fn two_files_for_one_world_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for name in ["a.yaml", "b.yml"] {
+            std::fs::write(folder.path().join(name), "id: w\n").expect("written");
+        }
+        let section = WorldsSection { dir: folder.path().to_owned() };
+        let told = read_worlds(&section).expect_err("refused").to_string();
+        assert!(told.contains("b.yml:1:5: world `w` is described by"), "{told}");
+        assert!(told.contains("a.yaml already"), "{told}");
+    }
+
+    #[test]
+    fn the_files_of_the_project_are_valid() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/config");
+        let files = read_worlds(&WorldsSection { dir: root.join("worlds") }).expect("valid");
+        assert!(!files.is_empty());
+        assert!(read_topics(&KafkaSection::default()).is_ok());
+        check_files(&[root.join("topics.yaml")], &Layers::default()).expect("valid");
+    }
+
+    #[test]
+    fn paths_of_rust_find_the_keys_of_the_file() {
+        let tree = yaml_file::read("meta:\n  simulation:\n    timeScale: 1\n    snake_key: 2\n").expect("YAML");
+        assert_eq!(pointer_of("meta.simulation.time_scale", &tree), "/meta/simulation/timeScale");
+        assert_eq!(pointer_of("meta.simulation.snake_key", &tree), "/meta/simulation/snake_key");
+    }
+}

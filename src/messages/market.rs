@@ -1,0 +1,164 @@
+//! Events of the economy.
+
+use bevy_ecs::message::Message;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::SimulationEvent;
+
+/// A market was cleared.
+#[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MarketCleared {
+    /// The commodity, as the world file names it.
+    pub commodity: String,
+    /// Clearing price of one unit in major units of money; without trades, the last one.
+    pub price: f64,
+    /// Units traded.
+    pub volume: i64,
+    /// The market, `market-<commodity>`.
+    pub market_id: String,
+    /// How often it is cleared.
+    pub period: MarketPeriod,
+    /// Hour of the day in game time.
+    #[schemars(range(min = 0, max = 23))]
+    pub game_hour: u8,
+    /// Units wanted at the buyers' prices and not bought.
+    #[serde(default)]
+    pub bids_unfilled: i64,
+    /// Units offered at the sellers' prices and not sold.
+    #[serde(default)]
+    pub asks_unfilled: i64,
+    /// Share of the surplus that the orders' own limits allowed and that was realised, 0 to 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub efficiency: Option<f64>,
+    /// Money that changed hands, in major units.
+    #[serde(default)]
+    pub turnover: f64,
+    /// Change of the price over three clearings, as a share: 0.02 is two percent up.
+    #[serde(default)]
+    pub trend: f64,
+    /// Standard deviation of the price over the last five clearings, as a share of their mean.
+    #[serde(default)]
+    pub volatility: f64,
+}
+
+/// How often a market is cleared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MarketPeriod {
+    /// At every hourly tick.
+    Hourly,
+    /// At every daily tick.
+    Daily,
+}
+
+impl SimulationEvent for MarketCleared {
+    const EVENT_TYPE: &'static str = "simulation.event.market_cleared";
+    const SOURCE: &'static str = "economy.market";
+
+    fn key(&self) -> String {
+        self.market_id.clone()
+    }
+}
+
+/// How much of a commodity people want.
+#[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct DemandSignal {
+    /// One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles.
+    pub commodity_type: String,
+    /// Where.
+    pub location: String,
+    /// How much.
+    pub demand_level: DemandLevel,
+    /// Change against the windows before, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub demand_change_percent: Option<f64>,
+    /// Expected effect on the price, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_price_impact_percent: Option<f64>,
+    /// Agents behind it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent_count: Option<u64>,
+}
+
+/// How strong a demand is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(missing_docs, reason = "the names of the scale say it all")]
+pub enum DemandLevel {
+    VeryLow,
+    Low,
+    Normal,
+    High,
+    VeryHigh,
+    Critical,
+}
+
+impl SimulationEvent for DemandSignal {
+    const EVENT_TYPE: &'static str = "simulation.event.demand_signal";
+    const SOURCE: &'static str = "economy.market";
+
+    fn key(&self) -> String {
+        self.location.clone()
+    }
+}
+
+/// What agents did in a place within a window, in sums.
+#[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct AggregatedStats {
+    /// Where.
+    pub location: String,
+    /// What is summed.
+    pub stats_type: StatsType,
+    /// Length of the window.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub time_window_minutes: Option<u32>,
+    /// The sums.
+    pub metrics: StatsMetrics,
+}
+
+/// What is summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StatsType {
+    /// Everything of an hour.
+    HourlySummary,
+    /// Everything of a day.
+    DailySummary,
+    /// What agents did.
+    AgentBehavior,
+    /// What was traded.
+    EconomicActivity,
+    /// Who met whom.
+    SocialInteractions,
+}
+
+/// Sums over a window.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct StatsMetrics {
+    /// Actions of all agents.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_agent_actions: Option<u64>,
+    /// Agents that did anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unique_agents: Option<u64>,
+    /// Actions of an agent, on average.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average_actions_per_agent: Option<f64>,
+    /// Trades.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_transactions: Option<u64>,
+    /// Money that changed hands, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_transaction_volume: Option<f64>,
+}
+
+impl SimulationEvent for AggregatedStats {
+    const EVENT_TYPE: &'static str = "simulation.event.aggregated_stats";
+    const SOURCE: &'static str = "economy.market";
+
+    fn key(&self) -> String {
+        self.location.clone()
+    }
+}

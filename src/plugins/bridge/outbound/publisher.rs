@@ -1,0 +1,288 @@
+//! The publisher's thread: batch after batch, and what to do when one fails.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, TryRecvError};
+
+use super::batch::{Batch, Collector, Oversized};
+use super::session::{Failure, Session};
+use super::{OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared};
+use crate::plugins::bridge::edge::{lock, now};
+use crate::plugins::bridge::settings::KafkaSettings;
+use crate::plugins::store::ShardId;
+
+const BACK_OFF_MIN: Duration = Duration::from_millis(100);
+const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// While the receiver of events is slow, stopping is looked at this often.
+const EVENT_WAIT: Duration = Duration::from_millis(100);
+
+/// Ways in and out of the thread.
+pub(super) struct Links {
+    pub(super) shared: Arc<Shared>,
+    pub(super) wakes: Receiver<()>,
+    pub(super) stops: Receiver<()>,
+    pub(super) events: Sender<PublisherEvent>,
+}
+
+pub(super) struct Publisher<S> {
+    settings: KafkaSettings,
+    config: OutboundConfig,
+    source: S,
+    hooks: OutboundHooks,
+    links: Links,
+    session: Option<Session>,
+    /// Whether a producer has been made before: then another one needs the lease.
+    had_session: bool,
+    /// The producer failed for good since the last success.
+    failed_for_good: bool,
+    positions: BTreeMap<ShardId, i64>,
+    collector: Collector,
+    oversized: Oversized,
+    back_off: Duration,
+    swept_at: Option<Instant>,
+}
+
+/// What the thread does next.
+enum Next {
+    Go,
+    Wait(Duration),
+    End(Option<PublisherFatal>),
+}
+
+impl<S: OutboxSource> Publisher<S> {
+    pub(super) fn new(
+        settings: KafkaSettings,
+        config: OutboundConfig,
+        source: S,
+        hooks: OutboundHooks,
+        links: Links,
+    ) -> Self {
+        Self {
+            collector: Collector::new(&config),
+            positions: config.marks.clone(),
+            settings,
+            config,
+            source,
+            hooks,
+            links,
+            session: None,
+            had_session: false,
+            failed_for_good: false,
+            oversized: Oversized::default(),
+            back_off: BACK_OFF_MIN,
+            swept_at: None,
+        }
+    }
+
+    pub(super) fn run(mut self) {
+        let fatal = loop {
+            if self.stopping() {
+                break None;
+            }
+            match self.step() {
+                Next::Go => {}
+                Next::Wait(delay) => match self.links.stops.recv_timeout(delay) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => break None,
+                },
+                Next::End(fatal) => break fatal,
+            }
+        };
+        self.session = None;
+        let detail = fatal.as_ref().map_or_else(|| "asked to stop".to_owned(), ToString::to_string);
+        *lock(&self.links.shared.status) = PublisherStatus::Stopped { detail };
+        if let Some(fatal) = fatal {
+            tracing::error!(error = %fatal, "publishing has ended");
+            self.tell(PublisherEvent::Fatal(fatal));
+        }
+    }
+
+    fn step(&mut self) -> Next {
+        if self.session.is_none() {
+            return self.connect();
+        }
+        let batch = match self.collect() {
+            Ok(batch) => batch,
+            Err(next) => return next,
+        };
+        if batch.rows.is_empty() {
+            return self.rest();
+        }
+        let start = now();
+        let Some(session) = &self.session else { return Next::Go };
+        match session.publish(&batch) {
+            Ok(()) => self.succeed(&batch, start),
+            Err(failure) => self.fail(&batch, failure),
+        }
+    }
+
+    /// Makes a producer and finds out where it stands.
+    fn connect(&mut self) -> Next {
+        if self.had_session && !(self.hooks.lease_still_ours)() {
+            return Next::End(Some(PublisherFatal::LeaseLost("the lease is no longer ours".to_owned())));
+        }
+        let session = match Session::open(&self.settings, &self.config, self.links.stops.clone()) {
+            Ok(session) => session,
+            Err(error) => return self.hold(error.to_string()),
+        };
+        let shards: Vec<ShardId> = self.positions.keys().copied().collect();
+        let committed = match session.begin(&shards) {
+            Ok(committed) => committed,
+            Err(Failure::Fatal(detail)) => return self.give_up(detail),
+            Err(Failure::Held(detail)) => return self.hold(detail),
+            Err(Failure::Stopped) => return Next::Go,
+            Err(Failure::Again(detail) | Failure::Unknown(detail)) => return self.retry(detail),
+            Err(Failure::TooLarge { .. }) => return self.retry("unexpected size error".to_owned()),
+        };
+        for (shard, committed) in committed {
+            let assigned = lock(&self.links.shared.last_assigned).get(&shard).copied().unwrap_or(0);
+            if committed > assigned {
+                return Next::End(Some(PublisherFatal::AheadOfStore { shard, committed, assigned }));
+            }
+            // No committed position is not zero: the mark stands.
+            if let Some(position) = self.positions.get_mut(&shard) {
+                *position = committed.max(*position);
+            }
+        }
+        session.is_well();
+        self.session = Some(session);
+        self.had_session = true;
+        self.remember_positions();
+        self.set_status(PublisherStatus::Running);
+        self.tell(PublisherEvent::Positioned { marks: self.positions.clone() });
+        Next::Go
+    }
+
+    fn collect(&mut self) -> Result<Batch, Next> {
+        let sweep = self.swept_at.is_none_or(|at| at.elapsed() >= self.config.poll_interval);
+        let known = lock(&self.links.shared.last_assigned).clone();
+        let collected = self.collector.collect(&self.source, &self.positions, &known, sweep, &self.oversized);
+        if sweep {
+            self.swept_at = Some(now());
+        }
+        collected.map_err(|error| self.retry(error.to_string()))
+    }
+
+    /// Waits until there may be something to publish.
+    fn rest(&mut self) -> Next {
+        if let Some(session) = &self.session {
+            session.idle();
+        }
+        self.set_status(PublisherStatus::Running);
+        match self.links.wakes.recv_timeout(self.config.poll_interval) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => Next::Go,
+            Err(RecvTimeoutError::Disconnected) => Next::End(None),
+        }
+    }
+
+    fn succeed(&mut self, batch: &Batch, start: Instant) -> Next {
+        self.positions.extend(batch.marks());
+        self.remember_positions();
+        let mut published = batch.published(self.oversized.forget(batch));
+        published.took = start.elapsed();
+        self.back_off = BACK_OFF_MIN;
+        self.failed_for_good = false;
+        if let Some(session) = &self.session {
+            session.is_well();
+        }
+        self.set_status(PublisherStatus::Running);
+        self.tell(PublisherEvent::Published(published));
+        Next::Go
+    }
+
+    fn fail(&mut self, batch: &Batch, failure: Failure) -> Next {
+        match failure {
+            Failure::Again(detail) => self.retry(detail),
+            Failure::TooLarge { indices, certain } => {
+                match self.oversized.note(batch, &indices, certain, &*self.hooks.too_large) {
+                    None => Next::Go,
+                    Some(row) => {
+                        let detail = format!(
+                            "topic {} takes not even a reference to a record that is too large: raise its max.message.bytes",
+                            row.topic
+                        );
+                        self.hold(detail)
+                    }
+                }
+            }
+            Failure::Held(detail) => {
+                self.session = None;
+                self.hold(detail)
+            }
+            Failure::Unknown(detail) => {
+                self.session = None;
+                self.retry(format!("the outcome of a transaction is unknown: {detail}"))
+            }
+            Failure::Fatal(detail) => self.give_up(detail),
+            Failure::Stopped => Next::Go,
+        }
+    }
+
+    /// The producer is at its end. If we merely stalled, another one goes on; once.
+    fn give_up(&mut self, detail: String) -> Next {
+        self.session = None;
+        self.had_session = true;
+        if !(self.hooks.lease_still_ours)() {
+            return Next::End(Some(PublisherFatal::LeaseLost(detail)));
+        }
+        if self.failed_for_good {
+            return Next::End(Some(PublisherFatal::Producer(detail)));
+        }
+        self.failed_for_good = true;
+        self.retry(format!("the producer has failed and is made anew: {detail}"))
+    }
+
+    fn retry(&mut self, detail: String) -> Next {
+        tracing::debug!(detail, "publishing is tried again");
+        self.set_status(PublisherStatus::Retrying { detail });
+        let delay = self.back_off;
+        self.back_off = (self.back_off * 2).min(BACK_OFF_MAX);
+        Next::Wait(delay)
+    }
+
+    fn hold(&mut self, detail: String) -> Next {
+        self.set_status(PublisherStatus::Held { detail });
+        Next::Wait(self.config.hold_interval)
+    }
+
+    fn remember_positions(&self) {
+        lock(&self.links.shared.positions).clone_from(&self.positions);
+    }
+
+    fn set_status(&self, status: PublisherStatus) {
+        {
+            let mut known = lock(&self.links.shared.status);
+            if *known == status {
+                return;
+            }
+            known.clone_from(&status);
+        }
+        match &status {
+            PublisherStatus::Held { detail } => tracing::error!(detail, "the outbox is held"),
+            PublisherStatus::Retrying { detail } => {
+                tracing::warn!(detail, "publishing does not work just now; trying again")
+            }
+            _ => tracing::info!(?status, "publishing"),
+        }
+        self.tell(PublisherEvent::Status(status));
+    }
+
+    fn tell(&self, event: PublisherEvent) {
+        let mut pending = event;
+        loop {
+            match self.links.events.send_timeout(pending, EVENT_WAIT) {
+                Ok(()) | Err(SendTimeoutError::Disconnected(_)) => return,
+                Err(SendTimeoutError::Timeout(back)) => pending = back,
+            }
+            if self.stopping() {
+                return;
+            }
+        }
+    }
+
+    fn stopping(&self) -> bool {
+        matches!(self.links.stops.try_recv(), Err(TryRecvError::Disconnected))
+    }
+}

@@ -1,0 +1,109 @@
+//! The economy of a world: agents that work, trade and live from it, and markets that find prices.
+//!
+//! Add [`EconomyPlugin`] after [`SimulationPlugin`](crate::plugins::simulation::SimulationPlugin). It does what the
+//! `economy` section of the world file says; a world without one has no economy.
+//!
+//! ```
+//! use bevy_app::App;
+//! use bevy_ecs::message::Messages;
+//! use worldtick::messages::market::MarketCleared;
+//! use worldtick::plugins::economy::EconomyPlugin;
+//! use worldtick::plugins::simulation::SimulationPlugin;
+//! use worldtick::schedules::{HourlyTick, WorldSetup};
+//! use worldtick::world::spec::WorldSpec;
+//!
+//! let spec = WorldSpec::default_world().expect("the world that ships with worldtick is valid");
+//! let mut app = App::new();
+//! app.add_plugins((SimulationPlugin { spec }, EconomyPlugin));
+//!
+//! app.world_mut().run_schedule(WorldSetup);
+//! app.world_mut().run_schedule(HourlyTick);
+//!
+//! let mut events = app.world_mut().resource_mut::<Messages<MarketCleared>>();
+//! let cleared: Vec<MarketCleared> = events.drain().collect();
+//! assert_eq!(cleared.len(), 5);
+//! assert!(cleared.iter().all(|market| market.price >= 1.0));
+//! ```
+
+use bevy_app::{App, Plugin};
+use bevy_ecs::error::BevyError;
+use bevy_ecs::prelude::*;
+
+use crate::components::market::{
+    Beliefs, Budget, Ledger, Market, MarketStatistics, Personality, Purse, Role, Stock, TradeHistory, Trader,
+};
+use crate::messages::market::MarketCleared;
+use crate::schedules::{EconomySystems, HourlyTick, WorldReady, WorldSetup};
+use crate::systems::economy::{self, AskAgent, AskAgents, AskMarkets, Economy, Floor};
+use crate::world::spec::WorldSpec;
+use crate::world::{Persist, RegisterExt};
+
+macro_rules! persist {
+    ($($kind:ty: $name:literal),* $(,)?) => {
+        $(impl Persist for $kind {
+            const NAME: &'static str = $name;
+        })*
+    };
+}
+
+persist! {
+    Trader: "economy.trader",
+    Role: "economy.role",
+    Personality: "economy.personality",
+    Purse: "economy.purse",
+    Stock: "economy.stock",
+    Beliefs: "economy.beliefs",
+    Budget: "economy.budget",
+    TradeHistory: "economy.trades",
+    Market: "economy.market",
+    Ledger: "economy.ledger",
+    MarketStatistics: "economy.statistics",
+}
+
+/// Adds the economy that the world file describes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct EconomyPlugin;
+
+impl Plugin for EconomyPlugin {
+    fn build(&self, app: &mut App) {
+        app.persist_component::<Trader>()
+            .persist_component::<Role>()
+            .persist_component::<Personality>()
+            .persist_component::<Purse>()
+            .persist_component::<Stock>()
+            .persist_component::<Beliefs>()
+            .persist_component::<Budget>()
+            .persist_component::<TradeHistory>()
+            .persist_component::<Market>()
+            .persist_resource::<Ledger>()
+            .persist_resource::<MarketStatistics>()
+            .emit_event::<MarketCleared>()
+            .answer_query::<AskAgent, _, _>(economy::show_agent)
+            .answer_query::<AskAgents, _, _>(economy::list_agents)
+            .answer_query::<AskMarkets, _, _>(economy::show_markets);
+        let spec = app.world().get_resource::<WorldSpec>().and_then(|spec| spec.economy.clone());
+        match spec.map(|spec| Economy::new(&spec)) {
+            None => {}
+            Some(Err(error)) => {
+                // A plugin cannot refuse; the world's set-up can.
+                app.add_systems(WorldSetup, move || -> Result<(), BevyError> { Err(error.clone().into()) });
+            }
+            Some(Ok(model)) => {
+                app.insert_resource(model).init_resource::<Floor>();
+                add_systems(app);
+            }
+        }
+    }
+}
+
+fn add_systems(app: &mut App) {
+    use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
+    app.add_systems(WorldSetup, economy::found_economy)
+        .add_systems(WorldReady, economy::check_economy)
+        .add_systems(HourlyTick, (economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
+        .add_systems(HourlyTick, economy::place_orders.in_set(Order))
+        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders).chain().in_set(Clear))
+        .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
+        .add_systems(HourlyTick, (economy::measure_economy, economy::report_markets).chain().in_set(Report));
+}

@@ -1,0 +1,112 @@
+//! What the engine measures.
+
+use std::collections::BTreeMap;
+
+use super::unit::{Slot, Unit, Work};
+use crate::plugins::bridge::outbound::Published;
+use crate::plugins::store::{Commit, MarketStateRow};
+
+/// As many different `world` labels a metric may have; further worlds share `other`.
+const WORLD_LABELS_MAX: usize = 100;
+
+/// Whole numbers as metrics take them.
+#[expect(clippy::cast_precision_loss, reason = "metrics are approximate beyond 2^53")]
+pub(super) fn float(number: u64) -> f64 {
+    number as f64
+}
+
+#[expect(clippy::cast_precision_loss, reason = "metrics are approximate beyond 2^53")]
+fn seconds(micros: i64) -> f64 {
+    micros as f64 / 1e6
+}
+
+/// A commit that has become durable.
+pub(super) fn commit(commit: &Commit, units: &[Unit]) {
+    let rows = commit.journal.len()
+        + commit.ticks_seen.len()
+        + commit.tick_history.len()
+        + commit.market_states.len()
+        + commit.dead_letters.len()
+        + commit.outbox.len();
+    metrics::histogram!("worldtick_commit_rows").record(float(rows as u64));
+    for row in &commit.tick_history {
+        let tick_type = row.tick_type.clone();
+        metrics::counter!("worldtick_ticks_total", "type" => tick_type, "outcome" => row.outcome.clone()).increment(1);
+        if row.outcome == "applied" {
+            metrics::histogram!("worldtick_events_per_tick").record(float(row.events.max(0).unsigned_abs()));
+            metrics::counter!("worldtick_markets_cleared_total").increment(row.markets_cleared.max(0).unsigned_abs());
+        }
+    }
+    for row in &commit.dead_letters {
+        let (topic, reason) = (row.topic.clone(), row.error_class.clone());
+        metrics::counter!("worldtick_dead_letters_total", "topic" => topic, "reason" => reason).increment(1);
+    }
+    units.iter().for_each(unit);
+    let mut latest: BTreeMap<(&str, &str), &MarketStateRow> = BTreeMap::new();
+    for row in &commit.market_states {
+        latest.insert((&row.world_id, &row.commodity), row);
+    }
+    for row in latest.values() {
+        market(row);
+    }
+}
+
+fn unit(unit: &Unit) {
+    for slot in unit.slots.values() {
+        let Slot::Applied { outcome, cost_micros, .. } = slot else { continue };
+        match &unit.work {
+            Work::Tick(tick) => {
+                let tick_type = tick.tick_type.as_str();
+                metrics::histogram!("worldtick_tick_duration_seconds", "type" => tick_type)
+                    .record(seconds(*cost_micros));
+                let cleared = outcome.events.iter().filter(|event| event.payload.contains_key("market_id")).count();
+                if cleared > 0 {
+                    let each = seconds(*cost_micros) / float(cleared as u64);
+                    metrics::histogram!("worldtick_market_clearing_seconds").record(each);
+                }
+            }
+            Work::Step => metrics::histogram!("worldtick_step_duration_seconds").record(seconds(*cost_micros)),
+            _ => {}
+        }
+    }
+}
+
+fn market(row: &MarketStateRow) {
+    let (world, commodity) = (world_label(&row.world_id), row.commodity.clone());
+    if let Some(price) = row.price {
+        let price = crate::components::money::Money(price).to_major();
+        metrics::gauge!("worldtick_market_clearing_price", "world" => world.clone(), "commodity" => commodity.clone())
+            .set(price);
+    }
+    let measures: serde_json::Value = serde_json::from_str(&row.measures).unwrap_or_default();
+    if let Some(efficiency) = measures.get("efficiency").and_then(serde_json::Value::as_f64) {
+        metrics::gauge!("worldtick_market_efficiency_ratio", "world" => world, "commodity" => commodity)
+            .set(efficiency);
+    }
+}
+
+/// What has been published.
+pub(super) fn published(published: &Published) {
+    metrics::histogram!("worldtick_commit_duration_seconds", "stage" => "kafka").record(published.took.as_secs_f64());
+    for (event_type, count) in &published.counts {
+        metrics::counter!("worldtick_events_published_total", "event_type" => event_type.clone()).increment(*count);
+    }
+    for (event_type, bytes) in &published.sizes {
+        metrics::histogram!("worldtick_event_size_bytes", "event_type" => event_type.clone())
+            .record(float(*bytes as u64));
+    }
+}
+
+/// A world as a label: its name, while there are few.
+pub(super) fn world_label(world_id: &str) -> String {
+    use std::collections::BTreeSet;
+    use std::sync::{Mutex, PoisonError};
+    static LABELS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+    let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
+    if labels.contains(world_id) || labels.len() < WORLD_LABELS_MAX {
+        labels.insert(world_id.to_owned());
+        world_id.to_owned()
+    } else {
+        "other".to_owned()
+    }
+}

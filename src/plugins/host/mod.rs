@@ -1,0 +1,83 @@
+//! The host: many game worlds in one process, stepped by worker threads, committed together.
+//!
+//! | module | what it does |
+//! |---|---|
+//! | [`engine`] | the thread that takes in, hands out, and commits; it blocks on its channels and never spins |
+//! | [`intake`] | turns what was read from Kafka into units of work |
+//! | [`orders`] | turns what people ask for into units of work |
+//! | [`pacing`] | when a live world's next step is due |
+//! | [`unit`] | a unit of work on its way, and which units may be committed together |
+//! | [`assemble`] | from finished units to the rows of one commit |
+//! | [`worker`] | the threads that own the worlds |
+//! | [`measure`] | metrics of all this |
+//! | [`hosted`] | what the engine knows of each world |
+//! | [`restore`] | from the store back to a living world |
+//! | [`view`] | what the last commit made visible to readers |
+//!
+//! A unit is one input for one or many worlds: a tick message, a step, an order. It is done when every world has
+//! answered, and it is committed with its journal rows, events and input position, or not at all.
+
+mod assemble;
+mod engine;
+mod hosted;
+mod intake;
+mod measure;
+mod orders;
+mod pacing;
+pub mod restore;
+mod unit;
+pub mod view;
+mod worker;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bevy_app::App;
+
+pub use engine::{Engine, EngineParts, HostFailure, Surroundings};
+pub use hosted::shard_of;
+pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX};
+pub use view::{EventLine, HostStatus, HostView, WorldView};
+
+use crate::messages::Envelope;
+use crate::world::spec::WorldSpec;
+
+/// Makes the app of a world from its file: all plugins, in the same way every time.
+pub type BuildApp = Arc<dyn Fn(WorldSpec) -> App + Send + Sync>;
+
+/// The limits within which the host works.
+#[derive(Debug, Clone)]
+pub struct HostConfig {
+    /// Threads that step worlds.
+    pub worker_threads: usize,
+    /// Units of work on their way at once; at this number nothing more is taken in.
+    pub units_max: usize,
+    /// Units in one commit.
+    pub commit_units_max: usize,
+    /// Ticks of its own that a live world may have on their way before its clock waits for them.
+    pub outstanding_ticks_max: usize,
+    /// Rows that the outbox may hold unpublished; at this number intake and pacing stop.
+    pub outbox_rows_max: u64,
+    /// Steps that a live world may be behind and still catch up; what is more is dropped and shows as lag.
+    pub catch_up_steps_max: u32,
+    /// The longest that replaying the journals may take at the next start, in seconds over all threads.
+    pub recovery_seconds_max: f64,
+    /// How long positions and marks may wait for a commit that has more to say.
+    pub idle_commit_interval: Duration,
+    /// Where the payload of an event stands.
+    pub envelope: Envelope,
+    /// Where simulation events go.
+    pub event_topic: String,
+    /// The largest message of each topic, in bytes.
+    pub message_bytes_max: BTreeMap<String, usize>,
+    /// Whether the broker is new at every start, so that own ticks are published again.
+    pub broker_forgets: bool,
+}
+
+impl HostConfig {
+    /// The largest message that a topic takes.
+    pub fn message_bytes_max(&self, topic: &str) -> usize {
+        self.message_bytes_max.get(topic).copied().unwrap_or(1_048_576)
+    }
+}

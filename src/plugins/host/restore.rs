@@ -1,0 +1,80 @@
+//! From the store back to a living world: the newest snapshot, then the journal through the same systems.
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+
+use super::BuildApp;
+use crate::messages::Input;
+use crate::plugins::store::{Store, WorldRow};
+use crate::world::GameWorld;
+use crate::world::spec::WorldSpec;
+
+/// Brings a world back, and says how long its journal took to run (microseconds).
+pub type Restorer = Arc<dyn Fn(&WorldRow, &BuildApp) -> Result<(GameWorld, i64), String> + Send + Sync>;
+
+/// Journal rows that are read at once.
+const JOURNAL_PAGE: u32 = 256;
+
+/// A restorer that reads from `store`. It blocks the thread that calls it, which must not be one of the runtime's.
+pub fn from_store(store: Store, runtime: Handle, version: &'static str) -> Restorer {
+    Arc::new(move |row, build| {
+        let spec: WorldSpec = serde_json::from_str(&row.spec)
+            .map_err(|error| format!("the stored world file of `{}` cannot be read: {error}", row.world_id))?;
+        let snapshot = runtime
+            .block_on(store.latest_snapshot(&row.world_id, row.incarnation))
+            .map_err(|error| error.to_string())?;
+        let (mut world, mut at) = match &snapshot {
+            Some(snapshot) => {
+                let world = GameWorld::restore(build(spec), &snapshot.bytes).map_err(|error| error.to_string())?;
+                (world, snapshot.commit_no)
+            }
+            None => {
+                let world = GameWorld::create(build(spec), row.incarnation).map_err(|error| error.to_string())?;
+                (world, row.registered_commit)
+            }
+        };
+        let mut debt_micros = 0_i64;
+        loop {
+            let page = runtime
+                .block_on(store.journal_after(&row.world_id, at, JOURNAL_PAGE))
+                .map_err(|error| error.to_string())?;
+            let Some(last) = page.last() else { return Ok((world, debt_micros)) };
+            at = last.commit_no;
+            for entry in &page {
+                if entry.simulation_version != version {
+                    return Err(format!(
+                        "the journal of world `{}` was written by version {} from commit {} on; this is {version}. Start \
+                         that version once and stop it cleanly (it then leaves a snapshot), or reset the world",
+                        row.world_id, entry.simulation_version, entry.commit_no
+                    ));
+                }
+                debt_micros = debt_micros.saturating_add(entry.cost_micros);
+                replay(&mut world, &entry.inputs, entry.state_hash, entry.commit_no)?;
+            }
+        }
+    })
+}
+
+/// Runs one journal row and compares the state hash.
+fn replay(world: &mut GameWorld, inputs: &str, expected: i64, commit_no: i64) -> Result<(), String> {
+    let inputs: Vec<Input> = serde_json::from_str(inputs)
+        .map_err(|error| format!("journal row of commit {commit_no} cannot be read: {error}"))?;
+    let mut last = String::from("no tick");
+    for input in &inputs {
+        if let Input::Tick(tick) = input {
+            last = format!("tick {}", tick.tick_id);
+        }
+        world.apply(input).map_err(|fault| format!("replaying commit {commit_no}: {fault}"))?;
+    }
+    let hash = world.state_hash().map_err(|error| error.to_string())?;
+    if hash.to_signed() == expected {
+        Ok(())
+    } else {
+        Err(format!(
+            "replaying commit {commit_no} ({last}) gave state hash {hash}, but {:016x} was stored: the state cannot be \
+             trusted. Reset the world, or recover it with the program that wrote the journal",
+            expected.cast_unsigned()
+        ))
+    }
+}

@@ -1,0 +1,268 @@
+//! Units of work on their way, and which of them may be committed together.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::orders::Reply;
+use crate::components::clock::GameInstant;
+use crate::components::ids::WorldId;
+use crate::messages::{Input, Outcome, TickType};
+use crate::plugins::bridge::inbound::{GapReason, RawRecord};
+use crate::plugins::store::{ShardId, WorldChange};
+use crate::world::{Answer, StateHash};
+
+/// Where a unit came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) topic: std::sync::Arc<str>,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+    /// The position once this is committed.
+    pub(super) next: i64,
+}
+
+/// What a world did with its part of a unit.
+#[derive(Debug)]
+pub(super) enum Slot {
+    /// A worker has it.
+    Waiting,
+    /// Nothing to run: the unit only has its place in the world's order.
+    Touched,
+    /// The input ran.
+    Applied { input: Input, outcome: Box<Outcome>, cost_micros: i64 },
+    /// The input failed, and the world with it.
+    Failed { input: Input, error: String },
+    /// The world was not there any more: it had failed at an input before.
+    Gone { reason: String },
+    /// A question was answered.
+    Answered(Answer),
+    /// The world was saved.
+    Saved { bytes: Vec<u8>, hash: StateHash },
+    /// The world was made or restored.
+    Made(Made),
+    /// It could not be made, restored or saved.
+    NotMade(String),
+}
+
+/// A world that has just been made or restored.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Made {
+    pub(super) now: Option<GameInstant>,
+    pub(super) hash: StateHash,
+    pub(super) inputs: u64,
+    /// Stepping time since the snapshot, in microseconds.
+    pub(super) debt_micros: i64,
+}
+
+/// A tick on its way.
+#[derive(Debug)]
+pub(super) struct TickWork {
+    pub(super) tick_id: Uuid,
+    pub(super) tick_type: TickType,
+    pub(super) game_time: GameInstant,
+    pub(super) raw: RawRecord,
+    /// The shards to which it is new.
+    pub(super) shards: BTreeSet<ShardId>,
+    /// What became of it where it did not run.
+    pub(super) notes: Vec<TickNote>,
+}
+
+/// What became of a tick where it did not run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct TickNote {
+    pub(super) world: Option<WorldId>,
+    pub(super) shard: ShardId,
+    pub(super) outcome: &'static str,
+    pub(super) detail: Option<String>,
+}
+
+/// What a unit is about.
+#[derive(Debug)]
+pub(super) enum Work {
+    /// A tick message.
+    Tick(TickWork),
+    /// A record that cannot be used.
+    Bad { class: String, message: String, raw: RawRecord },
+    /// A position moved without a record.
+    Moved,
+    /// Records are missing.
+    Gap { from: i64, reason: GapReason },
+    /// Game time moves in one world.
+    Step,
+    /// Somebody ordered something; the answer leaves after the commit.
+    Order { change: Option<WorldChange>, tick: Option<Box<TickWork>>, reply: Option<Reply>, answer: Option<Answer> },
+    /// A question; the answer leaves when everything that it saw is committed.
+    Question { reply: Option<Reply> },
+    /// A snapshot of one world.
+    Snapshot,
+    /// Rows that are published again because the broker lost them.
+    Republish(Vec<crate::plugins::store::OutboxRow>),
+}
+
+/// A unit of work.
+#[derive(Debug)]
+pub(super) struct Unit {
+    pub(super) origin: Option<Origin>,
+    pub(super) work: Work,
+    pub(super) slots: BTreeMap<WorldId, Slot>,
+    pub(super) waiting: usize,
+}
+
+impl Unit {
+    pub(super) fn new(origin: Option<Origin>, work: Work) -> Self {
+        Self { origin, work, slots: BTreeMap::new(), waiting: 0 }
+    }
+
+    /// Whether it makes a commit necessary, or can wait for one that has more to say.
+    fn is_urgent(&self) -> bool {
+        !matches!(self.work, Work::Moved)
+    }
+}
+
+/// All units that are not committed yet, in the order in which they were begun.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    units: BTreeMap<u64, Unit>,
+    next: u64,
+}
+
+impl Units {
+    pub(super) fn len(&self) -> usize {
+        self.units.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.units.is_empty()
+    }
+
+    pub(super) fn push(&mut self, unit: Unit) -> u64 {
+        let id = self.next;
+        self.next += 1;
+        self.units.insert(id, unit);
+        id
+    }
+
+    /// Puts a world's answer into its unit.
+    pub(super) fn finish(&mut self, id: u64, world: &WorldId, slot: Slot) {
+        let Some(unit) = self.units.get_mut(&id) else { return };
+        if let Some(place) = unit.slots.get_mut(world)
+            && matches!(place, Slot::Waiting)
+        {
+            *place = slot;
+            unit.waiting -= 1;
+        }
+    }
+
+    /// Takes the units that may be committed together now, oldest first, at most `max`.
+    ///
+    /// Within a world and within a partition the order stays: whoever comes after a unit that is not done waits for
+    /// it. A snapshot closes its world, so that the snapshot is of the commit's end. Units that only move a position
+    /// come along, but are no reason for a commit unless `idle`.
+    pub(super) fn take_ready(&mut self, max: usize, idle: bool) -> Vec<Unit> {
+        let mut closed_worlds: BTreeSet<WorldId> = BTreeSet::new();
+        let mut closed_partitions: BTreeSet<(std::sync::Arc<str>, i32)> = BTreeSet::new();
+        let mut ready = Vec::new();
+        let mut urgent = idle;
+        for (id, unit) in &self.units {
+            let partition = unit.origin.as_ref().map(|origin| (origin.topic.clone(), origin.partition));
+            let blocked = unit.waiting > 0
+                || partition.as_ref().is_some_and(|partition| closed_partitions.contains(partition))
+                || unit.slots.keys().any(|world| closed_worlds.contains(world));
+            if blocked || ready.len() == max {
+                closed_worlds.extend(unit.slots.keys().cloned());
+                closed_partitions.extend(partition);
+                if ready.len() == max {
+                    break;
+                }
+            } else {
+                urgent |= unit.is_urgent();
+                ready.push(*id);
+            }
+            if matches!(unit.work, Work::Snapshot) {
+                closed_worlds.extend(unit.slots.keys().cloned());
+            }
+        }
+        if !urgent {
+            return Vec::new();
+        }
+        ready.iter().filter_map(|id| self.units.remove(id)).collect()
+    }
+
+    /// Applies `change` to what is left, oldest first.
+    pub(super) fn each(&mut self, change: impl FnMut(&mut Unit)) {
+        self.units.values_mut().for_each(change);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn world(name: &str) -> WorldId {
+        WorldId::new(name).expect("an id")
+    }
+
+    fn step(units: &mut Units, name: &str, done: bool) -> u64 {
+        let mut unit = Unit::new(None, Work::Step);
+        unit.slots.insert(world(name), if done { Slot::Touched } else { Slot::Waiting });
+        unit.waiting = usize::from(!done);
+        units.push(unit)
+    }
+
+    fn record(units: &mut Units, partition: i32, next: i64, names: &[&str], done: bool) {
+        let origin = Origin { topic: "t".into(), partition, offset: next - 1, next };
+        let mut unit = Unit::new(Some(origin), Work::Step);
+        for name in names {
+            unit.slots.insert(world(name), if done { Slot::Touched } else { Slot::Waiting });
+        }
+        unit.waiting = if done { 0 } else { names.len() };
+        units.push(unit);
+    }
+
+    #[test]
+    fn a_slow_world_holds_up_nobody_else() {
+        let mut units = Units::default();
+        let slow = step(&mut units, "slow", false);
+        step(&mut units, "quick", true);
+        step(&mut units, "slow", true);
+        assert_eq!(units.take_ready(10, false).len(), 1, "only the quick one");
+        units.finish(slow, &world("slow"), Slot::Touched);
+        assert_eq!(units.take_ready(10, false).len(), 2);
+        assert!(units.is_empty());
+    }
+
+    #[test]
+    fn a_position_never_passes_a_record_that_is_not_done() {
+        let mut units = Units::default();
+        record(&mut units, 0, 1, &["a"], false);
+        record(&mut units, 0, 2, &["b"], true);
+        record(&mut units, 1, 9, &["c"], true);
+        let ready = units.take_ready(10, false);
+        let positions: Vec<_> =
+            ready.iter().filter_map(|unit| unit.origin.as_ref()).map(|o| (o.partition, o.next)).collect();
+        assert_eq!(positions, [(1, 9)]);
+    }
+
+    #[test]
+    fn a_snapshot_ends_its_worlds_part_of_the_commit() {
+        let mut units = Units::default();
+        let mut snapshot = Unit::new(None, Work::Snapshot);
+        snapshot.slots.insert(world("a"), Slot::Saved { bytes: Vec::new(), hash: StateHash(1) });
+        step(&mut units, "a", true);
+        units.push(snapshot);
+        step(&mut units, "a", true);
+        step(&mut units, "b", true);
+        assert_eq!(units.take_ready(10, false).len(), 3, "a's step, its snapshot, b's step");
+        assert_eq!(units.take_ready(10, false).len(), 1, "a's later step");
+    }
+
+    #[test]
+    fn positions_alone_wait_for_company() {
+        let mut units = Units::default();
+        let origin = Origin { topic: "t".into(), partition: 0, offset: 5, next: 5 };
+        units.push(Unit::new(Some(origin), Work::Moved));
+        assert!(units.take_ready(10, false).is_empty());
+        assert_eq!(units.take_ready(10, true).len(), 1);
+    }
+}

@@ -1,0 +1,141 @@
+//! What the last commit made visible: readers look here and never touch a world.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use crate::components::clock::{ClockSource, GameInstant};
+use crate::components::ids::WorldId;
+use crate::plugins::bridge::outbound::PublisherStatus;
+use crate::plugins::store::{ShardId, WorldStatus};
+
+/// Events that a slow reader may be behind before it misses some.
+const EVENTS_KEPT: usize = 4_096;
+
+/// A world as of the last commit.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WorldView {
+    /// The world.
+    pub world_id: WorldId,
+    /// Whether it runs.
+    pub status: WorldStatus,
+    /// What drives its clock.
+    pub clock: ClockSource,
+    /// Game seconds in a real second.
+    pub time_scale: f64,
+    /// Game time.
+    pub now: Option<GameInstant>,
+    /// Made anew when the world begins anew.
+    pub incarnation: Uuid,
+    /// Its shard.
+    pub shard: ShardId,
+    /// The last commit that changed it.
+    pub commit_no: i64,
+    /// State hash, in hexadecimal.
+    pub state_hash: String,
+    /// Inputs that have changed it.
+    pub inputs: u64,
+    /// Ticks of its own that are on their way.
+    pub outstanding_ticks: usize,
+    /// How far it is behind real time, in seconds.
+    pub lag_seconds: f64,
+    /// Real time that it could not catch up and has dropped since this process started, in seconds.
+    pub dropped_seconds: f64,
+}
+
+/// An event as it was committed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventLine {
+    /// Its id.
+    pub event_id: Uuid,
+    /// Its type.
+    pub event_type: String,
+    /// Its world.
+    pub world_id: Option<String>,
+    /// Its bytes.
+    pub body: Arc<[u8]>,
+}
+
+/// How the host is doing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HostStatus {
+    /// Rows that wait to be published.
+    pub outbox_rows: u64,
+    /// Whether that is as many as may be; then nothing is taken in and live worlds stand still.
+    pub outbox_full: bool,
+    /// How the publisher is doing.
+    pub publisher: PublisherStatus,
+}
+
+/// The view, shared with readers.
+#[derive(Debug, Clone)]
+pub struct HostView {
+    status: Arc<RwLock<HostStatus>>,
+    worlds: Arc<RwLock<BTreeMap<WorldId, Arc<WorldView>>>>,
+    events: broadcast::Sender<Arc<Vec<EventLine>>>,
+}
+
+impl Default for HostView {
+    fn default() -> Self {
+        Self { status: Arc::default(), worlds: Arc::default(), events: broadcast::Sender::new(EVENTS_KEPT) }
+    }
+}
+
+impl HostView {
+    /// All worlds, by name.
+    pub fn worlds(&self) -> Vec<Arc<WorldView>> {
+        self.worlds.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// One world.
+    pub fn world(&self, id: &WorldId) -> Option<Arc<WorldView>> {
+        self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Whether ticks for this world, or for all, take their place in time: whether a `ticks` world is meant.
+    pub fn any_follows_ticks(&self, id: Option<&str>) -> bool {
+        let worlds = self.worlds.read().unwrap_or_else(PoisonError::into_inner);
+        let mut meant = worlds.values().filter(|world| id.is_none_or(|id| world.world_id.as_str() == id));
+        meant.any(|world| world.clock == ClockSource::Ticks)
+    }
+
+    /// How the host is doing.
+    pub fn status(&self) -> HostStatus {
+        self.status.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_outbox(&self, rows: u64, full: bool) {
+        let mut status = self.status.write().unwrap_or_else(PoisonError::into_inner);
+        if full != status.outbox_full {
+            tracing::warn!(rows, full, "the outbox is full, or has room again");
+        }
+        status.outbox_rows = rows;
+        status.outbox_full = full;
+    }
+
+    pub(super) fn set_publisher(&self, publisher: PublisherStatus) {
+        self.status.write().unwrap_or_else(PoisonError::into_inner).publisher = publisher;
+    }
+
+    /// Events from now on, a batch a commit.
+    pub fn subscribe(&self) -> broadcast::Receiver<Arc<Vec<EventLine>>> {
+        self.events.subscribe()
+    }
+
+    pub(super) fn put(&self, views: Vec<WorldView>) {
+        let mut worlds = self.worlds.write().unwrap_or_else(PoisonError::into_inner);
+        for view in views {
+            worlds.insert(view.world_id.clone(), Arc::new(view));
+        }
+    }
+
+    pub(super) fn tell(&self, events: Vec<EventLine>) {
+        if !events.is_empty() {
+            // Nobody may be listening.
+            let _ = self.events.send(Arc::new(events));
+        }
+    }
+}

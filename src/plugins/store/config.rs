@@ -1,0 +1,140 @@
+//! How to reach a store, and its limits.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::StoreError;
+
+/// Name of the database file where only a folder is given.
+const FILE_NAME: &str = "worldtick.db";
+
+/// Where a store is and how it may be used.
+#[derive(Debug, Clone)]
+pub struct StoreConfig {
+    /// `postgres://…`, `sqlite:<path>`, or a bare path. A folder means `worldtick.db` in it.
+    pub url: SecretString,
+    /// The longest that one operation may take. 5 s.
+    pub operation_timeout: Duration,
+    /// The longest that writing one snapshot may take. 60 s.
+    pub snapshot_timeout: Duration,
+    /// Connections in the pool. 8. PostgreSQL has two more: one that commits, one that holds the lock.
+    pub connections_max: u32,
+    /// Snapshots kept of each world. 2.
+    pub snapshots_kept: u32,
+    /// How often an owner that commits nothing says that it lives. 2 s.
+    pub heartbeat_interval: Duration,
+    /// Topics whose outbox rows stay until the tick has come back.
+    pub tick_topics: Vec<String>,
+}
+
+impl StoreConfig {
+    /// The store at `url`, with the usual limits.
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: SecretString::from(url.into()),
+            operation_timeout: Duration::from_secs(5),
+            snapshot_timeout: Duration::from_secs(60),
+            connections_max: 8,
+            snapshots_kept: 2,
+            heartbeat_interval: Duration::from_secs(2),
+            tick_topics: vec!["world.tick.hourly".to_owned(), "world.tick.daily".to_owned()],
+        }
+    }
+
+    /// Reads the URL. Never opens anything.
+    ///
+    /// # Errors
+    /// [`StoreError::Config`] where it is neither a PostgreSQL URL nor a path.
+    pub(super) fn location(&self) -> Result<Location, StoreError> {
+        let url = self.url.expose_secret().trim();
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            return Ok(Location::Postgres(self.url.clone()));
+        }
+        let path = match url.strip_prefix("sqlite:") {
+            Some(rest) => {
+                let rest = rest.strip_prefix("//").unwrap_or(rest);
+                rest.split_once('?').map_or(rest, |(path, _)| path)
+            }
+            None if url.contains("://") => {
+                let scheme = url.split("://").next().unwrap_or_default();
+                return Err(StoreError::Config {
+                    message: format!("`{scheme}://` is no store: use postgres://… or sqlite:<path>"),
+                });
+            }
+            None => url,
+        };
+        if path.is_empty() || path == ":memory:" {
+            return Err(StoreError::Config {
+                message: "the store needs a file: give `sqlite:<path>` or postgres://…".to_owned(),
+            });
+        }
+        Ok(Location::sqlite(Path::new(path)))
+    }
+}
+
+/// A URL that has been understood.
+#[derive(Debug, Clone)]
+pub(super) enum Location {
+    /// A database file, and the folder that is locked with it.
+    Sqlite { file: PathBuf, folder: PathBuf },
+    /// A PostgreSQL URL, password and all.
+    Postgres(SecretString),
+}
+
+impl Location {
+    fn sqlite(path: &Path) -> Self {
+        let file = if path.is_dir() { path.join(FILE_NAME) } else { path.to_owned() };
+        let folder = match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        Self::Sqlite { file, folder }
+    }
+}
+
+/// Without user, password and parameters: fit for logs and messages.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite { file, .. } => write!(f, "sqlite:{}", file.display()),
+            Self::Postgres(url) => {
+                let url = url.expose_secret();
+                let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+                let rest = rest.split('?').next().unwrap_or_default();
+                write!(f, "postgres://{}", rest.rsplit('@').next().unwrap_or_default())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(url: &str) -> String {
+        StoreConfig::new(url).location().map_or_else(|error| error.to_string(), |location| location.to_string())
+    }
+
+    #[test]
+    fn urls_and_paths_are_understood() {
+        assert_eq!(told("sqlite:/data/w.db"), "sqlite:/data/w.db");
+        assert_eq!(told("sqlite:///data/w.db?mode=rwc"), "sqlite:/data/w.db");
+        assert_eq!(told("w.db"), "sqlite:w.db");
+    }
+
+    #[test]
+    fn no_message_shows_the_password() {
+        assert_eq!(told("postgres://sim:s3cr%40t@db:5432/world?sslmode=require"), "postgres://db:5432/world");
+        assert!(!format!("{:?}", StoreConfig::new("postgres://a:hush@b/c")).contains("hush"));
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused() {
+        assert!(told("mysql://db/world").contains("mysql://"));
+        assert!(told("sqlite::memory:").contains("needs a file"));
+        assert!(told("").contains("needs a file"));
+    }
+}

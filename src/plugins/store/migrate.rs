@@ -1,0 +1,71 @@
+//! Brings the tables up to date.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use super::StoreError;
+use super::engine::{Engine, EngineKind};
+use super::error::{Failure, FailureKind};
+use super::session::Link;
+
+/// Longer than any single operation: a migration may rewrite a table.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// Version, name, text, and the engine that needs it where not both do. Never change one that was released.
+const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
+    (1, "tables", include_str!("migrations/0001_tables.sql"), None),
+    (2, "postgres storage", include_str!("migrations/0002_postgres_storage.sql"), Some(EngineKind::Postgres)),
+];
+
+/// Runs the migrations that the store has not seen.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] without a connection, [`StoreError::Migration`] where the tables were made by a
+/// newer program or cannot be changed.
+pub(super) async fn migrate(engine: &Engine) -> Result<(), StoreError> {
+    let migrator = Migrator::with_migrations(
+        MIGRATIONS
+            .iter()
+            .filter(|(.., only)| only.is_none_or(|only| only == engine.kind()))
+            .map(|(version, name, sql, _)| {
+                Migration::new(*version, Cow::Borrowed(*name), MigrationType::Simple, (*sql).into_sql_str(), false)
+            })
+            .collect(),
+    );
+    let link = engine.connect_patiently().await.map_err(|failure| failure.into_error("be opened", "store_meta"))?;
+    let run = async {
+        match link {
+            Link::Sqlite(mut link) => migrator.run(&mut *link).await,
+            Link::Postgres(mut link) => migrator.run(&mut *link).await,
+        }
+    };
+    match tokio::time::timeout(LIMIT, run).await {
+        Ok(done) => done.map_err(explain),
+        Err(_) => Err(StoreError::Migration { message: format!("not finished after {} s", LIMIT.as_secs()) }),
+    }
+}
+
+fn explain(error: MigrateError) -> StoreError {
+    let message = match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            let failure = Failure::from(error);
+            if failure.kind == FailureKind::Transient {
+                return failure.into_error("be opened", "store_meta");
+            }
+            failure.message
+        }
+        MigrateError::VersionMissing(version) => {
+            format!(
+                "they are of version {version}, which a newer worldtick has made: run that one, or restore a back-up"
+            )
+        }
+        MigrateError::VersionMismatch(version) => {
+            format!("version {version} was made by a different build than this one")
+        }
+        other => other.to_string(),
+    };
+    StoreError::Migration { message }
+}

@@ -1,0 +1,87 @@
+//! The schedules of a game world and the order of what runs in them. Read this first.
+//!
+//! A world takes one input at a time (see [`Input`](crate::messages::Input)). An input runs some of these schedules:
+//!
+//! | schedule | runs when | what belongs there |
+//! |---|---|---|
+//! | [`WorldSetup`] | once, when the world is made from its file | spawning what the file describes |
+//! | [`WorldReady`] | after set-up, and after each restore | rebuilding what is derived and not persisted |
+//! | [`WorldStep`] | game time moves, by at most `maxStepGameSeconds` | what follows the flow of time |
+//! | [`HourlyTick`] | an hourly tick message arrives | production, markets |
+//! | [`DailyTick`] | a daily tick message arrives | diplomacy, crowds |
+//!
+//! Systems see `Time<GameTime>` and nothing else of time. They do no I/O. In [`WorldStep`], [`HourlyTick`] and
+//! [`DailyTick`] two systems that touch the same data must be ordered: the schedules refuse to build otherwise.
+
+use bevy_app::App;
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::{LogLevel, ScheduleBuildSettings, ScheduleLabel, SingleThreadedExecutor};
+
+/// Runs once, when a world is made from its file. Systems run in the order of their sets or chains.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorldSetup;
+
+/// Runs after [`WorldSetup`] and after a world is restored from a snapshot.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorldReady;
+
+/// Runs whenever game time moves.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct WorldStep;
+
+/// Runs once for each hourly tick.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HourlyTick;
+
+/// Runs once for each daily tick.
+#[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
+pub struct DailyTick;
+
+/// What happens in an hour of the economy, in this order.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum EconomySystems {
+    /// Agents review their role.
+    Review,
+    /// Needs are met from stock, recipes turn inputs into outputs.
+    Produce,
+    /// Agents write their orders, covered by escrowed money and goods.
+    Order,
+    /// Every commodity is cleared and settled.
+    Clear,
+    /// Agents learn from what became of their orders.
+    Learn,
+    /// Markets are measured, results are reported.
+    Report,
+}
+
+/// Adds the schedules to a world, with one executor and one strictness for all, and orders the sets.
+pub fn configure(app: &mut App) {
+    fn strict<L: ScheduleLabel + Clone>(app: &mut App, label: L) {
+        app.init_schedule(label.clone());
+        app.edit_schedule(label, |schedule| {
+            schedule.set_executor(SingleThreadedExecutor::new());
+            schedule.set_build_settings(ScheduleBuildSettings {
+                ambiguity_detection: LogLevel::Error,
+                ..ScheduleBuildSettings::default()
+            });
+        });
+    }
+    strict(app, WorldSetup);
+    strict(app, WorldReady);
+    strict(app, WorldStep);
+    strict(app, HourlyTick);
+    strict(app, DailyTick);
+
+    app.configure_sets(
+        HourlyTick,
+        (
+            EconomySystems::Review,
+            EconomySystems::Produce,
+            EconomySystems::Order,
+            EconomySystems::Clear,
+            EconomySystems::Learn,
+            EconomySystems::Report,
+        )
+            .chain(),
+    );
+}

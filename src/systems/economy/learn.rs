@@ -1,0 +1,121 @@
+//! Learning: what a trader makes of what became of its orders.
+//!
+//! Success moves a belief to the market price. Failure concedes, further with every repetition. Who was kept out by his
+//! own limit, or did not trade, follows the market; without trades, the best bid that was left.
+
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+
+use super::book::PRICE_MAX;
+use super::floor::{Floor, Placed};
+use super::maths::real;
+use super::model::Economy;
+use crate::components::market::{Belief, Beliefs, Market, Personality, Side, Trader};
+use crate::world::spec::EconomyParameters;
+
+/// What everybody can see of a market after its clearing.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct News {
+    price: Option<f64>,
+    best_bid: Option<f64>,
+}
+
+/// Success takes this part of the doubt away.
+const RELIEF: f64 = 0.7;
+
+/// Traders learn from their orders and from the market. Runs in `Learn`.
+pub fn learn_prices(
+    economy: Res<Economy>,
+    floor: Res<Floor>,
+    markets: Query<&Market>,
+    mut traders: Query<(&Personality, &mut Beliefs), With<Trader>>,
+) -> Result {
+    let mut news = Vec::with_capacity(floor.markets.len());
+    for entity in &floor.markets {
+        let market = markets.get(*entity)?;
+        news.push(News {
+            price: (market.volume.0 > 0).then(|| real(market.price.0)),
+            best_bid: market.best_bid.map(|price| real(price.0)),
+        });
+    }
+    let commodities = economy.commodities.len();
+    for ((_, entity), orders) in floor.roster.iter().zip(floor.placed.chunks(commodities.max(1))) {
+        let (personality, mut beliefs) = traders.get_mut(*entity)?;
+        for ((commodity, order), news) in economy.commodity_ids().zip(orders).zip(&news) {
+            if let Some(belief) = beliefs.0.get_mut(commodity) {
+                *belief = learn(*belief, order.as_ref(), *news, personality, &economy.parameters);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn learn(
+    belief: Belief,
+    order: Option<&Placed>,
+    news: News,
+    personality: &Personality,
+    parameters: &EconomyParameters,
+) -> Belief {
+    let Belief { mut price, mut doubt } = belief;
+    let towards = |target: Option<f64>, rate: f64| target.map_or(0.0, |target| (target - price) * rate);
+    let rate = personality.learning_rate;
+    // Even who cares little for others sees what a thing costs.
+    let hearsay = rate * (0.2 + 0.8 * personality.social_influence);
+    match order {
+        None => price += towards(news.price.or(news.best_bid), hearsay),
+        Some(order) if order.filled == order.quantity => {
+            price += towards(news.price, rate);
+            doubt = (doubt * RELIEF).max(parameters.doubt_min);
+        }
+        Some(order) if order.filled > 0 => price += towards(news.price, rate),
+        Some(order) if order.price == order.limit => price += towards(news.price.or(news.best_bid), rate),
+        Some(order) => {
+            price *= match order.side {
+                Side::Bid => 1.0 + doubt,
+                Side::Ask => 1.0 - doubt,
+            };
+            doubt = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+        }
+    }
+    Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Belief = Belief { price: 1000.0, doubt: 0.02 };
+
+    fn after(side: Side, filled: u32, limit: u32, news: News) -> Belief {
+        let order = Placed { side, price: 1000, limit, quantity: 4, for_work: 0, filled, money: 0 };
+        learn(START, Some(&order), news, &Personality::default(), &EconomyParameters::default())
+    }
+
+    #[test]
+    fn success_moves_to_the_market_and_takes_doubt_away() {
+        let news = News { price: Some(900.0), best_bid: None };
+        let belief = after(Side::Bid, 4, 2000, news);
+        assert!((belief.price - 970.0).abs() < 1e-9);
+        assert!(belief.doubt < START.doubt);
+    }
+
+    #[test]
+    fn failure_concedes_further_each_time() {
+        let news = News { price: Some(900.0), best_bid: None };
+        let buyer = after(Side::Bid, 0, 2000, news);
+        assert!(buyer.price > START.price && buyer.doubt > START.doubt);
+        let seller = after(Side::Ask, 0, 500, news);
+        assert!(seller.price < START.price && seller.doubt > START.doubt);
+    }
+
+    #[test]
+    fn who_stands_at_his_limit_or_aside_follows_the_market() {
+        let news = News { price: Some(900.0), best_bid: None };
+        assert!(after(Side::Bid, 0, 1000, news).price < START.price);
+        let aside = |news| learn(START, None, news, &Personality::default(), &EconomyParameters::default()).price;
+        assert!(aside(news) < START.price);
+        assert!(aside(News { price: None, best_bid: Some(1500.0) }) > START.price);
+        assert!((aside(News { price: None, best_bid: None }) - START.price).abs() < f64::EPSILON);
+    }
+}

@@ -1,0 +1,255 @@
+//! The only functions that move money and goods.
+//!
+//! Each checks before it changes: where it gives an error, nothing has moved. What comes into being or ceases to be is
+//! posted by kind, so that money and goods can be accounted for to the unit at any time.
+
+use thiserror::Error;
+
+use crate::components::market::{CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Stock};
+use crate::components::money::{Goods, Money};
+
+/// A movement that cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum LedgerError {
+    /// There is less money than that.
+    #[error("{wanted} is more money than there is, {there}")]
+    Money {
+        /// What was to be moved.
+        wanted: Money,
+        /// What there is.
+        there: Money,
+    },
+    /// There are fewer goods than that.
+    #[error("{wanted} units are more than there are, {there}")]
+    Goods {
+        /// What was to be moved.
+        wanted: Goods,
+        /// What there is.
+        there: Goods,
+    },
+    /// A negative amount.
+    #[error("an amount of {0} cannot be moved")]
+    Negative(i64),
+    /// A sum that does not fit.
+    #[error("a sum does not fit")]
+    Overflow,
+    /// The commodity has no place in the stock or ledger.
+    #[error("there is no commodity number {0}")]
+    Commodity(u16),
+    /// A clearing whose sides do not balance.
+    #[error("a clearing left {money} minor units and {goods} units with nobody")]
+    Unbalanced {
+        /// Money paid and not received.
+        money: i64,
+        /// Units sold and not bought.
+        goods: i64,
+    },
+    /// What is there is not what the ledger says.
+    #[error("{what}: the ledger says {expected}, there is {there}")]
+    Imbalance {
+        /// Money, or the number of a commodity.
+        what: &'static str,
+        /// What should be there.
+        expected: i64,
+        /// What is.
+        there: i64,
+    },
+}
+
+fn holding(stock: &mut Stock, commodity: CommodityId) -> Result<&mut Holding, LedgerError> {
+    stock.goods.get_mut(commodity).ok_or(LedgerError::Commodity(commodity.0))
+}
+
+fn positive(amount: i64) -> Result<(), LedgerError> {
+    if amount < 0 { Err(LedgerError::Negative(amount)) } else { Ok(()) }
+}
+
+/// Gives money that was not there before.
+///
+/// # Errors
+/// When the amount is negative or a sum does not fit.
+pub fn create_money(ledger: &mut Ledger, purse: &mut Purse, amount: Money, entry: MoneyEntry) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    let free = purse.free.checked_add(amount).ok_or(LedgerError::Overflow)?;
+    ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;
+    purse.free = free;
+    Ok(())
+}
+
+/// Puts goods into a stock that were not there before.
+///
+/// # Errors
+/// When the amount is negative, the commodity unknown, or a sum does not fit.
+pub fn create_goods(
+    ledger: &mut Ledger,
+    stock: &mut Stock,
+    commodity: CommodityId,
+    amount: Goods,
+    entry: GoodsEntry,
+) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    let held = holding(stock, commodity)?;
+    let free = held.free.0.checked_add(amount.0).ok_or(LedgerError::Overflow)?;
+    ledger.post_goods(commodity, entry, amount.0).ok_or(LedgerError::Overflow)?;
+    held.free = Goods(free);
+    Ok(())
+}
+
+/// Takes goods out of a stock for good.
+///
+/// # Errors
+/// When there are not so many, the commodity is unknown, or a sum does not fit.
+pub fn destroy_goods(
+    ledger: &mut Ledger,
+    stock: &mut Stock,
+    commodity: CommodityId,
+    amount: Goods,
+    entry: GoodsEntry,
+) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    let held = holding(stock, commodity)?;
+    if held.free < amount {
+        return Err(LedgerError::Goods { wanted: amount, there: held.free });
+    }
+    ledger.post_goods(commodity, entry, amount.0).ok_or(LedgerError::Overflow)?;
+    held.free = Goods(held.free.0 - amount.0);
+    Ok(())
+}
+
+/// Sets money aside to cover a bid.
+///
+/// # Errors
+/// When there is not so much.
+pub fn escrow_money(purse: &mut Purse, amount: Money) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    if purse.free < amount {
+        return Err(LedgerError::Money { wanted: amount, there: purse.free });
+    }
+    let escrow = purse.escrow.checked_add(amount).ok_or(LedgerError::Overflow)?;
+    purse.free = Money(purse.free.0 - amount.0);
+    purse.escrow = escrow;
+    Ok(())
+}
+
+/// Sets goods aside to cover an ask.
+///
+/// # Errors
+/// When there are not so many.
+pub fn escrow_goods(stock: &mut Stock, commodity: CommodityId, amount: Goods) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    let held = holding(stock, commodity)?;
+    if held.free < amount {
+        return Err(LedgerError::Goods { wanted: amount, there: held.free });
+    }
+    let escrow = held.escrow.0.checked_add(amount.0).ok_or(LedgerError::Overflow)?;
+    held.free = Goods(held.free.0 - amount.0);
+    held.escrow = Goods(escrow);
+    Ok(())
+}
+
+/// Money and goods on their way from one side of a clearing to the other. Empty again when all orders are settled.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ClearingHouse {
+    money: i64,
+    goods: i64,
+}
+
+impl ClearingHouse {
+    /// Settles a bid: of the `covered` money `paid` goes to the house, the rest back to the purse; `bought` units come
+    /// from the house.
+    ///
+    /// # Errors
+    /// When the escrow does not hold what was covered, more is paid than that, or a sum does not fit.
+    pub fn settle_bid(
+        &mut self,
+        purse: &mut Purse,
+        stock: &mut Stock,
+        commodity: CommodityId,
+        (covered, paid, bought): (Money, Money, Goods),
+    ) -> Result<(), LedgerError> {
+        positive(paid.0)?;
+        positive(bought.0)?;
+        if purse.escrow < covered || covered < paid {
+            return Err(LedgerError::Money { wanted: covered.max(paid), there: purse.escrow.min(covered) });
+        }
+        let held = holding(stock, commodity)?;
+        let free_goods = held.free.0.checked_add(bought.0).ok_or(LedgerError::Overflow)?;
+        let free_money = purse.free.0.checked_add(covered.0 - paid.0).ok_or(LedgerError::Overflow)?;
+        let money = self.money.checked_add(paid.0).ok_or(LedgerError::Overflow)?;
+        let goods = self.goods.checked_sub(bought.0).ok_or(LedgerError::Overflow)?;
+        *self = Self { money, goods };
+        held.free = Goods(free_goods);
+        purse.escrow = Money(purse.escrow.0 - covered.0);
+        purse.free = Money(free_money);
+        Ok(())
+    }
+
+    /// Settles an ask: of the `covered` units `sold` go to the house, the rest back to the stock; `received` money
+    /// comes from the house.
+    ///
+    /// # Errors
+    /// When the escrow does not hold what was covered, more is sold than that, or a sum does not fit.
+    pub fn settle_ask(
+        &mut self,
+        purse: &mut Purse,
+        stock: &mut Stock,
+        commodity: CommodityId,
+        (covered, sold, received): (Goods, Goods, Money),
+    ) -> Result<(), LedgerError> {
+        positive(sold.0)?;
+        positive(received.0)?;
+        let held = holding(stock, commodity)?;
+        if held.escrow < covered || covered < sold {
+            return Err(LedgerError::Goods { wanted: covered.max(sold), there: held.escrow.min(covered) });
+        }
+        let free_goods = held.free.0.checked_add(covered.0 - sold.0).ok_or(LedgerError::Overflow)?;
+        let free_money = purse.free.0.checked_add(received.0).ok_or(LedgerError::Overflow)?;
+        let money = self.money.checked_sub(received.0).ok_or(LedgerError::Overflow)?;
+        let goods = self.goods.checked_add(sold.0).ok_or(LedgerError::Overflow)?;
+        *self = Self { money, goods };
+        held.escrow = Goods(held.escrow.0 - covered.0);
+        held.free = Goods(free_goods);
+        purse.free = Money(free_money);
+        Ok(())
+    }
+
+    /// Ends a clearing.
+    ///
+    /// # Errors
+    /// When something is left with nobody.
+    pub fn close(self) -> Result<(), LedgerError> {
+        if self == Self::default() {
+            Ok(())
+        } else {
+            Err(LedgerError::Unbalanced { money: self.money, goods: self.goods })
+        }
+    }
+}
+
+/// Counts all money and goods and compares them with the ledger.
+///
+/// # Errors
+/// With the first sum that is not what the ledger says.
+pub fn audit<'a>(ledger: &Ledger, holders: impl Iterator<Item = (&'a Purse, &'a Stock)>) -> Result<(), LedgerError> {
+    let mut money = 0_i64;
+    let mut goods = vec![0_i64; ledger.commodities()];
+    for (purse, stock) in holders {
+        let both = purse.free.0.checked_add(purse.escrow.0);
+        money = both.and_then(|both| money.checked_add(both)).ok_or(LedgerError::Overflow)?;
+        for (sum, held) in goods.iter_mut().zip(stock.goods.iter()) {
+            let both = held.free.0.checked_add(held.escrow.0);
+            *sum = both.and_then(|both| sum.checked_add(both)).ok_or(LedgerError::Overflow)?;
+        }
+    }
+    let expected = ledger.money_expected();
+    if money != expected {
+        return Err(LedgerError::Imbalance { what: "money", expected, there: money });
+    }
+    for (index, there) in goods.into_iter().enumerate() {
+        let expected = u16::try_from(index).map_or(0, |index| ledger.goods_expected(CommodityId(index)));
+        if there != expected {
+            return Err(LedgerError::Imbalance { what: "goods", expected, there });
+        }
+    }
+    Ok(())
+}

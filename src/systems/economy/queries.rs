@@ -1,0 +1,222 @@
+//! What can be asked of an economy: an agent, a list of agents, the markets.
+
+use bevy_ecs::prelude::*;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::model::Economy;
+use crate::components::ids::{StableId, StableIndex};
+use crate::components::market::{
+    Beliefs, Budget, Market, MarketStatistics, Personality, Purse, Role, Side, Stock, TradeHistory, Trader,
+};
+use crate::world::{Answer, WorldQuery};
+
+/// Agents in one answer at most.
+const AGENTS_MAX: usize = 500;
+
+/// Asks for everything about one agent.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskAgent {
+    /// Its stable id.
+    pub id: u64,
+}
+
+impl WorldQuery for AskAgent {
+    const NAME: &'static str = "economy.agent";
+}
+
+/// Asks for a list of agents, in the order of their ids.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskAgents {
+    /// Only those with a higher id.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many, 1 to 500.
+    #[serde(default = "default_limit")]
+    #[schemars(range(min = 1, max = 500))]
+    pub limit: usize,
+    /// Only those in this role.
+    #[serde(default)]
+    pub role: Option<String>,
+}
+
+impl WorldQuery for AskAgents {
+    const NAME: &'static str = "economy.agents";
+}
+
+fn default_limit() -> usize {
+    100
+}
+
+/// Asks for all markets.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskMarkets {}
+
+impl WorldQuery for AskMarkets {
+    const NAME: &'static str = "economy.markets";
+}
+
+type Agents<'w, 's> = Query<
+    'w,
+    's,
+    (
+        &'static Trader,
+        &'static Role,
+        &'static Personality,
+        &'static Purse,
+        &'static Stock,
+        &'static Beliefs,
+        &'static Budget,
+        &'static TradeHistory,
+    ),
+>;
+
+/// Answers [`AskAgent`].
+pub fn show_agent(
+    In(ask): In<AskAgent>,
+    economy: Option<Res<Economy>>,
+    index: Res<StableIndex>,
+    agents: Agents,
+) -> Answer {
+    let economy = economy.ok_or("the world has no economy")?;
+    let found = index.get(StableId(ask.id)).and_then(|entity| agents.get(entity).ok());
+    let (trader, role, personality, purse, stock, beliefs, budget, history) =
+        found.ok_or_else(|| format!("there is no agent {}", ask.id))?;
+    let commodities: Map<String, Value> = economy
+        .commodity_ids()
+        .zip(&economy.commodities)
+        .map(|(id, commodity)| {
+            let held = stock.holdings().get(id).copied().unwrap_or_default();
+            let belief = beliefs.0.get(id).map(|belief| {
+                json!({ "price": belief.price / 100.0, "min": belief.min() / 100.0, "max": belief.max() / 100.0 })
+            });
+            let planned = budget.envelopes.get(id).copied().unwrap_or(0);
+            let state = json!({
+                "stock": held.free().0,
+                "in_orders": held.escrow().0,
+                "belief": belief,
+                "planned_spending": crate::components::money::Money(planned).to_major(),
+            });
+            (commodity.name.clone(), state)
+        })
+        .collect();
+    let name = |id| economy.commodity(id).map(|commodity| commodity.name.as_str());
+    let trades: Vec<Value> = history
+        .iter()
+        .map(|trade| {
+            let side = match trade.side {
+                Side::Bid => "bought",
+                Side::Ask => "sold",
+            };
+            json!({
+                "hour": trade.hour, "commodity": name(trade.commodity), "side": side, "quantity": trade.quantity.0,
+                "money": trade.money.to_major(),
+            })
+        })
+        .collect();
+    Ok(json!({
+        "id": ask.id,
+        "role": economy.recipe(role.id).map(|recipe| recipe.name.as_str()),
+        "hours_in_role": role.hours,
+        "utilisation": role.utilisation,
+        "skill": trader.skill,
+        "money": purse.free().to_major(),
+        "money_in_orders": purse.escrow().to_major(),
+        "personality": {
+            "risk_tolerance": personality.risk_tolerance,
+            "impatience": personality.impatience,
+            "social_influence": personality.social_influence,
+            "learning_rate": personality.learning_rate,
+        },
+        "commodities": commodities,
+        "meals": { "due": budget.meals_due, "met": budget.meals_met },
+        "trades": trades,
+    }))
+}
+
+/// Answers [`AskAgents`].
+pub fn list_agents(
+    In(ask): In<AskAgents>,
+    economy: Option<Res<Economy>>,
+    index: Res<StableIndex>,
+    agents: Query<(&Role, &Purse), With<Trader>>,
+) -> Answer {
+    let economy = economy.ok_or("the world has no economy")?;
+    if ask.limit == 0 || ask.limit > AGENTS_MAX {
+        return Err(format!("limit {} is outside 1 to {AGENTS_MAX}", ask.limit));
+    }
+    if let Some(role) = &ask.role
+        && !economy.roles.iter().any(|recipe| recipe.name == *role)
+    {
+        return Err(format!("there is no role `{role}`"));
+    }
+    let mut rows = Vec::new();
+    let mut more = false;
+    for (id, entity) in index.iter().skip_while(|(id, _)| id.0 <= ask.after) {
+        let Ok((role, purse)) = agents.get(entity) else { continue };
+        let name = economy.recipe(role.id).map(|recipe| recipe.name.as_str());
+        if ask.role.as_deref().is_some_and(|wanted| Some(wanted) != name) {
+            continue;
+        }
+        if rows.len() == ask.limit {
+            more = true;
+            break;
+        }
+        rows.push(json!({ "id": id.0, "role": name, "money": purse.free().to_major(), "utilisation": role.utilisation }));
+    }
+    Ok(json!({ "agents": rows, "more": more }))
+}
+
+/// Answers [`AskMarkets`].
+pub fn show_markets(
+    _: In<AskMarkets>,
+    economy: Option<Res<Economy>>,
+    statistics: Option<Res<MarketStatistics>>,
+    markets: Query<&Market>,
+) -> Answer {
+    let (Some(economy), Some(statistics)) = (economy, statistics) else {
+        return Err("the world has no economy".into());
+    };
+    let mut all: Vec<&Market> = markets.iter().collect();
+    all.sort_by_key(|market| market.commodity);
+    let rows: Vec<Value> = all
+        .into_iter()
+        .map(|market| {
+            let flow = statistics.flows.get(market.commodity).copied().unwrap_or_default();
+            json!({
+                "market_id": market.market_id,
+                "commodity": economy.commodity(market.commodity).map(|commodity| commodity.name.as_str()),
+                "price": market.price.to_major(),
+                "volume": market.volume.0,
+                "turnover": market.turnover.to_major(),
+                "trades": market.trades,
+                "bids_unfilled": market.bids_unfilled.0,
+                "asks_unfilled": market.asks_unfilled.0,
+                "best_bid": market.best_bid.map(|price| price.to_major()),
+                "best_ask": market.best_ask.map(|price| price.to_major()),
+                "efficiency": market.efficiency,
+                "trend": market.trend(),
+                "volatility": market.volatility(),
+                "usual_price": flow.usual_price / 100.0,
+                "produced_hourly": flow.produced,
+                "used_hourly": flow.used,
+            })
+        })
+        .collect();
+    let roles: Map<String, Value> = economy
+        .roles
+        .iter()
+        .zip(&statistics.roles)
+        .map(|(recipe, known)| (recipe.name.clone(), json!({ "count": known.count, "utilisation": known.utilisation })))
+        .collect();
+    Ok(json!({
+        "hours": statistics.hours,
+        "markets": rows,
+        "roles": roles,
+        "meals": { "due": statistics.meals_due, "met": statistics.meals_met },
+    }))
+}

@@ -1,0 +1,91 @@
+//! Measures of the hour, and what is told to the outside.
+
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+
+use super::floor::Floor;
+use super::maths::{average, real};
+use super::model::Economy;
+use crate::components::clock::WorldClock;
+use crate::components::market::{Market, MarketHour, MarketStatistics, Role, Trader};
+use crate::messages::market::{MarketCleared, MarketPeriod};
+
+/// Takes the hour into the statistics that everybody knows. Runs in `Report`, first.
+pub fn measure_economy(
+    economy: Res<Economy>,
+    floor: Res<Floor>,
+    mut statistics: ResMut<MarketStatistics>,
+    mut markets: Query<&mut Market>,
+    traders: Query<&Role, With<Trader>>,
+) -> Result {
+    let statistics = &mut *statistics;
+    let parameters = &economy.parameters;
+    // A young average takes in all there was so far; an old one forgets.
+    let age = |hours: f64| hours.min(real(i64::try_from(statistics.hours).unwrap_or(i64::MAX)) + 1.0);
+    let (lately, usual) = (age(parameters.flow_hours), age(parameters.usual_price_hours));
+    for (commodity, entity) in economy.commodity_ids().zip(&floor.markets) {
+        let mut market = markets.get_mut(*entity)?;
+        let hour = MarketHour { price: market.price, volume: market.volume };
+        market.remember(hour);
+        let sum = |sums: &[i64]| real(sums.get(commodity.index()).copied().unwrap_or(0));
+        if let Some(flow) = statistics.flows.get_mut(commodity) {
+            let price = real(market.price.0);
+            flow.produced = average(flow.produced, sum(&floor.produced), lately);
+            flow.used = average(flow.used, sum(&floor.used), lately);
+            flow.price = average(flow.price, price, lately);
+            flow.usual_price = average(flow.usual_price, price, usual);
+        }
+    }
+    let mut sums = vec![(0_u64, 0.0); economy.roles.len()];
+    for (_, entity) in &floor.roster {
+        let role = traders.get(*entity)?;
+        if let Some((count, utilisation)) = sums.get_mut(role.id.index()) {
+            *count += 1;
+            *utilisation += role.utilisation;
+        }
+    }
+    for (known, (count, utilisation)) in statistics.roles.iter_mut().zip(sums) {
+        known.count = count;
+        // Nobody knows how a role fares that nobody has: it is worth a try.
+        known.utilisation =
+            if count == 0 { 1.0 } else { utilisation / real(i64::try_from(count).unwrap_or(i64::MAX)) };
+    }
+    statistics.hours += 1;
+    (statistics.meals_due, statistics.meals_met) = floor.meals;
+    statistics.meals_due_total += floor.meals.0;
+    statistics.meals_met_total += floor.meals.1;
+    Ok(())
+}
+
+/// Tells of every market. Runs in `Report`, last.
+pub fn report_markets(
+    economy: Res<Economy>,
+    floor: Res<Floor>,
+    clock: Res<WorldClock>,
+    markets: Query<&Market>,
+    mut events: MessageWriter<MarketCleared>,
+) -> Result {
+    let game_hour = clock.now.map_or(0, |now| now.hour_of_day());
+    for (commodity, entity) in economy.commodities.iter().zip(&floor.markets) {
+        let market = markets.get(*entity)?;
+        let event = MarketCleared {
+            commodity: commodity.name.clone(),
+            price: market.price.to_major(),
+            volume: market.volume.0,
+            market_id: market.market_id.clone(),
+            period: MarketPeriod::Hourly,
+            game_hour,
+            bids_unfilled: market.bids_unfilled.0,
+            asks_unfilled: market.asks_unfilled.0,
+            efficiency: market.efficiency,
+            turnover: market.turnover.to_major(),
+            trend: market.trend(),
+            volatility: market.volatility(),
+        };
+        tracing::info!(
+            commodity = %event.commodity, price = event.price, volume = event.volume, "Market cleared"
+        );
+        events.write(event);
+    }
+    Ok(())
+}

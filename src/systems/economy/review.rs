@@ -1,0 +1,75 @@
+//! The choice of a role.
+//!
+//! What a role earns is judged by what everybody knows: mean prices of late, and whether more of its product is used
+//! than made. Prices alone would set off a hog cycle. Few review at a time, and the more there is to gain the more of
+//! them change: gradual reallocation keeps the cycle damped.
+
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+
+use super::floor::Floor;
+use super::model::{Economy, Recipe};
+use crate::components::market::{Flow, Ledger, MarketStatistics, Role, RoleId, Trader};
+use crate::systems::random::Draws;
+
+/// Pressure is bounded: a use of many times the production says no more than that there is too little.
+const PRESSURE_RANGE: (f64, f64) = (0.5, 1.6);
+/// Highest probability with which a review ends in a change.
+const CHANGE_MAX: f64 = 0.5;
+
+/// What an hour in a role brings, in minor units, at skill 1: its product's price times the cube of use over
+/// production, less its inputs, times the share of their time that its members could work.
+fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> f64 {
+    let product = flow(recipe.output.index());
+    let pressure = if product.produced > 0.0 { product.used / product.produced } else { PRESSURE_RANGE.1 };
+    let pressure = pressure.clamp(PRESSURE_RANGE.0, PRESSURE_RANGE.1);
+    let revenue = product.price * pressure * pressure * pressure * recipe.quantity;
+    let inputs = Economy::input_cost(recipe, |input| flow(input.index()).price);
+    let profit = (revenue - inputs).max(revenue * recipe.subsistence);
+    profit * utilisation
+}
+
+/// Some review what they do for a living. Runs in `Review`.
+pub fn review_roles(
+    economy: Res<Economy>,
+    floor: Res<Floor>,
+    statistics: Res<MarketStatistics>,
+    ledger: Res<Ledger>,
+    mut traders: Query<&mut Role, With<Trader>>,
+    draws: Draws,
+) -> Result {
+    let parameters = &economy.parameters;
+    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
+    let prospects: Vec<f64> = economy
+        .roles
+        .iter()
+        .zip(&statistics.roles)
+        .map(|(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
+        .collect();
+    let least = economy.usual_wage(&ledger, floor.roster.len()) * 0.2;
+    let draws = draws.of("economy.review");
+    for (id, entity) in &floor.roster {
+        let mut role = traders.get_mut(*entity)?;
+        role.hours += 1;
+        let mut draw = draws.for_id(*id);
+        if !draw.chance(1.0 / parameters.review_hours) {
+            continue;
+        }
+        let present = prospects.get(role.id.index()).copied().unwrap_or(0.0);
+        let gain = |prospect: f64| ((prospect - present) / present.max(least)).max(0.0);
+        let best = prospects.iter().copied().map(gain).fold(0.0, f64::max);
+        if !draw.chance((best * parameters.review_eagerness).min(CHANGE_MAX)) {
+            continue;
+        }
+        let mut at = draw.unit() * prospects.iter().copied().map(gain).sum::<f64>();
+        for (index, prospect) in prospects.iter().copied().enumerate() {
+            at -= gain(prospect);
+            if at < 0.0 {
+                let utilisation = statistics.roles.get(index).map_or(1.0, |known| known.utilisation);
+                *role = Role { id: RoleId(u16::try_from(index)?), hours: 0, utilisation };
+                break;
+            }
+        }
+    }
+    Ok(())
+}

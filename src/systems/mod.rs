@@ -1,0 +1,4 @@
+//! What worlds do: plain functions, named verb_noun, with their mathematics and its tests beside them.
+
+pub mod economy;
+pub mod random;

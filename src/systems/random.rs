@@ -1,0 +1,170 @@
+//! Random draws without a stream: each is a function of (world seed, run, system, stable id, number).
+//!
+//! Who draws, how often and in which order changes nothing for anybody else. The generator is Philox4x32-10 of Salmon,
+//! Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), a keyed counter with no state.
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::components::clock::WorldClock;
+use crate::components::ids::StableId;
+
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+const ROUNDS: u32 = 10;
+
+/// One block of Philox4x32-10: 128 random bits of a counter under a key.
+#[expect(clippy::cast_possible_truncation, reason = "the generator is defined on the halves of a product")]
+fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
+    for round in 0..ROUNDS {
+        if round > 0 {
+            key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+        }
+        let left = u64::from(MULTIPLIERS[0]) * u64::from(counter[0]);
+        let right = u64::from(MULTIPLIERS[1]) * u64::from(counter[2]);
+        counter = [
+            (right >> 32) as u32 ^ counter[1] ^ key[0],
+            right as u32,
+            (left >> 32) as u32 ^ counter[3] ^ key[1],
+            left as u32,
+        ];
+    }
+    counter
+}
+
+/// The seed of a world: every draw depends on it. Persisted, so that a restart draws the same.
+#[derive(Resource, Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WorldSeed(pub u64);
+
+/// Random draws for systems.
+#[derive(SystemParam)]
+pub struct Draws<'w> {
+    seed: Res<'w, WorldSeed>,
+    clock: Res<'w, WorldClock>,
+}
+
+impl Draws<'_> {
+    /// The draws of one system in this run: give it a name of its own that never changes.
+    pub fn of(&self, system: &str) -> SystemDraws {
+        SystemDraws::new(self.seed.0, self.clock.runs, system)
+    }
+}
+
+/// The draws of one system in one run.
+#[derive(Debug, Clone, Copy)]
+pub struct SystemDraws {
+    key: [u32; 2],
+    run: u32,
+}
+
+impl SystemDraws {
+    /// Keyed by the world's seed, the number of the run and the system's name.
+    pub fn new(seed: u64, run: u64, system: &str) -> Self {
+        // Seed, system and the upper half of the run make the key, so that no two systems share a counter.
+        let mixed = seed ^ xxh3_64(system.as_bytes()).rotate_left(32) ^ (run >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let [low, high] = halves(mixed);
+        Self { key: [low, high], run: halves(run)[0] }
+    }
+
+    /// The draws for one entity.
+    pub fn for_id(&self, id: StableId) -> Draw {
+        let [low, high] = halves(id.0);
+        Draw { key: self.key, counter: [low, high, self.run, 0], block: [0; 4], used: 4 }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves are what is wanted")]
+fn halves(value: u64) -> [u32; 2] {
+    [value as u32, (value >> 32) as u32]
+}
+
+/// The draws of one entity in one system and run, one after the other.
+#[derive(Debug, Clone)]
+pub struct Draw {
+    key: [u32; 2],
+    counter: [u32; 4],
+    block: [u32; 4],
+    used: usize,
+}
+
+impl Draw {
+    fn next_u32(&mut self) -> u32 {
+        if self.used == 4 {
+            self.block = philox(self.counter, self.key);
+            self.counter[3] = self.counter[3].wrapping_add(1);
+            self.used = 0;
+        }
+        let word = self.block[self.used];
+        self.used += 1;
+        word
+    }
+
+    /// 64 random bits.
+    pub fn bits(&mut self) -> u64 {
+        u64::from(self.next_u32()) | u64::from(self.next_u32()) << 32
+    }
+
+    /// Evenly among 0 to `end` - 1; 0 for an `end` of 0. (Lemire's multiplication; its bias is below 2^-32 for ends
+    /// below 2^32.)
+    pub fn below(&mut self, end: u64) -> u64 {
+        halves_of_product(self.bits(), end)
+    }
+
+    /// Evenly in [0, 1), in steps of 2^-53.
+    #[expect(clippy::cast_precision_loss, reason = "53 bits are exact")]
+    pub fn unit(&mut self) -> f64 {
+        (self.bits() >> 11) as f64 * (1.0 / 9_007_199_254_740_992.0)
+    }
+
+    /// Evenly in [`low`, `high`).
+    pub fn between(&mut self, low: f64, high: f64) -> f64 {
+        low + (high - low) * self.unit()
+    }
+
+    /// True with this probability.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.unit() < probability
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the upper half of a product of two u64 is a u64")]
+fn halves_of_product(bits: u64, end: u64) -> u64 {
+    ((u128::from(bits) * u128::from(end)) >> 64) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn philox_gives_the_published_vectors() {
+        assert_eq!(philox([0; 4], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(philox([u32::MAX; 4], [u32::MAX; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+    }
+
+    #[test]
+    fn draws_depend_on_each_of_their_keys() {
+        let base = SystemDraws::new(1, 2, "a").for_id(StableId(3)).bits();
+        assert_eq!(SystemDraws::new(1, 2, "a").for_id(StableId(3)).bits(), base);
+        assert_ne!(SystemDraws::new(9, 2, "a").for_id(StableId(3)).bits(), base);
+        assert_ne!(SystemDraws::new(1, 9, "a").for_id(StableId(3)).bits(), base);
+        assert_ne!(SystemDraws::new(1, 2 | 1 << 40, "a").for_id(StableId(3)).bits(), base);
+        assert_ne!(SystemDraws::new(1, 2, "b").for_id(StableId(3)).bits(), base);
+        assert_ne!(SystemDraws::new(1, 2, "a").for_id(StableId(4)).bits(), base);
+    }
+
+    #[test]
+    fn units_are_even() {
+        let mut draw = SystemDraws::new(5, 0, "even").for_id(StableId(1));
+        let mut tenths = [0_u32; 10];
+        for _ in 0..10_000 {
+            let tenth = usize::try_from(draw.below(10)).expect("small");
+            tenths[tenth] += 1;
+            assert!((0.0..1.0).contains(&draw.unit()));
+        }
+        assert!(tenths.iter().all(|count| (850..1150).contains(count)), "{tenths:?}");
+    }
+}

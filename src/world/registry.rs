@@ -1,0 +1,235 @@
+//! What plugins declare of their worlds: what persists, what is emitted, what is commanded and asked.
+//!
+//! Snapshots, state hashes, publishing, catalogues and validation follow from it. The built-in domains use nothing else.
+
+use std::collections::BTreeMap;
+
+use bevy_app::App;
+use bevy_ecs::message::Messages;
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::ReadOnlySystem;
+use schemars::{JsonSchema, Schema, schema_for};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::column::{Column, ComponentColumn, ResourceColumn};
+use super::hash::{Part, PartSum, forget_part};
+use crate::messages::SimulationEvent;
+
+/// A component or resource that survives a restart.
+///
+/// Its value must not depend on `Entity`, on addresses or on the order of a map. Entities that carry such a component
+/// must carry a [`StableId`](crate::components::ids::StableId); one without is not persisted.
+pub trait Persist: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Name in snapshots: never change it, never use it for anything else.
+    const NAME: &'static str;
+    /// Version of its shape: raise it with every change.
+    const VERSION: u32 = 1;
+
+    /// Reads a value that an older version wrote (postcard bytes).
+    ///
+    /// # Errors
+    /// With a sentence, where that version cannot be read.
+    fn migrate(version: u32, bytes: &[u8]) -> Result<Self, String> {
+        let _ = bytes;
+        Err(format!("{} cannot read its version {version}: it knows only {}", Self::NAME, Self::VERSION))
+    }
+}
+
+/// A command that a plugin takes.
+pub trait WorldCommand: DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// Its name, such as `economy.set_tax`.
+    const NAME: &'static str;
+}
+
+/// A question that a plugin answers.
+pub trait WorldQuery: DeserializeOwned + JsonSchema + Send + Sync + 'static {
+    /// Its name, such as `economy.agent`.
+    const NAME: &'static str;
+}
+
+/// What a command or query comes to: an answer, or a sentence that says why not.
+pub type Answer = Result<Value, String>;
+
+type Call = Box<dyn FnMut(&mut World, Value) -> Answer + Send + Sync>;
+
+/// An event type that a world can emit.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventInfo {
+    /// The event type.
+    pub event_type: &'static str,
+    /// Who says it.
+    pub source: &'static str,
+    /// Version of its payload.
+    pub version: &'static str,
+    /// JSON Schema of its payload.
+    pub schema: Schema,
+}
+
+/// A command or query that a world takes.
+#[derive(Debug, Clone, Serialize)]
+pub struct CallInfo {
+    /// Its name.
+    pub name: &'static str,
+    /// JSON Schema of its payload.
+    pub schema: Schema,
+}
+
+/// Everything that the plugins of a world have declared.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Catalogue {
+    /// Names and versions of what persists.
+    pub persisted: BTreeMap<&'static str, u32>,
+    /// Event types.
+    pub events: BTreeMap<&'static str, EventInfo>,
+    /// Commands.
+    pub commands: BTreeMap<&'static str, CallInfo>,
+    /// Queries.
+    pub queries: BTreeMap<&'static str, CallInfo>,
+    /// What is wrong with the declarations: a world with any is refused.
+    pub errors: Vec<String>,
+}
+
+/// An event on its way out, before it has an id and a time.
+pub(crate) struct RawEvent {
+    pub(crate) event_type: &'static str,
+    pub(crate) source: &'static str,
+    pub(crate) version: &'static str,
+    pub(crate) key: String,
+    pub(crate) payload: Map<String, Value>,
+}
+
+type Drain = fn(&mut World, &mut Vec<RawEvent>) -> Result<(), String>;
+
+/// The declarations with the code behind them; a resource of each world.
+#[derive(Resource, Default)]
+pub(crate) struct Registry {
+    pub(crate) catalogue: Catalogue,
+    pub(crate) columns: Vec<Box<dyn Column>>,
+    pub(crate) drains: Vec<Drain>,
+    pub(crate) commands: BTreeMap<&'static str, Call>,
+    pub(crate) queries: BTreeMap<&'static str, Call>,
+}
+
+impl Registry {
+    fn column(&mut self, name: &'static str, version: u32, column: Box<dyn Column>) {
+        if self.catalogue.persisted.insert(name, version).is_some() {
+            self.catalogue.errors.push(format!("two components or resources persist under the name `{name}`"));
+        }
+        self.columns.push(column);
+    }
+}
+
+/// Declarations that a plugin makes while it is built.
+pub trait RegisterExt {
+    /// Lets a component survive restarts and count in the state hash.
+    fn persist_component<T: Component + Persist>(&mut self) -> &mut Self;
+
+    /// Lets a resource survive restarts and count in the state hash.
+    fn persist_resource<T: Resource + Persist>(&mut self) -> &mut Self;
+
+    /// Lets an event leave the world. Also adds it as a Bevy message.
+    fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self;
+
+    /// Takes a command with a system that gets it as `In<C>` and gives an [`Answer`]. It must check before it changes:
+    /// a refused command has changed nothing.
+    fn accept_command<C: WorldCommand, M>(&mut self, system: impl IntoSystem<In<C>, Answer, M> + 'static) -> &mut Self;
+
+    /// Answers a question with a read-only system that gets it as `In<Q>`.
+    fn answer_query<Q, M, S>(&mut self, system: S) -> &mut Self
+    where
+        Q: WorldQuery,
+        S: IntoSystem<In<Q>, Answer, M> + 'static,
+        S::System: ReadOnlySystem;
+}
+
+impl RegisterExt for App {
+    fn persist_component<T: Component + Persist>(&mut self) -> &mut Self {
+        let world = self.world_mut();
+        if !world.contains_resource::<PartSum<T>>() {
+            world.init_resource::<PartSum<T>>();
+            world.register_required_components::<T, Part<T>>();
+            world.add_observer(forget_part::<T>);
+        }
+        registry(world).column(T::NAME, T::VERSION, Box::new(ComponentColumn::<T>::new()));
+        self
+    }
+
+    fn persist_resource<T: Resource + Persist>(&mut self) -> &mut Self {
+        registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(ResourceColumn::<T>::new()));
+        self
+    }
+
+    fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self {
+        self.add_message::<E>();
+        let mut registry = registry(self.world_mut());
+        let info =
+            EventInfo { event_type: E::EVENT_TYPE, source: E::SOURCE, version: E::VERSION, schema: schema_for!(E) };
+        if registry.catalogue.events.insert(E::EVENT_TYPE, info).is_some() {
+            registry.catalogue.errors.push(format!("two plugins emit `{}`", E::EVENT_TYPE));
+        }
+        registry.drains.push(drain_events::<E>);
+        self
+    }
+
+    fn accept_command<C: WorldCommand, M>(&mut self, system: impl IntoSystem<In<C>, Answer, M> + 'static) -> &mut Self {
+        let call = into_call::<C, _, _>(self.world_mut(), system);
+        let mut registry = registry(self.world_mut());
+        let info = CallInfo { name: C::NAME, schema: schema_for!(C) };
+        if registry.catalogue.commands.insert(C::NAME, info).is_some() {
+            registry.catalogue.errors.push(format!("two plugins take the command `{}`", C::NAME));
+        }
+        registry.commands.insert(C::NAME, call);
+        self
+    }
+
+    fn answer_query<Q, M, S>(&mut self, system: S) -> &mut Self
+    where
+        Q: WorldQuery,
+        S: IntoSystem<In<Q>, Answer, M> + 'static,
+        S::System: ReadOnlySystem,
+    {
+        let call = into_call::<Q, _, _>(self.world_mut(), system);
+        let mut registry = registry(self.world_mut());
+        let info = CallInfo { name: Q::NAME, schema: schema_for!(Q) };
+        if registry.catalogue.queries.insert(Q::NAME, info).is_some() {
+            registry.catalogue.errors.push(format!("two plugins answer the query `{}`", Q::NAME));
+        }
+        registry.queries.insert(Q::NAME, call);
+        self
+    }
+}
+
+fn registry(world: &mut World) -> Mut<'_, Registry> {
+    world.get_resource_or_init::<Registry>()
+}
+
+fn into_call<C, S, M>(world: &mut World, system: S) -> Call
+where
+    C: DeserializeOwned + Send + Sync + 'static,
+    S: IntoSystem<In<C>, Answer, M> + 'static,
+{
+    let mut system = IntoSystem::into_system(system);
+    system.initialize(world);
+    Box::new(move |world, payload| {
+        let input: C = serde_path_to_error::deserialize(payload).map_err(|error| error.to_string())?;
+        let answer = system.run(input, world).map_err(|error| error.to_string())?;
+        system.apply_deferred(world);
+        answer
+    })
+}
+
+fn drain_events<E: SimulationEvent>(world: &mut World, out: &mut Vec<RawEvent>) -> Result<(), String> {
+    let Some(mut messages) = world.get_resource_mut::<Messages<E>>() else { return Ok(()) };
+    for event in messages.drain() {
+        let key = event.key();
+        let payload = match serde_json::to_value(&event) {
+            Ok(Value::Object(payload)) => payload,
+            Ok(_) => return Err(format!("an event `{}` does not serialise to a JSON object", E::EVENT_TYPE)),
+            Err(error) => return Err(format!("an event `{}` does not serialise: {error}", E::EVENT_TYPE)),
+        };
+        out.push(RawEvent { event_type: E::EVENT_TYPE, source: E::SOURCE, version: E::VERSION, key, payload });
+    }
+    Ok(())
+}

@@ -1,0 +1,177 @@
+//! What must hold between the parts of an economy's description. All errors are reported at once.
+
+use std::collections::BTreeSet;
+
+use garde::{Error, Path, Report, Validate};
+
+use super::{EconomySpec, Range};
+
+/// Commodities and roles at most.
+const KINDS_MAX: usize = 64;
+/// Money in a world at most, in minor units: sums stay exact wherever they are computed.
+const MONEY_MAX: i64 = 9_000_000_000_000_000;
+/// Prices below this have steps too coarse to be found.
+const PRICE_MIN: f64 = 100.0;
+/// Prices above this leave too little room below the most that an order book takes.
+const PRICE_MAX: f64 = 400_000.0;
+
+impl Validate for EconomySpec {
+    type Context = ();
+
+    fn validate_into(&self, ctx: &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        let mut refuse = |path: Path, message: String| report.append(path, Error::new(message));
+        let path = parent();
+        check_count(self.commodities.len(), &path.join("commodities"), &mut refuse);
+        check_count(self.roles.len(), &path.join("roles"), &mut refuse);
+        check_names(self, &path, &mut refuse);
+        check_references(self, &path, &mut refuse);
+        check_shares(self, &path, &mut refuse);
+        check_money(self, &path, &mut refuse);
+        for (index, commodity) in self.commodities.iter().enumerate() {
+            commodity.validate_into(ctx, &mut || path.join("commodities").join(index), report);
+        }
+        for (index, role) in self.roles.iter().enumerate() {
+            role.validate_into(ctx, &mut || path.join("roles").join(index), report);
+        }
+        self.population.validate_into(ctx, &mut || path.join("population"), report);
+        self.parameters.validate_into(ctx, &mut || path.join("parameters"), report);
+        // What the parts imply is only worth a word when the parts are sound.
+        if report.is_empty() {
+            check_implied(self, &path, report);
+        }
+    }
+}
+
+type Refuse<'a> = dyn FnMut(Path, String) + 'a;
+
+fn check_count(count: usize, path: &Path, refuse: &mut Refuse<'_>) {
+    if count == 0 || count > KINDS_MAX {
+        refuse(path.clone(), format!("there are {count}; it takes 1 to {KINDS_MAX}"));
+    }
+}
+
+fn check_names(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let mut seen = BTreeSet::new();
+    for (index, commodity) in spec.commodities.iter().enumerate() {
+        if !seen.insert(commodity.name.as_str()) {
+            refuse(
+                path.join("commodities").join(index).join("name"),
+                format!("`{}` is there twice", commodity.name),
+            );
+        }
+    }
+    seen.clear();
+    for (index, role) in spec.roles.iter().enumerate() {
+        if !seen.insert(role.name.as_str()) {
+            refuse(path.join("roles").join(index).join("name"), format!("`{}` is there twice", role.name));
+        }
+    }
+}
+
+fn check_references(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let known = |name: &str| spec.commodities.iter().any(|commodity| commodity.name == name);
+    let names: Vec<_> = spec.commodities.iter().map(|commodity| commodity.name.as_str()).collect();
+    let unknown = |name: &str| format!("there is no commodity `{name}`: the file has {}", names.join(", "));
+    let made = |name: &str| spec.roles.iter().any(|role| role.output == name);
+    for (index, role) in spec.roles.iter().enumerate() {
+        let path = path.join("roles").join(index);
+        if !known(&role.output) {
+            refuse(path.join("output"), unknown(&role.output));
+        }
+        for (name, quantity) in &role.inputs {
+            let path = path.join("inputs").join(name.clone());
+            if !(0.001..=1000.0).contains(quantity) {
+                refuse(path.clone(), format!("{quantity} units in an hour is outside 0.001 to 1000"));
+            }
+            if !known(name) {
+                refuse(path, unknown(name));
+            } else if !made(name) {
+                refuse(path, format!("no role makes `{name}`"));
+            }
+        }
+    }
+    for (index, commodity) in spec.commodities.iter().enumerate() {
+        let wanted = commodity.need > 0.0 || commodity.spending_share > 0.0;
+        if wanted && !made(&commodity.name) {
+            refuse(
+                path.join("commodities").join(index).join("name"),
+                format!("people want `{}`, but no role makes it", commodity.name),
+            );
+        }
+    }
+}
+
+fn check_shares(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let spending: f64 = spec.commodities.iter().map(|commodity| commodity.spending_share).sum();
+    if spending > 0.0 && (spending - 1.0).abs() > 1e-6 {
+        refuse(path.join("commodities"), format!("the spending shares add up to {spending}, not to 1"));
+    }
+    let counted: u64 = spec.roles.iter().filter_map(|role| role.count).map(u64::from).sum();
+    let population = u64::from(spec.population.count);
+    let shares: Vec<f64> = spec.roles.iter().filter_map(|role| role.share).collect();
+    let share: f64 = shares.iter().sum();
+    if !shares.is_empty() && (share - 1.0).abs() > 1e-6 {
+        refuse(path.join("roles"), format!("the shares of the roles add up to {share}, not to 1"));
+    }
+    if counted > population {
+        refuse(path.join("roles"), format!("the roles count {counted} agents, but the population is {population}"));
+    }
+    let any_count = spec.roles.iter().any(|role| role.count.is_some());
+    if any_count && shares.is_empty() && counted < population {
+        let left = population - counted;
+        refuse(path.join("roles"), format!("{left} agents have no role: give a role a `share`, or correct the counts"));
+    }
+    for (index, role) in spec.roles.iter().enumerate() {
+        if role.count.is_some() && role.share.is_some() {
+            refuse(path.join("roles").join(index).join("share"), "a role has a count or a share, not both".into());
+        }
+    }
+}
+
+fn check_money(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let total = spec.population.money_per_head.checked_mul(i64::from(spec.population.count));
+    if total.is_none_or(|total| total > MONEY_MAX) {
+        refuse(
+            path.join("population").join("moneyPerHead"),
+            format!("all money together is more than {MONEY_MAX} minor units"),
+        );
+    }
+}
+
+fn check_implied(spec: &EconomySpec, path: &Path, report: &mut Report) {
+    let implied = match spec.implied() {
+        Ok(implied) => implied,
+        Err(message) => return report.append(path.join("roles"), Error::new(message)),
+    };
+    for (index, (commodity, price)) in spec.commodities.iter().zip(&implied.prices).enumerate() {
+        if *price > 0.0 && !(PRICE_MIN..=PRICE_MAX).contains(price) {
+            let message = format!(
+                "money and recipes imply a price of {price:.0} minor units for `{}`; it must lie between {PRICE_MIN} and \
+                 {PRICE_MAX}: change `moneyPerHead`, `spendingHours` or the recipe",
+                commodity.name
+            );
+            report.append(path.join("commodities").join(index), Error::new(message));
+        }
+    }
+}
+
+/// A range that is ordered and lies between two bounds.
+pub(super) fn within(low: f64, high: f64) -> impl FnOnce(&Range, &()) -> garde::Result {
+    move |range, ()| {
+        let fits = |value: f64| (low..=high).contains(&value);
+        if !fits(range.min) || !fits(range.max) {
+            return Err(Error::new(format!("it must lie within {low} to {high}")));
+        }
+        if range.min > range.max {
+            return Err(Error::new(format!("its min {} is above its max {}", range.min, range.max)));
+        }
+        Ok(())
+    }
+}
+
+/// A number that is not below another.
+pub(super) fn at_least(least: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if *value >= least { Ok(()) } else { Err(Error::new(format!("{value} is below the least, {least}"))) }
+    }
+}

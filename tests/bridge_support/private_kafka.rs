@@ -1,0 +1,100 @@
+//! A node of Apache Kafka of a test's own, with passwords and permissions: for what a shared cluster cannot show.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use super::wait_for;
+
+/// A node that ends with the test.
+pub struct PrivateKafka {
+    child: Child,
+    folder: tempfile::TempDir,
+    /// Without a password; whoever comes this way may do everything.
+    pub plain: String,
+    /// With SCRAM-SHA-512: user `sim`, password `right`.
+    pub sasl: String,
+}
+
+impl PrivateKafka {
+    /// Starts one where `WORLDTICK_TEST_KAFKA_LIBS` names a folder with Kafka's jars. Where services are required it
+    /// must.
+    pub fn start() -> Option<Self> {
+        let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
+        let libs = std::env::var("WORLDTICK_TEST_KAFKA_LIBS").ok().filter(|libs| !libs.is_empty());
+        assert!(libs.is_some() || !required, "WORLDTICK_TEST_KAFKA_LIBS must name a folder with Kafka's jars here");
+        let class_path = format!("{}/*", libs?);
+        let folder = tempfile::tempdir().expect("folder");
+        let [plain, sasl, controller] = free_ports();
+        let properties = folder.path().join("server.properties");
+        fs::write(&properties, configuration(folder.path().join("data"), plain, sasl, controller)).expect("written");
+        let logging = folder.path().join("log4j2.xml");
+        fs::write(&logging, LOGGING).expect("written");
+        let formatted = Command::new("java")
+            .args(["-cp", &class_path, "kafka.tools.StorageTool", "format", "-t", "d29ybGR0aWNrLXRlc3QtMQ", "-c"])
+            .arg(&properties)
+            .args(["--add-scram", "SCRAM-SHA-512=[name=sim,password=right]"])
+            .output()
+            .expect("java runs");
+        assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
+        let log = fs::File::create(folder.path().join("kafka.log")).expect("log");
+        let child = Command::new("java")
+            .args(["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
+            .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
+            .args(["-cp", &class_path, "kafka.Kafka"])
+            .arg(&properties)
+            .stdout(log)
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("java runs");
+        let kafka = Self { child, plain: format!("127.0.0.1:{plain}"), sasl: format!("127.0.0.1:{sasl}"), folder };
+        wait_for("Kafka starts", || {
+            let log = fs::read_to_string(kafka.folder.path().join("kafka.log")).unwrap_or_default();
+            log.contains("Kafka Server started").then_some(())
+        });
+        Some(kafka)
+    }
+}
+
+impl Drop for PrivateKafka {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_ports() -> [u16; 3] {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    listeners.map(|listener| listener.local_addr().expect("address").port())
+}
+
+fn configuration(data: PathBuf, plain: u16, sasl: u16, controller: u16) -> String {
+    format!(
+        "process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{plain},SASL://127.0.0.1:{sasl}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL:SASL_PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={}
+offsets.topic.replication.factor=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+offsets.topic.num.partitions=2
+transaction.state.log.num.partitions=2
+group.initial.rebalance.delay.ms=0
+auto.create.topics.enable=false
+sasl.enabled.mechanisms=SCRAM-SHA-512
+listener.name.sasl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
+allow.everyone.if.no.acl.found=true
+",
+        data.display()
+    )
+}
+
+const LOGGING: &str = "<Configuration><Appenders><Console name=\"out\"><PatternLayout pattern=\"%d %p %m%n\"/></Console></Appenders><Loggers><Root level=\"INFO\"><AppenderRef ref=\"out\"/></Root></Loggers></Configuration>";

@@ -1,0 +1,142 @@
+//! Lists by page and filter.
+
+use worldtick::plugins::store::{
+    Commit, Cursor, EventFilter, Listed, OutboxRow, Page, StoreCounts, TickFilter, TickHistoryRow,
+};
+
+use crate::harness::{Bench, Owner, dead_letter, event, history, id, journal, market, snapshot, tick, world};
+
+/// Ten commits with three rows of history and two events each.
+async fn filled(bench: &Bench) -> Owner {
+    let mut owner = bench.owner().await;
+    for no in 1..=10_i64 {
+        let number = u128::try_from(no).unwrap() * 100;
+        let mut commit = owner.next();
+        commit.tick_history = vec![
+            history(Some("demo"), number, no),
+            TickHistoryRow { outcome: "late".to_owned(), ..history(Some("other"), number + 1, no) },
+            TickHistoryRow { tick_type: "daily".to_owned(), ..history(None, number + 2, no) },
+        ];
+        let other = OutboxRow {
+            world_id: Some("other".to_owned()),
+            event_type: "simulation.event.crowd_signal".to_owned(),
+            ..event(0, number + 1)
+        };
+        owner.publish(&mut commit, vec![event(1, number), other]);
+        owner.commit(&commit).await;
+    }
+    owner
+}
+
+pub(crate) async fn lists_page_both_ways_without_gaps(bench: &Bench) {
+    let owner = filled(bench).await;
+    let all = owner.store.tick_history(&TickFilter::default(), Page::Newest, 1_000).await.unwrap();
+    assert_eq!(all.len(), 30);
+    assert!(all.windows(2).all(|pair| pair[0].cursor > pair[1].cursor));
+
+    let mut down = owner.store.tick_history(&TickFilter::default(), Page::Newest, 7).await.unwrap();
+    while let page = owner.store.tick_history(&TickFilter::default(), before(&down), 7).await.unwrap()
+        && !page.is_empty()
+    {
+        down.extend(page);
+    }
+    assert_eq!(down, all);
+
+    let events = owner.store.events(&EventFilter::default(), Page::Newest, 1_000).await.unwrap();
+    assert_eq!(events.len(), 20);
+    let mut up: Vec<Listed<OutboxRow>> = Vec::new();
+    while let page = owner.store.events(&EventFilter::default(), after(&up), 3).await.unwrap()
+        && !page.is_empty()
+    {
+        up.extend(page);
+    }
+    up.reverse();
+    assert_eq!(up, events);
+    owner.end().await;
+}
+
+fn before<T>(rows: &[Listed<T>]) -> Page {
+    rows.last().map_or(Page::Newest, |row| Page::Before(row.cursor))
+}
+
+fn after<T>(rows: &[Listed<T>]) -> Page {
+    Page::After(rows.last().map_or(Cursor { commit_no: 0, shard: 0, seq: 0 }, |row| row.cursor))
+}
+
+pub(crate) async fn lists_filter(bench: &Bench) {
+    let owner = filled(bench).await;
+    let ticks = async |filter: TickFilter| owner.store.tick_history(&filter, Page::Newest, 100).await.unwrap().len();
+    assert_eq!(ticks(TickFilter { world_id: Some("demo".to_owned()), ..TickFilter::default() }).await, 10);
+    assert_eq!(ticks(TickFilter { outcome: Some("late".to_owned()), ..TickFilter::default() }).await, 10);
+    assert_eq!(ticks(TickFilter { tick_type: Some("hourly".to_owned()), ..TickFilter::default() }).await, 20);
+    assert_eq!(ticks(TickFilter { tick_id: Some(id(301)), ..TickFilter::default() }).await, 1);
+    let both =
+        TickFilter { world_id: Some("demo".to_owned()), outcome: Some("late".to_owned()), ..TickFilter::default() };
+    assert_eq!(ticks(both).await, 0);
+
+    let events = async |filter: EventFilter| owner.store.events(&filter, Page::Newest, 100).await.unwrap().len();
+    assert_eq!(events(EventFilter { world_id: Some("other".to_owned()), ..EventFilter::default() }).await, 10);
+    let signal = Some("simulation.event.crowd_signal".to_owned());
+    assert_eq!(events(EventFilter { event_type: signal, ..EventFilter::default() }).await, 10);
+    assert_eq!(events(EventFilter { tick_id: Some(id(50)), ..EventFilter::default() }).await, 2);
+    assert_eq!(events(EventFilter { topic: Some("world.tick.daily".to_owned()), ..EventFilter::default() }).await, 0);
+    // A name is a value, whatever it holds.
+    let hostile = Some("demo' OR '1'='1".to_owned());
+    assert_eq!(events(EventFilter { world_id: hostile, ..EventFilter::default() }).await, 0);
+    owner.end().await;
+}
+
+pub(crate) async fn the_latest_state_of_each_market_is_of_this_incarnation(bench: &Bench) {
+    let mut owner = bench.owner().await;
+    assert_eq!(owner.store.latest_markets("demo").await.unwrap(), []);
+    let mut first = world("demo", 1);
+    first.registered_commit = 1;
+    owner.register(&first).await;
+    for no in 2..=5 {
+        let mut states = vec![market("demo", "grain", no), market("neighbour", "grain", no)];
+        if no == 3 {
+            states.push(market("demo", "wood", no));
+        }
+        let commit = Commit { market_states: states, ..owner.next() };
+        owner.commit(&commit).await;
+    }
+    let latest = owner.store.latest_markets("demo").await.unwrap();
+    assert_eq!(latest, [market("demo", "grain", 5), market("demo", "wood", 3)]);
+    let history = owner.store.market_history("demo", "market-grain", Page::Newest, 3).await.unwrap();
+    assert_eq!(history.iter().map(|listed| listed.row.commit_no).collect::<Vec<_>>(), [5, 4, 3]);
+
+    let mut second = world("demo", 2);
+    second.registered_commit = 6;
+    owner.register(&second).await;
+    assert_eq!(owner.store.latest_markets("demo").await.unwrap(), []);
+    let history = owner.store.market_history("demo", "market-grain", before(&history), 3).await.unwrap();
+    assert_eq!(history.iter().map(|listed| listed.row.commit_no).collect::<Vec<_>>(), [2]);
+    owner.end().await;
+}
+
+pub(crate) async fn counts_count_every_table(bench: &Bench) {
+    let mut owner = bench.owner().await;
+    assert_eq!(owner.store.counts().await.unwrap(), StoreCounts::default());
+    owner.register(&world("demo", 1)).await;
+    let mut commit = owner.next();
+    commit.journal = vec![journal("demo", 2)];
+    commit.ticks_seen = (0..2).map(|n| tick(0, n)).collect();
+    commit.tick_history = (0..3).map(|n| history(None, n, 2)).collect();
+    commit.market_states = (0..4).map(|n| market("demo", &format!("good-{n}"), 2)).collect();
+    commit.dead_letters = (0..5).map(|_| dead_letter(2)).collect();
+    owner.publish(&mut commit, (0..6).map(|n| event(2, n)).collect());
+    owner.commit(&commit).await;
+    assert!(owner.store.save_snapshot(&owner.lease, &snapshot(&world("demo", 1), 2)).await.unwrap());
+    let expected = StoreCounts {
+        worlds: 1,
+        journal: 1,
+        snapshots: 1,
+        ticks: 2,
+        tick_history: 3,
+        market_states: 4,
+        dead_letters: 5,
+        outbox: 6,
+    };
+    assert_eq!(owner.store.counts().await.unwrap(), expected);
+    owner.end().await;
+}
