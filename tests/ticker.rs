@@ -62,7 +62,10 @@ fn a_run_publishes_one_tick_and_says_where_it_stands() {
         let told: Value = serde_json::from_slice(&run.stdout).expect("JSON");
         let found = records(&broker, "world.tick.hourly", &world);
         let [record] = found.as_slice() else { panic!("one record, not {}", found.len()) };
-        assert_eq!((told["partition"].as_i64(), told["offset"].as_i64()), (record.partition.map(i64::from), Some(record.offset)));
+        assert_eq!(
+            (told["partition"].as_i64(), told["offset"].as_i64()),
+            (record.partition.map(i64::from), Some(record.offset))
+        );
         assert_eq!(header(record, "event_type"), Some("world.tick.hourly"));
         assert_eq!(header(record, "source"), Some("simulation.ticker"));
         assert_eq!(header(record, "version"), Some("1.0.0"));
@@ -70,12 +73,19 @@ fn a_run_publishes_one_tick_and_says_where_it_stands() {
         let message = TickMessage::parse(record.value.as_deref().unwrap_or_default()).expect("valid");
         assert_eq!(told["tick_id"].as_str(), Some(message.data.tick_id.to_string().as_str()));
         assert_eq!(told["event_id"].as_str(), Some(message.event_id.to_string().as_str()));
-        assert_eq!((message.data.game_hour, message.data.game_time.to_string()), (Some(14), "2024-01-15T14:00:00Z".into()));
+        assert_eq!(
+            (message.data.game_hour, message.data.game_time.to_string()),
+            (Some(14), "2024-01-15T14:00:00Z".into())
+        );
         assert_eq!(message.world_id.map(|id| id.to_string()), Some(world.clone()));
 
         let again = ticker(&servers, &[&["--type", "hourly"], &slot[..]].concat());
         let again: Value = serde_json::from_slice(&again.stdout).expect("JSON");
-        assert_eq!((&again["tick_id"], &again["event_id"]), (&told["tick_id"], &told["event_id"]), "a double run has the same ids");
+        assert_eq!(
+            (&again["tick_id"], &again["event_id"]),
+            (&told["tick_id"], &told["event_id"]),
+            "a double run has the same ids"
+        );
     }
 }
 
@@ -92,8 +102,10 @@ fn daily_ticks_game_times_and_hand_made_ticks() {
         let second = ticker(&servers, &[&["--type", "daily", "--manual"], &game_time[..]].concat());
         assert!(second.status.success());
         let found = records(&broker, "world.tick.daily", &world);
-        let messages: Vec<TickMessage> =
-            found.iter().map(|record| TickMessage::parse(record.value.as_deref().unwrap_or_default()).expect("valid")).collect();
+        let messages: Vec<TickMessage> = found
+            .iter()
+            .map(|record| TickMessage::parse(record.value.as_deref().unwrap_or_default()).expect("valid"))
+            .collect();
         let [one, two] = messages.as_slice() else { panic!("two records, not {}", messages.len()) };
         assert_eq!(one.data.game_day, Some(20_835));
         assert_eq!(one.data.game_time, two.data.game_time);
