@@ -29,7 +29,7 @@ pub struct ClientArgs {
     )]
     pub server: String,
     /// Token, where the server wants one
-    #[arg(long, global = true, env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
+    #[arg(long, global = true, help_heading = HEADING,  env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
     pub token: Option<Secret>,
     /// In which form to write what the server says
     #[arg(long, short, global = true, help_heading = HEADING, value_enum, default_value_t, value_name = "FORM")]
