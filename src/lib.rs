@@ -15,6 +15,8 @@ pub mod failpoint;
 pub mod messages;
 pub mod plugins;
 pub mod schedules;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod systems;
 pub mod testing;
 pub mod world;

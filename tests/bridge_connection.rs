@@ -1,6 +1,6 @@
 //! Reaching the brokers: what is wrong has a name, soon; the embedded broker serves other clients.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 
@@ -15,7 +15,7 @@ use bridge_support::{Broker, Rec, read_all, unique, wait_for, write};
 use crossbeam_channel::{bounded, unbounded};
 use worldtick::messages::TickMessage;
 use worldtick::plugins::bridge::inbound::{
-    InboundConfig, InboundTopic, Received, ReceivedKind, StartAt, decode_ticks, spawn, start_positions,
+    InboundConfig, Received, ReceivedKind, StartAt, decode_ticks, spawn, start_positions,
 };
 use worldtick::plugins::bridge::outbound::{
     self, OutboundConfig, OutboundHooks, OutboxSource, OutboxUnavailable, PublisherStatus,
@@ -267,7 +267,8 @@ fn kcat(servers: &str, arguments: &[&str], input: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn();
     let Ok(mut child) = child else {
-        assert!(std::env::var_os("CI").is_none(), "kcat must be installed here");
+        let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
+        assert!(!required, "kcat must be installed here");
         return None;
     };
     child.stdin.take().expect("input").write_all(input.as_bytes()).expect("written");
@@ -287,8 +288,8 @@ fn kcat_lists_writes_and_reads_through_the_fixed_port() {
     let settings = KafkaSettings::new(servers.clone());
     let positions = start_positions(&settings, &topics, StartAt::Latest).expect("positions");
     let (tx, out) = bounded::<Received<TickMessage>>(10);
-    let reader = spawn(&settings, InboundConfig::default(), positions, decode_ticks(), Arc::new(|_| true), tx)
-        .expect("starts");
+    let reader =
+        spawn(&settings, InboundConfig::default(), positions, decode_ticks(), Arc::new(|_| true), tx).expect("starts");
     kcat(&servers, &["-P", "-t", "world.tick.hourly"], &format!("{HOURLY}\n"));
     let received = wait_for("the tick is read", || {
         let received = out.recv_timeout(Duration::from_secs(1)).ok()?;

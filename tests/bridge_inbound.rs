@@ -1,6 +1,6 @@
 //! Reading ticks: order, bytes, positions, and what happens when the log is not where it was.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bridge_support::private_kafka::PrivateKafka;
 use bridge_support::{Broker, LIMIT, Rec, unique, wait_for, write, write_transaction};
 use crossbeam_channel::{Receiver, bounded};
 use worldtick::plugins::bridge::inbound::{
@@ -174,11 +175,8 @@ fn what_cannot_be_decoded_comes_with_its_bytes_unchanged() {
         let settings = broker.settings();
         let topic = broker.topic("hourly", 1);
         let stamp = 1_750_000_000_123;
-        let bad = Rec {
-            key: Some(vec![0xff, 0x00, 0xfe]),
-            timestamp_ms: Some(stamp),
-            ..Rec::to(0, vec![0xc3, 0x28, 0x00])
-        };
+        let bad =
+            Rec { key: Some(vec![0xff, 0x00, 0xfe]), timestamp_ms: Some(stamp), ..Rec::to(0, vec![0xc3, 0x28, 0x00]) };
         let tombstone = Rec { key: Some(b"k".to_vec()), partition: Some(0), ..Rec::default() };
         let large = Rec::to(0, vec![b'1'; 10_001]);
         write(&settings, &topic, &[bad.clone(), tombstone, large, Rec::to(0, "4")]);
@@ -289,6 +287,65 @@ fn a_position_beyond_the_end_means_a_topic_made_again_and_reading_from_its_start
 }
 
 #[test]
+fn a_topic_made_again_while_it_is_read_is_read_from_its_start() {
+    use rdkafka::admin::{AdminClient, AdminOptions};
+    use rdkafka::{client::DefaultClientContext, config::FromClientConfig};
+    let Some(broker) = Broker::kafka() else { return };
+    let settings = broker.settings();
+    let topic = broker.topic("hourly", 1);
+    let records: Vec<Rec> = (0..10).map(|n| Rec::to(0, n.to_string())).collect();
+    write(&settings, &topic, &records);
+    let running = start(&broker, config(&[&topic]), vec![at(&topic, 0, 0)], 10);
+    assert_eq!(running.hours(10), (0..10).collect::<Vec<_>>());
+    let admin: AdminClient<DefaultClientContext> = AdminClient::from_config(&settings.admin()).expect("admin");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("runtime");
+    runtime.block_on(admin.delete_topics(&[&topic], &AdminOptions::new())).expect("answered")[0]
+        .as_ref()
+        .expect("deleted");
+    let words = wait_for("the trouble is told", || running.handle.status().trouble);
+    assert!(words.contains(&topic), "{words}");
+    let again = TopicCatalogue { topics: vec![bridge_support::spec(&topic, 1)] };
+    wait_for("the name is free", || (!topics::apply(&settings, &again, None).ok()?.has_failures()).then_some(()));
+    write(&settings, &topic, &[Rec::to(0, "77")]);
+    let gap = running.next_record();
+    assert_eq!(gap.kind, ReceivedKind::Gap { from: 10, to: 0, reason: GapReason::Truncated });
+    assert_eq!(running.hours(1), [77]);
+    running.stop();
+}
+
+#[test]
+fn a_batch_that_the_disk_has_damaged_is_passed_over_and_recorded() {
+    let Some(mut kafka) = PrivateKafka::start() else { return };
+    let broker = Broker::Kafka(kafka.plain.clone());
+    let settings = broker.settings();
+    let topic = broker.topic("hourly", 1);
+    // Three batches: one record, two, one.
+    write(&settings, &topic, &[Rec::to(0, "1")]);
+    write_transaction(&settings, &topic, &[Rec::to(0, "222222"), Rec::to(0, "333333")], true);
+    write(&settings, &topic, &[Rec::to(0, "4")]);
+    kafka.stop();
+    let path = kafka.segment(&topic, 0);
+    let mut bytes = std::fs::read(&path).expect("the log");
+    let place = bytes.windows(6).position(|window| window == b"333333").expect("not compressed to nothing");
+    bytes[place] ^= 0x0f;
+    std::fs::write(&path, bytes).expect("written");
+    kafka.run();
+    let running = start(&broker, config(&[&topic]), vec![at(&topic, 0, 0)], 10);
+    assert_eq!(running.hours(1), [1]);
+    let mut lost = Vec::new();
+    let next = loop {
+        let received = running.next_record();
+        match received.kind {
+            ReceivedKind::Gap { from, to, reason: GapReason::Unreadable } => lost.push((from, to)),
+            ReceivedKind::Tick { message, .. } => break message.hour,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((next, lost), (4, vec![(1, 2), (2, 3)]), "the two of the damaged batch, and nothing else");
+    running.stop();
+}
+
+#[test]
 fn a_position_before_the_start_is_a_gap() {
     use rdkafka::admin::{AdminClient, AdminOptions};
     use rdkafka::{Offset, TopicPartitionList, client::DefaultClientContext, config::FromClientConfig};
@@ -387,8 +444,7 @@ fn silence_is_counted_and_offsets_reach_the_group_for_lag_tools() {
         write(&settings, &topic, &[Rec::to(0, "1"), Rec::to(0, "2"), Rec::to(1, "3")]);
         let (tx, out) = bounded(10);
         let positions = vec![at(&topic, 0, 0), at(&topic, 1, 0)];
-        let handle =
-            spawn(&settings, config(&[&topic]), positions, decode(), Arc::new(|_| true), tx).expect("starts");
+        let handle = spawn(&settings, config(&[&topic]), positions, decode(), Arc::new(|_| true), tx).expect("starts");
         let running = Running { handle, out };
         running.hours(3);
         running.handle.commit_group_offsets(vec![at(&topic, 0, 1), at(&topic, 1, 1)]);
@@ -401,7 +457,9 @@ fn silence_is_counted_and_offsets_reach_the_group_for_lag_tools() {
         assert_eq!(lags.iter().map(|lag| lag.records).collect::<Vec<_>>(), [Some(1), Some(0)]);
         let mine = probe.positions(&[at(&topic, 0, 0), at(&topic, 1, 1)]).expect("told");
         assert_eq!(mine.iter().map(|lag| (lag.records, lag.end)).collect::<Vec<_>>(), [(2, 2), (0, 1)]);
-        wait_for("silence is counted", || running.handle.status().read_timeouts.get(&topic).copied().filter(|n| *n >= 2));
+        wait_for("silence is counted", || {
+            running.handle.status().read_timeouts.get(&topic).copied().filter(|n| *n >= 2)
+        });
         running.stop();
     }
 }

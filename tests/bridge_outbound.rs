@@ -1,6 +1,6 @@
 //! Publishing the outbox: every row once, through restarts, kills and brokers that refuse.
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 
@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bridge_support::private_kafka::PrivateKafka;
 use bridge_support::{Broker, LIMIT, Rec, read_all, unique, wait_for, write};
 use crossbeam_channel::{Receiver, unbounded};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -57,10 +58,7 @@ fn row(topic: &str, shard: ShardId, id: i64) -> OutboxRow {
         topic: topic.to_owned(),
         event_type: "simulation.event.market_cleared".into(),
         key: Some(format!("market-{}", id % 5).into_bytes()),
-        headers: vec![
-            ("event_type".into(), b"simulation.event.market_cleared".to_vec()),
-            ("empty".into(), Vec::new()),
-        ],
+        headers: vec![("event_type".into(), b"simulation.event.market_cleared".to_vec()), ("empty".into(), Vec::new())],
         body: Some(format!("{shard}/{id}").into_bytes()),
         ..OutboxRow::default()
     }
@@ -172,7 +170,9 @@ fn assert_in_order_per_key(records: &[Rec]) {
 
 #[test]
 fn rows_arrive_whole_in_order_and_where_java_clients_would_put_them() {
-    for (broker, guarantee) in [(Some(Broker::mock()), Guarantee::AtLeastOnce), (Broker::kafka(), Guarantee::ExactlyOnce)] {
+    for (broker, guarantee) in
+        [(Some(Broker::mock()), Guarantee::AtLeastOnce), (Broker::kafka(), Guarantee::ExactlyOnce)]
+    {
         let Some(broker) = broker else { continue };
         let settings = broker.settings();
         let (topic, progress) = (broker.topic("event", 8), broker.topic("progress", 3));
@@ -304,7 +304,8 @@ fn another_server_on_the_same_store_ends_the_first_one() {
     outbox.fill(&topic, 0, 1..=50);
     let ours = Arc::new(AtomicBool::new(true));
     let asked = ours.clone();
-    let hooks = OutboundHooks { lease_still_ours: Arc::new(move || asked.load(Ordering::Relaxed)), ..Default::default() };
+    let hooks =
+        OutboundHooks { lease_still_ours: Arc::new(move || asked.load(Ordering::Relaxed)), ..Default::default() };
     let first = start(&settings, config(store, &progress, &outbox, 1), &outbox, hooks);
     first.until(&outbox.last_ids());
     // Another one takes over, and publishes.
@@ -414,7 +415,7 @@ fn a_broker_that_is_away_is_waited_for_and_does_not_keep_anybody_from_stopping()
         let last = last + 5;
         outbox.fill(&topic, 0, last - 4..=last);
         running.handle.wake(&[(0, last)]);
-        running.stop();
+        assert!(running.handle.stop(Duration::from_secs(8)), "a clean end does not wait for brokers that are away");
         mock.set_down(false).expect("up");
     }
 }
@@ -491,8 +492,13 @@ fn killed_at_every_step_it_publishes_each_row_once() {
     let servers = settings.bootstrap_servers.clone();
     let (topic, progress) = (broker.topic("event", 4), broker.topic("progress", 2));
     let store = Uuid::new_v4();
-    let places =
-        ["publish.before_begin", "publish.after_send", "publish.before_offsets", "publish.before_commit", "publish.after_commit"];
+    let places = [
+        "publish.before_begin",
+        "publish.after_send",
+        "publish.before_offsets",
+        "publish.before_commit",
+        "publish.after_commit",
+    ];
     let run = |failpoint: Option<&str>| {
         let mut child = Command::new(std::env::current_exe().expect("this program"));
         child.args(["--exact", "child_that_publishes"]);
@@ -514,12 +520,43 @@ fn killed_at_every_step_it_publishes_each_row_once() {
 }
 
 #[test]
+fn a_broker_that_is_killed_and_comes_back_gets_each_row_once() {
+    let Some(mut kafka) = PrivateKafka::start() else { return };
+    let broker = Broker::Kafka(kafka.plain.clone());
+    let mut settings = broker.settings();
+    // So that giving up and beginning again happen within the test.
+    (settings.write_timeout, settings.transaction_timeout) = (Duration::from_secs(3), Duration::from_secs(6));
+    let (topic, progress) = (broker.topic("event", 4), broker.topic("progress", 2));
+    let outbox = Outbox::default();
+    (0..2).for_each(|shard| outbox.fill(&topic, shard, 1..=100));
+    let running = start(&settings, config(Uuid::new_v4(), &progress, &outbox, 2), &outbox, OutboundHooks::default());
+    for round in 1..=2 {
+        // In the midst of publishing.
+        wait_for("it publishes", || (running.handle.positions()[&0] >= round * 100 - 50).then_some(()));
+        kafka.kill();
+        (0..2).for_each(|shard| outbox.fill(&topic, shard, round * 100 + 1..=(round + 1) * 100));
+        running.handle.wake(&[(0, (round + 1) * 100), (1, (round + 1) * 100)]);
+        wait_for("it says so", || matches!(running.handle.status(), PublisherStatus::Retrying { .. }).then_some(()));
+        kafka.run();
+    }
+    running.until(&outbox.last_ids());
+    running.stop();
+    let records = read_all(&settings, &topic);
+    assert_eq!(bodies(&records), expected(2, 300), "each once");
+    assert_in_order_per_key(&records);
+}
+
+#[test]
 fn what_java_clients_hash_the_same_way_lands_on_the_same_partition() {
     // Values of the reference implementation, so that the check above checks something.
     assert_eq!(murmur2(b"21").cast_signed(), -973_932_308);
     assert_eq!(murmur2(b"foobar").cast_signed(), -790_332_482);
     let broker = Broker::mock();
     let topic = broker.topic("event", 8);
-    write(&broker.settings(), &topic, &[Rec { key: Some(b"foobar".to_vec()), value: Some(b"x".to_vec()), ..Rec::default() }]);
+    write(
+        &broker.settings(),
+        &topic,
+        &[Rec { key: Some(b"foobar".to_vec()), value: Some(b"x".to_vec()), ..Rec::default() }],
+    );
     assert_eq!(read_all(&broker.settings(), &topic)[0].partition, Some(6));
 }

@@ -4,6 +4,7 @@
 //! half is skipped with a line saying so, and fails where services are required (`CI` or
 //! `WORLDTICK_TEST_REQUIRE_SERVICES`).
 #![cfg(feature = "server")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "store_conformance/crashes.rs"]
 mod crashes;

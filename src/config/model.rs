@@ -196,6 +196,9 @@ pub struct StoreSection {
     /// How long the history of markets is kept.
     #[schemars(range(min = 1, max = 36_500))]
     pub market_retention_days: u32,
+    /// The most rows that the histories of ticks and markets, and the dead letters, may each have.
+    #[schemars(range(min = 1_000, max = 1_000_000_000))]
+    pub history_rows_max: u32,
 }
 
 impl Default for StoreSection {
@@ -209,6 +212,7 @@ impl Default for StoreSection {
             tick_retention_days: 30,
             dead_letter_retention_days: 30,
             market_retention_days: 90,
+            history_rows_max: 1_000_000,
         }
     }
 }
@@ -276,9 +280,12 @@ pub struct HostSection {
     /// Snapshots are written so often that a start needs to run no more than this again.
     #[schemars(range(min = 0.1, max = 3_600))]
     pub recovery_seconds_max: Seconds,
-    /// The least time between two snapshots of a world.
-    #[schemars(range(min = 0, max = 86_400))]
-    pub snapshot_interval_min_seconds: Seconds,
+    /// Steps that a live world may be behind and still catch up; what is more is dropped and shows as lag.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub catch_up_steps_max: u32,
+    /// How long input positions and publishing marks may wait for a commit that has more to say.
+    #[schemars(range(min = 0.05, max = 60))]
+    pub idle_commit_interval_seconds: Seconds,
 }
 
 impl Default for HostSection {
@@ -290,7 +297,8 @@ impl Default for HostSection {
             outstanding_ticks_max: 4,
             outbox_rows_max: 100_000,
             recovery_seconds_max: Seconds::whole(10),
-            snapshot_interval_min_seconds: Seconds::whole(10),
+            catch_up_steps_max: 8,
+            idle_commit_interval_seconds: Seconds::whole(1),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What the tests of the bridge share: brokers, records in and out, and waiting that ends.
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "helpers of tests; each file uses a part of them")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "helpers of tests")]
 
 pub mod private_kafka;
 

@@ -9,7 +9,8 @@ use super::wait_for;
 
 /// A node that ends with the test.
 pub struct PrivateKafka {
-    child: Child,
+    child: Option<Child>,
+    class_path: String,
     folder: tempfile::TempDir,
     /// Without a password; whoever comes this way may do everything.
     pub plain: String,
@@ -29,8 +30,7 @@ impl PrivateKafka {
         let [plain, sasl, controller] = free_ports();
         let properties = folder.path().join("server.properties");
         fs::write(&properties, configuration(folder.path().join("data"), plain, sasl, controller)).expect("written");
-        let logging = folder.path().join("log4j2.xml");
-        fs::write(&logging, LOGGING).expect("written");
+        fs::write(folder.path().join("log4j2.xml"), LOGGING).expect("written");
         let formatted = Command::new("java")
             .args(["-cp", &class_path, "kafka.tools.StorageTool", "format", "-t", "d29ybGR0aWNrLXRlc3QtMQ", "-c"])
             .arg(&properties)
@@ -38,29 +38,63 @@ impl PrivateKafka {
             .output()
             .expect("java runs");
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
-        let log = fs::File::create(folder.path().join("kafka.log")).expect("log");
+        let mut kafka = Self {
+            child: None,
+            class_path,
+            plain: format!("127.0.0.1:{plain}"),
+            sasl: format!("127.0.0.1:{sasl}"),
+            folder,
+        };
+        kafka.run();
+        Some(kafka)
+    }
+
+    /// Runs it, for the first time or again.
+    pub fn run(&mut self) {
+        let log = self.folder.path().join("kafka.log");
         let child = Command::new("java")
             .args(["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
-            .arg(format!("-Dlog4j2.configurationFile={}", logging.display()))
-            .args(["-cp", &class_path, "kafka.Kafka"])
-            .arg(&properties)
-            .stdout(log)
+            .arg(format!("-Dlog4j2.configurationFile={}", self.folder.path().join("log4j2.xml").display()))
+            .args(["-cp", &self.class_path, "kafka.Kafka"])
+            .arg(self.folder.path().join("server.properties"))
+            .stdout(fs::File::create(&log).expect("log"))
             .stderr(Stdio::null())
             .spawn()
             .expect("java runs");
-        let kafka = Self { child, plain: format!("127.0.0.1:{plain}"), sasl: format!("127.0.0.1:{sasl}"), folder };
+        self.child = Some(child);
         wait_for("Kafka starts", || {
-            let log = fs::read_to_string(kafka.folder.path().join("kafka.log")).unwrap_or_default();
-            log.contains("Kafka Server started").then_some(())
+            fs::read_to_string(&log).unwrap_or_default().contains("Kafka Server started").then_some(())
         });
-        Some(kafka)
+    }
+
+    /// Ends it without a warning.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("killed");
+            child.wait().expect("gone");
+        }
+    }
+
+    /// Ends it in good order.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            Command::new("kill").arg(child.id().to_string()).status().expect("told");
+            child.wait().expect("gone");
+        }
+    }
+
+    /// The log file of a partition.
+    pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
+        self.folder.path().join(format!("data/{topic}-{partition}/00000000000000000000.log"))
     }
 }
 
 impl Drop for PrivateKafka {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 

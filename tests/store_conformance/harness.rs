@@ -1,5 +1,6 @@
 //! A fresh store for each test, and rows to put into it.
 
+use std::io::Write as _;
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -54,7 +55,9 @@ async fn make_database(kind: EngineKind, folder: &TempDir) -> Option<(String, Op
     let Some(url) = admin_url() else {
         let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
         assert!(!required, "services are required: set WORLDTICK_TEST_DATABASE_URL");
-        println!("skipped: WORLDTICK_TEST_DATABASE_URL is not set");
+        // Past the test runner's capture, or nobody would see it.
+        let test = std::thread::current().name().unwrap_or_default().to_owned();
+        let _ = writeln!(std::io::stderr(), "skipped: {test}: WORLDTICK_TEST_DATABASE_URL is not set");
         return None;
     };
     let number = DATABASES.fetch_add(1, Ordering::Relaxed);

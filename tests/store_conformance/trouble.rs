@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::Connection as _;
 use tokio::sync::{mpsc, oneshot};
-use worldtick::plugins::store::{Commit, CommitOutcome, DatabaseState, EngineKind, Store, StoreConfig};
+use worldtick::plugins::store::{Commit, CommitOutcome, DatabaseState, EngineKind, Store, StoreConfig, StoreError};
 
 use crate::harness::{Bench, Owner, SHARDS, event};
 use crate::proxy::{Fault, Proxy};
@@ -118,16 +118,21 @@ pub(crate) async fn commits_survive_connections_that_are_cut_again_and_again(ben
     drop(tell);
     spoiler.await.unwrap();
     // Those in the pool that were cut off are found out by being used.
-    let rows = loop {
-        match owner.store.outbox_after(1, 0, 1_000).await {
-            Ok(rows) => break rows,
-            Err(error) => assert!(error.is_transient(), "{error}"),
-        }
-    };
+    let rows = patiently(async || owner.store.outbox_after(1, 0, 1_000).await).await;
     assert_eq!(rows.iter().map(|row| row.id).collect::<Vec<_>>(), (1..=COMMITS).collect::<Vec<_>>());
-    let lease = owner.store.lease_rows().await.unwrap();
+    let lease = patiently(async || owner.store.lease_rows().await).await;
     assert!(lease.iter().all(|row| row.commit_no == COMMITS && row.next_outbox_id == COMMITS + 1), "{lease:?}");
     owner.end().await;
+}
+
+/// Asks until there is an answer, as callers do while the database is away.
+async fn patiently<T>(mut ask: impl AsyncFnMut() -> Result<T, StoreError>) -> T {
+    loop {
+        match ask().await {
+            Ok(answer) => return answer,
+            Err(error) => assert!(error.is_transient(), "{error}"),
+        }
+    }
 }
 
 /// A commit through a connection that breaks, and what is in the store afterwards.

@@ -26,6 +26,7 @@ pub mod paths;
 pub mod ports;
 pub mod postgres;
 pub mod process;
+mod procfs;
 pub mod run;
 pub mod say;
 pub mod schemas;

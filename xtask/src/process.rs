@@ -4,7 +4,6 @@
 //! record that outlived its processes can be stopped safely: a stranger with an old number is left alone.
 
 use std::fmt;
-use std::fs;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::str::FromStr;
@@ -14,32 +13,13 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use crate::clock::Deadline;
+pub use crate::procfs::Identity;
+use crate::procfs::group_is_alive;
 use crate::{Error, Result, interrupt};
 
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 /// How long a process may take to vanish after SIGKILL.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
-
-/// A process that cannot be taken for another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Identity {
-    /// Its number.
-    pub pid: i32,
-    /// When it started, in clock ticks since the machine did.
-    pub started_ticks: u64,
-}
-
-impl Identity {
-    /// The process that has this number now.
-    pub fn of(pid: i32) -> Option<Self> {
-        stat(pid).map(|stat| Self { pid, started_ticks: stat.started_ticks })
-    }
-
-    /// Whether it still runs.
-    pub fn is_alive(&self) -> bool {
-        stat(self.pid).is_some_and(|stat| stat.started_ticks == self.started_ticks && !stat.is_dead)
-    }
-}
 
 /// Which processes are meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,9 +204,14 @@ impl Running {
         self.stop_with(Ask::Kill, Duration::ZERO);
     }
 
-    /// Sends it any signal: `SIGSTOP` and `SIGCONT`, say.
-    pub fn signal(&self, signal: Signal) {
-        self.stopper.send(signal);
+    /// Freezes it until [`Running::resume`]: a process that hangs. SIGKILL still works.
+    pub fn suspend(&self) {
+        self.stopper.send(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on.
+    pub fn resume(&self) {
+        self.stopper.send(Signal::SIGCONT);
     }
 
     /// Lets it go on when this program ends. Somebody else has it on record.
@@ -243,34 +228,6 @@ impl Drop for Running {
     }
 }
 
-struct Stat {
-    is_dead: bool,
-    group: i32,
-    started_ticks: u64,
-}
-
-fn stat(pid: i32) -> Option<Stat> {
-    parse_stat(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
-}
-
-fn parse_stat(text: &str) -> Option<Stat> {
-    // The name stands in parentheses and may itself hold spaces and parentheses; after the last one it is regular.
-    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
-    let state = fields.next()?;
-    let group = fields.nth(1)?.parse().ok()?;
-    let started_ticks = fields.nth(16)?.parse().ok()?;
-    Some(Stat { is_dead: matches!(state, "Z" | "X"), group, started_ticks })
-}
-
-fn group_is_alive(group: i32) -> bool {
-    let Ok(entries) = fs::read_dir("/proc") else { return false };
-    entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter_map(stat)
-        .any(|stat| stat.group == group && !stat.is_dead)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,14 +238,6 @@ mod tests {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
         Running::spawn("sh", &mut command, scope, Ask::Terminate, GRACE).unwrap()
-    }
-
-    #[test]
-    fn the_line_of_proc_is_read_past_a_name_with_parentheses() {
-        let line = "42 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 98765 2494464 200 1844 1 1 0 0 0";
-        let stat = parse_stat(line).unwrap();
-        assert_eq!((stat.is_dead, stat.group, stat.started_ticks), (false, 7, 98_765));
-        assert!(parse_stat("42 (sh) Z 1 7").is_none());
     }
 
     #[test]

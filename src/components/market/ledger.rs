@@ -25,8 +25,7 @@ pub enum GoodsEntry {
 
 impl GoodsEntry {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::Endowed, Self::Produced, Self::UsedUp, Self::Eaten, Self::Enjoyed, Self::Spoiled];
+    pub const ALL: [Self; 6] = [Self::Endowed, Self::Produced, Self::UsedUp, Self::Eaten, Self::Enjoyed, Self::Spoiled];
 
     /// Whether goods come into being by it.
     pub fn is_source(self) -> bool {

@@ -119,7 +119,9 @@ pub enum KafkaUnavailable {
         detail: String,
     },
     /// Nobody answered in time.
-    #[error("no Kafka broker at {servers} answered within {seconds} s: check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL ({detail})")]
+    #[error(
+        "no Kafka broker at {servers} answered within {seconds} s: check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL ({detail})"
+    )]
     Unreachable {
         /// The brokers asked.
         servers: String,

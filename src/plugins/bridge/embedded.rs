@@ -65,7 +65,8 @@ impl EmbeddedBroker {
     /// If the port is taken or the cluster cannot be made.
     pub fn start(port: u16, topics: &[TopicSpec]) -> Result<Self, EmbeddedError> {
         // First the port: it is what usually goes wrong.
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| EmbeddedError::Port { port, source })?;
+        let listener =
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| EmbeddedError::Port { port, source })?;
         let address = listener.local_addr().map_err(|source| EmbeddedError::Port { port, source })?;
         let (orders, received) = bounded(16);
         let (started, starting) = bounded(1);
@@ -85,8 +86,7 @@ impl EmbeddedBroker {
             .ok_or_else(|| EmbeddedError::Cluster(format!("its address {direct} is not understood")))?;
         let forwarder =
             Forwarder::start(listener, address, target).map_err(|error| EmbeddedError::Cluster(error.to_string()))?;
-        let broker =
-            Self { address, direct, forwarder: Some(forwarder), orders: Some(orders), cluster: Some(cluster) };
+        let broker = Self { address, direct, forwarder: Some(forwarder), orders: Some(orders), cluster: Some(cluster) };
         for topic in topics {
             broker.create_topic(&topic.name, topic.partitions)?;
         }

@@ -33,8 +33,9 @@ pub mod topics;
 pub mod wire;
 
 mod edge;
+mod security;
 
 pub use connection::{ClusterInfo, KafkaUnavailable, check_connection};
 
 pub use embedded::EmbeddedBroker;
-pub use settings::{Compression, KafkaSettings, SaslMechanism, SecurityProtocol};
+pub use settings::{Compression, KafkaSettings, SaslMechanism, SecurityProtocol, UnknownName};

@@ -76,6 +76,11 @@ pub const METRICS: &[Metric] = &[
     histogram("worldtick_commit_duration_seconds", &["stage"], "Time of a commit, by stage: database, kafka."),
     histogram("worldtick_commit_rows", &[], "Rows of a commit."),
     gauge("worldtick_kafka_consumer_lag", &["group", "topic", "partition"], "Records behind the end of a partition."),
+    gauge(
+        "worldtick_kafka_consumer_lag_seconds",
+        &["topic", "partition"],
+        "For how long the server has been behind the end of a partition.",
+    ),
     counter("worldtick_kafka_read_timeouts_total", &["topic"], "Reads that waited for the whole read time-out."),
     counter("worldtick_kafka_silent_partitions_total", &[], "Times that a silent partition was no longer waited for."),
     counter("worldtick_kafka_gaps_total", &[], "Gaps met in the tick topics."),

@@ -1,9 +1,8 @@
 //! A commit: written whole, once, and only by the owner.
 //!
 //! The first statement is the fence; where it misses, or where nobody can say what became of a try, the lease rows
-//! of a new connection tell (PROTOCOL of the project: done, fenced, or send the very same commit again).
+//! of a new connection tell: done, fenced, or send the very same commit again.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +10,10 @@ use sqlx::AssertSqlSafe;
 
 use super::StoreError;
 use super::error::{Failure, FailureKind};
-use super::lease::{Lease, lease_row};
-use super::rows::{Commit, InputPosition, LeaseRow, ShardId};
+use super::lease::Lease;
+use super::lease_rows::lease_row;
+use super::prepared::{Prepared, Verdict, check, name_world, verdict};
+use super::rows::{Commit, LeaseRow};
 use super::session::Session;
 use super::statements::{Batch, Grouping, Statement, placeholders};
 use super::store::Store;
@@ -50,14 +51,6 @@ impl From<Failure> for TryFailure {
     fn from(failure: Failure) -> Self {
         Self { failure, table: "lease", row: None }
     }
-}
-
-/// What the lease rows say about a commit.
-#[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    Done,
-    Fenced,
-    SendAgain,
 }
 
 /// Doubling waits.
@@ -167,7 +160,7 @@ impl Store {
         // Both numbers shape the text.
         let size = ids.len() * 100_000 + shards.len();
         let sql = self.inner.texts.get("lease", size, || fence_text(self.engine().now(), ids.len(), shards.len()));
-        let mut values = values![commit.commit_no, commit.epoch, commit.commit_no - 1];
+        let mut values = Vec::from(values![commit.commit_no, commit.epoch, commit.commit_no - 1]);
         values.extend(ids.iter().flat_map(|(shard, next)| values![*shard, *next]));
         values.extend(shards.iter().map(|shard| Value::from(*shard)));
         let touched = session.execute(AssertSqlSafe(sql), &values).await?;
@@ -246,108 +239,4 @@ fn fence_text(now: &str, ids: usize, shards: usize) -> String {
         "UPDATE lease SET commit_no = $1, heartbeat_at = {now}{next} WHERE epoch = $2 AND commit_no = $3 AND shard IN {}",
         placeholders(4 + 2 * ids, shards)
     )
-}
-
-/// What a commit needs beside its own rows, kept for the length of all tries.
-#[derive(Debug)]
-struct Prepared<'a> {
-    commit: &'a Commit,
-    /// Each position for each shard; the last word on a partition counts.
-    positions: Vec<(ShardId, &'a InputPosition)>,
-    headers: Vec<Vec<u8>>,
-}
-
-impl<'a> Prepared<'a> {
-    fn new(lease: &Lease, commit: &'a Commit) -> Result<Self, StoreError> {
-        let headers = commit.outbox.iter().enumerate().map(|(row, outbox)| {
-            postcard::to_stdvec(&outbox.headers).map_err(|error| refused("outbox", row, error.to_string()))
-        });
-        let headers = headers.collect::<Result<_, _>>().map_err(|error| name_world(error, commit))?;
-        Ok(Self { commit, positions: for_each_shard(lease.shards(), &commit.positions), headers })
-    }
-}
-
-/// One entry a shard and partition, as a multi-row upsert must not meet a key twice.
-pub(super) fn for_each_shard<'a>(
-    shards: &[ShardId],
-    positions: &'a [InputPosition],
-) -> Vec<(ShardId, &'a InputPosition)> {
-    let last: BTreeMap<(&str, i32), &InputPosition> =
-        positions.iter().map(|position| ((position.topic.as_str(), position.partition), position)).collect();
-    shards.iter().flat_map(|shard| last.values().map(move |position| (*shard, *position))).collect()
-}
-
-/// What would corrupt the store's own bookkeeping is refused before anything is sent.
-fn check(lease: &Lease, commit: &Commit) -> Result<(), StoreError> {
-    let mine = |shard: ShardId| lease.shards().contains(&shard);
-    let next: BTreeMap<ShardId, i64> = commit.next_outbox_ids.iter().copied().collect();
-    for (row, outbox) in commit.outbox.iter().enumerate() {
-        let below = next.get(&outbox.shard).is_some_and(|next| outbox.id < *next);
-        if !mine(outbox.shard) || !below {
-            let why = format!("outbox id {} of shard {} is not below the shard's next id", outbox.id, outbox.shard);
-            return Err(name_world(refused("outbox", row, why), commit));
-        }
-    }
-    match next.keys().find(|shard| !mine(**shard)) {
-        Some(shard) => Err(StoreError::Refused {
-            table: "lease",
-            row: None,
-            world_id: None,
-            message: format!("shard {shard} is not of this lease"),
-        }),
-        None => Ok(()),
-    }
-}
-
-/// Reads the lease rows after a try whose outcome is not known.
-fn verdict(lease: &Lease, commit: &Commit, rows: &[LeaseRow]) -> Result<Verdict, StoreError> {
-    let diverged = |found: String| StoreError::Diverged { expected: commit.commit_no, found };
-    if rows.len() != lease.shards().len() {
-        return Err(diverged(format!("{} of {} lease rows are there", rows.len(), lease.shards().len())));
-    }
-    // A higher epoch is another owner; a lower one is a database from before ours.
-    if let Some(row) = rows.iter().find(|row| row.epoch < commit.epoch) {
-        return Err(diverged(format!("epoch {} and commit {}", row.epoch, row.commit_no)));
-    }
-    if rows.iter().any(|row| row.epoch != commit.epoch) {
-        return Ok(Verdict::Fenced);
-    }
-    if rows.iter().all(|row| row.commit_no == commit.commit_no) {
-        return Ok(Verdict::Done);
-    }
-    if rows.iter().all(|row| row.commit_no == commit.commit_no - 1) {
-        return Ok(Verdict::SendAgain);
-    }
-    let numbers: Vec<String> = rows.iter().map(|row| row.commit_no.to_string()).collect();
-    Err(diverged(format!("commits {}", numbers.join(", "))))
-}
-
-fn refused(table: &'static str, row: usize, message: String) -> StoreError {
-    StoreError::Refused { table, row: Some(row), world_id: None, message }
-}
-
-/// Adds the world that the refused row belongs to.
-fn name_world(error: StoreError, commit: &Commit) -> StoreError {
-    match error {
-        StoreError::Refused { table, row: Some(row), message, .. } => {
-            let world_id = world_of(table, row, commit);
-            StoreError::Refused { table, row: Some(row), world_id, message }
-        }
-        other => other,
-    }
-}
-
-fn world_of(table: &str, row: usize, commit: &Commit) -> Option<String> {
-    use super::rows::WorldChange::{Register, Remove, Status};
-    match table {
-        "world" | "snapshot" => commit.worlds.get(row).map(|change| match change {
-            Register(world) => world.world_id.clone(),
-            Status { world_id, .. } | Remove { world_id } => world_id.clone(),
-        }),
-        "journal" => commit.journal.get(row).map(|row| row.world_id.clone()),
-        "tick_history" => commit.tick_history.get(row).and_then(|row| row.world_id.clone()),
-        "market_state" => commit.market_states.get(row).map(|row| row.world_id.clone()),
-        "outbox" => commit.outbox.get(row).and_then(|row| row.world_id.clone()),
-        _ => None,
-    }
 }

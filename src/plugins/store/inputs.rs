@@ -6,13 +6,14 @@ use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
 use super::StoreError;
-use super::commit::for_each_shard;
 use super::error::Failure;
 use super::lease::Lease;
+use super::prepared::for_each_shard;
 use super::rows::{InputPosition, ShardId};
 use super::session::Session;
-use super::statements::{Batch, Grouping, INPUT_POSITION, placeholders};
+use super::statements::{Batch, Grouping, placeholders};
 use super::store::Store;
+use super::tables::INPUT_POSITION;
 use super::value::{Value, values};
 
 /// Sizes of the lists of ids that are asked for at once; a shorter list repeats its last id.
@@ -54,7 +55,7 @@ impl Store {
         let sql = self.inner.texts.get("known ticks", size, || {
             format!("SELECT tick_id FROM tick WHERE shard = $1 AND tick_id IN {}", placeholders(2, size))
         });
-        let mut values = values![shard];
+        let mut values = Vec::from(values![shard]);
         values.extend(ids.iter().map(|id| Value::from(*id)));
         while let (Some(last), true) = (ids.last(), values.len() <= size) {
             values.push(Value::from(*last));

@@ -16,11 +16,10 @@ use super::advisory::{AdvisoryLock, Taken};
 use super::engine::EngineKind;
 use super::error::Failure;
 use super::heartbeat::{self, Heartbeat};
+use super::lease_rows::{Seen, lock_rows, make_rows, seen};
 use super::rows::{LeaseRow, ShardId};
-use super::session::Session;
-use super::statements::placeholders;
 use super::store::Store;
-use super::value::{Row, Value, values};
+use super::value::values;
 
 /// A process that died a moment ago may still seem to hold the lock; a newcomer looks for this long.
 const GRACE: Duration = Duration::from_millis(1_500);
@@ -153,7 +152,11 @@ impl Store {
     /// # Errors
     /// What can befall a write. The lock goes in any case.
     pub async fn release(&self, lease: &Lease) -> Result<(), StoreError> {
-        let done = self.give_back(lease).await;
+        let mut done = self.give_back(lease).await;
+        if done.as_ref().is_err_and(StoreError::is_transient) {
+            // The connection may have died unnoticed; another one tells.
+            done = self.give_back(lease).await;
+        }
         lease.inner.stop.cancel();
         if let Some(task) = lease.inner.heartbeat.lock().await.take() {
             let abort = task.abort_handle();
@@ -255,70 +258,4 @@ impl Store {
         }
         Ok(rows)
     }
-}
-
-/// An owner as the lease rows show it.
-#[derive(Debug)]
-struct Seen {
-    owner: String,
-    age: Duration,
-    locked: bool,
-}
-
-fn seen(row: &Row) -> Result<Seen, StoreError> {
-    let mut columns = row.read("lease");
-    let owner = columns.text()?;
-    // A heartbeat in the future (a clock set back) is as good as none older than now.
-    let age = Duration::from_micros(u64::try_from(columns.int()?).unwrap_or(0));
-    Ok(Seen { owner, age, locked: columns.int()? != 0 })
-}
-
-/// Reads `shard, epoch, commit_no, next_outbox_id`.
-pub(super) fn lease_row(row: &Row) -> Result<LeaseRow, StoreError> {
-    let mut columns = row.read("lease");
-    Ok(LeaseRow {
-        shard: columns.small()?,
-        epoch: columns.int()?,
-        commit_no: columns.int()?,
-        next_outbox_id: columns.int()?,
-    })
-}
-
-async fn lock_rows(session: &mut Session, kind: EngineKind) -> Result<Vec<(LeaseRow, Option<Seen>)>, StoreError> {
-    let sql = format!(
-        "SELECT shard, epoch, commit_no, next_outbox_id, owner, {} - heartbeat_at, locked FROM lease ORDER BY shard{}",
-        kind.now(),
-        kind.for_update()
-    );
-    let rows =
-        session.fetch(AssertSqlSafe(sql), &[]).await.map_err(|failure| failure.into_error(OPERATION, "lease"))?;
-    rows.iter()
-        .map(|row| {
-            let lease = lease_row(row)?;
-            let mut columns = row.read("lease");
-            for _ in 0..4 {
-                columns.int()?;
-            }
-            let owner = columns.text_or_none()?;
-            let age = Duration::from_micros(u64::try_from(columns.int()?).unwrap_or(0));
-            let locked = columns.int()? != 0;
-            Ok((lease, owner.map(|owner| Seen { owner, age, locked })))
-        })
-        .collect()
-}
-
-async fn make_rows(session: &mut Session, shards: i32) -> Result<(), Failure> {
-    let count = usize::try_from(shards).unwrap_or(0);
-    let rows: Vec<String> = (0..count).map(|row| placeholders(row * 6 + 1, 6)).collect();
-    let values: Vec<Value<'_>> =
-        (0..shards).flat_map(|shard| values![shard, 0_i64, 0_i64, 1_i64, 0_i64, 0_i64]).collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let sql = format!(
-        "INSERT INTO lease (shard, epoch, commit_no, next_outbox_id, heartbeat_at, locked) VALUES {} \
-         ON CONFLICT (shard) DO NOTHING",
-        rows.join(", ")
-    );
-    session.execute(AssertSqlSafe(sql), &values).await.map(|_| ())
 }

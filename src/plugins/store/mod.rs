@@ -6,10 +6,10 @@
 //! |---|---|
 //! | `rows` | the rows, and the [`Commit`] that writes them |
 //! | `store` | [`Store`]: open, close, whether the database answers |
-//! | `lease`, `advisory`, `heartbeat`, `lock` | who may run |
-//! | `commit`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
+//! | `lease`, `lease_rows`, `advisory`, `heartbeat`, `lock` | who may run |
+//! | `commit`, `prepared`, `plan`, `tables`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
 //! | `worlds`, `inputs`, `outbox` | what a start reads: worlds, snapshots, journal; positions, tick ids; what to publish |
-//! | `query` | lists for the admin API |
+//! | `query`, `pages` | lists for the admin API |
 //! | `prune` | removal of what is old |
 //! | `engine`, `session`, `value`, `error`, `migrate` | the two engines under one set of statements |
 //!
@@ -24,9 +24,13 @@ mod error;
 mod heartbeat;
 mod inputs;
 mod lease;
+mod lease_rows;
 mod lock;
 mod migrate;
 mod outbox;
+mod pages;
+mod plan;
+mod prepared;
 mod prune;
 mod query;
 mod rows;
@@ -34,6 +38,7 @@ mod session;
 mod statements;
 #[expect(clippy::module_inception, reason = "the handle is what the module is about")]
 mod store;
+mod tables;
 mod value;
 mod worlds;
 
@@ -42,7 +47,8 @@ pub use config::StoreConfig;
 pub use engine::EngineKind;
 pub use error::StoreError;
 pub use lease::{Lease, LeaseState};
+pub use pages::{Cursor, EventFilter, Listed, NotACursor, PAGE_ROWS_MAX, Page, TickFilter};
 pub use prune::{PrunePolicy, Pruned};
-pub use query::{Cursor, EventFilter, Listed, NotACursor, PAGE_ROWS_MAX, Page, StoreCounts, TickFilter};
+pub use query::StoreCounts;
 pub use rows::*;
 pub use store::{DatabaseState, Store};

@@ -8,8 +8,9 @@ use super::StoreError;
 use super::error::Failure;
 use super::lease::Lease;
 use super::rows::{ClusterRow, OutboxMark, OutboxRow, ShardId};
-use super::statements::{Batch, Grouping, OUTBOX_MARK};
+use super::statements::{Batch, Grouping};
 use super::store::Store;
+use super::tables::OUTBOX_MARK;
 use super::value::{Columns, values};
 use crate::failpoint;
 

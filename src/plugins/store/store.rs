@@ -116,7 +116,7 @@ impl Store {
         let mut session = self.reader("read the lease").await?;
         let sql = "SELECT shard, epoch, commit_no, next_outbox_id FROM lease ORDER BY shard";
         let rows = session.fetch(sql, &[]).await.map_err(|failure| failure.into_error("read the lease", "lease"))?;
-        rows.iter().map(super::lease::lease_row).collect()
+        rows.iter().map(super::lease_rows::lease_row).collect()
     }
 
     /// Closes the connections and gives up the data folder. Release the lease first.

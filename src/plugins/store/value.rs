@@ -54,9 +54,9 @@ value_from! {
     Option<Uuid> => Id(value) value;
 }
 
-/// A list of values from expressions of mixed types.
+/// An array of values from expressions of mixed types.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { vec![$($crate::plugins::store::value::Value::from($value)),*] };
+    ($($value:expr),* $(,)?) => { [$($crate::plugins::store::value::Value::from($value)),*] };
 }
 pub(super) use values;
 

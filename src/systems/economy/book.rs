@@ -291,7 +291,8 @@ mod tests {
 
     #[test]
     fn best_trades_with_best_at_the_midpoint() {
-        let mut book = book(&[(Side::Bid, 120, 5, 0), (Side::Bid, 100, 5, 1), (Side::Ask, 80, 7, 2), (Side::Ask, 110, 9, 3)]);
+        let mut book =
+            book(&[(Side::Bid, 120, 5, 0), (Side::Bid, 100, 5, 1), (Side::Ask, 80, 7, 2), (Side::Ask, 110, 9, 3)]);
         let clearing = book.match_orders(ClearingRule::Midpoint);
         assert_eq!(
             book.fills(),

@@ -47,7 +47,7 @@ pub enum LedgerError {
     /// What is there is not what the ledger says.
     #[error("{what}: the ledger says {expected}, there is {there}")]
     Imbalance {
-        /// Money, or the number of a commodity.
+        /// `money` or `goods`.
         what: &'static str,
         /// What should be there.
         expected: i64,
@@ -68,7 +68,12 @@ fn positive(amount: i64) -> Result<(), LedgerError> {
 ///
 /// # Errors
 /// When the amount is negative or a sum does not fit.
-pub fn create_money(ledger: &mut Ledger, purse: &mut Purse, amount: Money, entry: MoneyEntry) -> Result<(), LedgerError> {
+pub fn create_money(
+    ledger: &mut Ledger,
+    purse: &mut Purse,
+    amount: Money,
+    entry: MoneyEntry,
+) -> Result<(), LedgerError> {
     positive(amount.0)?;
     let free = purse.free.checked_add(amount).ok_or(LedgerError::Overflow)?;
     ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;
@@ -252,4 +257,68 @@ pub fn audit<'a>(ledger: &Ledger, holders: impl Iterator<Item = (&'a Purse, &'a 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::market::PerCommodity;
+
+    const WOOD: CommodityId = CommodityId(1);
+
+    fn holder(ledger: &mut Ledger, money: i64, wood: i64) -> (Purse, Stock) {
+        let mut purse = Purse::default();
+        let mut stock = Stock { goods: PerCommodity::from_fn(2, |_| Holding::default()) };
+        create_money(ledger, &mut purse, Money(money), MoneyEntry::Endowed).expect("fits");
+        create_goods(ledger, &mut stock, WOOD, Goods(wood), GoodsEntry::Endowed).expect("fits");
+        (purse, stock)
+    }
+
+    #[test]
+    fn a_trade_balances_and_gives_back_what_covered_nothing() {
+        let mut ledger = Ledger::new(2);
+        let (mut buyer, mut his) = holder(&mut ledger, 100, 0);
+        let (mut seller, mut hers) = holder(&mut ledger, 0, 9);
+        escrow_money(&mut buyer, Money(80)).expect("covered");
+        escrow_goods(&mut hers, WOOD, Goods(5)).expect("covered");
+        let mut house = ClearingHouse::default();
+        house.settle_bid(&mut buyer, &mut his, WOOD, (Money(80), Money(30), Goods(3))).expect("settled");
+        assert_eq!(house.close(), Err(LedgerError::Unbalanced { money: 30, goods: -3 }));
+        house.settle_ask(&mut seller, &mut hers, WOOD, (Goods(5), Goods(3), Money(30))).expect("settled");
+        assert_eq!(house.close(), Ok(()));
+        assert_eq!((buyer.free, buyer.escrow, seller.free), (Money(70), Money::ZERO, Money(30)));
+        assert_eq!((his.free(WOOD), hers.free(WOOD)), (3, 6));
+        assert_eq!(audit(&ledger, [(&buyer, &his), (&seller, &hers)].into_iter()), Ok(()));
+    }
+
+    #[test]
+    fn what_cannot_be_moves_nothing() {
+        let mut ledger = Ledger::new(2);
+        let (mut purse, mut stock) = holder(&mut ledger, 100, 5);
+        let before = (ledger.clone(), purse, stock.clone());
+        let mut house = ClearingHouse::default();
+        assert!(escrow_money(&mut purse, Money(101)).is_err());
+        assert!(escrow_money(&mut purse, Money(-1)).is_err());
+        assert!(escrow_goods(&mut stock, WOOD, Goods(6)).is_err());
+        assert!(escrow_goods(&mut stock, CommodityId(7), Goods(1)).is_err());
+        assert!(destroy_goods(&mut ledger, &mut stock, WOOD, Goods(6), GoodsEntry::Eaten).is_err());
+        assert!(destroy_goods(&mut ledger, &mut stock, WOOD, Goods(-1), GoodsEntry::Eaten).is_err());
+        assert!(create_goods(&mut ledger, &mut stock, WOOD, Goods(i64::MAX), GoodsEntry::Produced).is_err());
+        assert!(create_money(&mut ledger, &mut purse, Money(i64::MAX), MoneyEntry::Endowed).is_err());
+        assert!(house.settle_bid(&mut purse, &mut stock, WOOD, (Money(1), Money(1), Goods(1))).is_err());
+        assert!(house.settle_ask(&mut purse, &mut stock, WOOD, (Goods(1), Goods(1), Money(1))).is_err());
+        assert_eq!((ledger, purse, stock), before);
+        assert_eq!(house.close(), Ok(()));
+    }
+
+    #[test]
+    fn the_audit_counts_to_the_unit() {
+        let mut ledger = Ledger::new(2);
+        let (purse, mut stock) = holder(&mut ledger, 100, 5);
+        destroy_goods(&mut ledger, &mut stock, WOOD, Goods(2), GoodsEntry::Eaten).expect("there");
+        assert_eq!(audit(&ledger, [(&purse, &stock)].into_iter()), Ok(()));
+        stock.goods[WOOD].free = Goods(4);
+        let found = audit(&ledger, [(&purse, &stock)].into_iter());
+        assert_eq!(found, Err(LedgerError::Imbalance { what: "goods", expected: 3, there: 4 }));
+    }
 }

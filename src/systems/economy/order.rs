@@ -17,7 +17,15 @@ use crate::systems::random::Draws;
 type Buyers<'w, 's> = Query<
     'w,
     's,
-    (&'static Trader, &'static Role, &'static Personality, &'static Beliefs, &'static mut Purse, &'static mut Stock, &'static mut Budget),
+    (
+        &'static Trader,
+        &'static Role,
+        &'static Personality,
+        &'static Beliefs,
+        &'static mut Purse,
+        &'static mut Stock,
+        &'static mut Budget,
+    ),
 >;
 
 /// Traders write their orders, and set aside what covers them. Runs in `Order`.

@@ -7,9 +7,7 @@ use super::book::{PRICE_MAX, QUANTITY_MAX};
 use super::floor::Placed;
 use super::maths::{by_chance, real, soften, whole};
 use super::model::{Economy, Recipe};
-use crate::components::market::{
-    Belief, Budget, CommodityId, Flow, PerCommodity, Personality, Side, Stock,
-};
+use crate::components::market::{Belief, Budget, CommodityId, Flow, PerCommodity, Personality, Side, Stock};
 use crate::systems::random::Draw;
 use crate::world::spec::EconomyParameters;
 
@@ -165,7 +163,8 @@ impl Planner<'_> {
             return;
         }
         // Up to this price an hour's work still brings more with the inputs than without.
-        let others = Economy::input_cost(self.recipe, |input| if input == commodity { 0.0 } else { self.belief(input) });
+        let others =
+            Economy::input_cost(self.recipe, |input| if input == commodity { 0.0 } else { self.belief(input) });
         let gain = self.belief(self.recipe.output) * self.recipe.quantity * (1.0 - self.recipe.subsistence);
         let limit = (gain - others) * self.skill / used;
         let target = self.input_target(commodity);

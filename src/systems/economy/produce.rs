@@ -5,11 +5,11 @@ use bevy_ecs::prelude::*;
 
 use super::floor::Floor;
 use super::ledger::{LedgerError, create_goods, destroy_goods};
-use super::maths::{average, by_chance, real};
+use super::maths::{average, by_chance, real, whole};
 use super::model::{Economy, Recipe};
 use super::plan::{cost_floor, reservation_wage};
 use crate::components::market::{
-    Beliefs, Budget, CommodityId, GoodsEntry, Ledger, PerCommodity, Purse, Role, Stock, Trader,
+    Belief, Beliefs, Budget, CommodityId, GoodsEntry, Ledger, PerCommodity, Purse, Role, Stock, Trader,
 };
 use crate::components::money::Goods;
 use crate::systems::random::{Draw, Draws};
@@ -19,13 +19,14 @@ pub fn meet_needs(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&mut Stock, &mut Budget), With<Trader>>,
+    mut traders: Query<(&Role, &Beliefs, &mut Stock, &mut Budget), With<Trader>>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
     let Floor { roster, used, meals, .. } = &mut *floor;
     for (id, entity) in roster.iter() {
-        let (mut stock, mut budget) = traders.get_mut(*entity)?;
+        let (role, beliefs, mut stock, mut budget) = traders.get_mut(*entity)?;
+        let own = economy.recipe(role.id).map(|recipe| recipe.output);
         let mut draw = draws.for_id(*id);
         let (mut due, mut met) = (0, 0);
         for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
@@ -33,6 +34,11 @@ pub fn meet_needs(
                 let wanted = by_chance(spec.need, &mut draw);
                 let eaten = wanted.min(stock.free(commodity));
                 use_goods(&mut ledger, &mut stock, used, commodity, (eaten, GoodsEntry::Eaten))?;
+                if own == Some(commodity) {
+                    // A maker pays itself for what it eats, or it would have more to spend than its work is worth.
+                    let price = beliefs.0.get(commodity).map_or(0.0, |belief| belief.price);
+                    budget.open = budget.open.saturating_sub(whole(price * real(eaten)));
+                }
                 due += u32::try_from(wanted)?;
                 met += u32::try_from(eaten)?;
             }
@@ -44,7 +50,8 @@ pub fn meet_needs(
             if spec.spoilage > 0.0 {
                 let held = stock.free(commodity);
                 let spoiled = by_chance(real(held) * spec.spoilage, &mut draw).min(held);
-                destroy_goods(&mut ledger, &mut stock, commodity, Goods(spoiled), GoodsEntry::Spoiled)?;
+                // What spoils must be made again as well: left out, it would look as if too much was made.
+                use_goods(&mut ledger, &mut stock, used, commodity, (spoiled, GoodsEntry::Spoiled))?;
             }
         }
         (budget.meals_due, budget.meals_met) = (due, met);
@@ -54,7 +61,7 @@ pub fn meet_needs(
     Ok(())
 }
 
-/// Takes goods out of a stock for use, and counts the use.
+/// Takes goods out of a stock for good, and counts them as used.
 fn use_goods(
     ledger: &mut Ledger,
     stock: &mut Stock,
@@ -99,12 +106,10 @@ pub fn run_recipes(
     Ok(())
 }
 
-type Prices = PerCommodity<crate::components::market::Belief>;
-
 struct Worker<'a> {
     recipe: &'a Recipe,
     skill: f64,
-    beliefs: &'a Prices,
+    beliefs: &'a PerCommodity<Belief>,
     wage: f64,
     /// Whether the product is something that the worker itself needs.
     needed: bool,
@@ -134,8 +139,11 @@ impl Worker<'_> {
         produced: &mut [i64],
         draw: &mut Draw,
     ) -> Result<f64, LedgerError> {
-        let equipped =
-            self.recipe.inputs.iter().all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
+        let equipped = self
+            .recipe
+            .inputs
+            .iter()
+            .all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
         let effort = if equipped { 1.0 } else { self.recipe.subsistence };
         if equipped {
             for (input, quantity) in &self.recipe.inputs {

@@ -166,7 +166,9 @@ pub fn list_agents(
             more = true;
             break;
         }
-        rows.push(json!({ "id": id.0, "role": name, "money": purse.free().to_major(), "utilisation": role.utilisation }));
+        rows.push(
+            json!({ "id": id.0, "role": name, "money": purse.free().to_major(), "utilisation": role.utilisation }),
+        );
     }
     Ok(json!({ "agents": rows, "more": more }))
 }

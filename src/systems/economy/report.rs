@@ -47,8 +47,7 @@ pub fn measure_economy(
     for (known, (count, utilisation)) in statistics.roles.iter_mut().zip(sums) {
         known.count = count;
         // Nobody knows how a role fares that nobody has: it is worth a try.
-        known.utilisation =
-            if count == 0 { 1.0 } else { utilisation / real(i64::try_from(count).unwrap_or(i64::MAX)) };
+        known.utilisation = if count == 0 { 1.0 } else { utilisation / real(i64::try_from(count).unwrap_or(i64::MAX)) };
     }
     statistics.hours += 1;
     (statistics.meals_due, statistics.meals_met) = floor.meals;

@@ -48,17 +48,17 @@ pub struct CommoditySpec {
     pub initial_price: Option<i64>,
     /// Units that everybody needs in an hour; what is missing is a meal missed. 0 to 10.
     #[serde(default)]
-    #[garde(range(min = 0.0, max = 10.0))]
+    #[garde(custom(check::between(0.0, 10.0)))]
     #[schemars(range(min = 0.0, max = 10.0))]
     pub need: f64,
     /// Share of what is left of the budget after needs that is spent on it. The shares add up to 1, or all are 0.
     #[serde(default)]
-    #[garde(range(min = 0.0, max = 1.0))]
+    #[garde(custom(check::between(0.0, 1.0)))]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub spending_share: f64,
     /// Share of a stock that spoils in an hour. 0 to 0.5.
     #[serde(default)]
-    #[garde(range(min = 0.0, max = 0.5))]
+    #[garde(custom(check::between(0.0, 0.5)))]
     #[schemars(range(min = 0.0, max = 0.5))]
     pub spoilage: f64,
 }
@@ -75,7 +75,7 @@ pub struct RoleSpec {
     #[garde(skip)]
     pub output: String,
     /// Units made in an hour with all inputs, by an agent of skill 1. Parts of a unit are a chance. 0.01 to 1,000.
-    #[garde(range(min = 0.01, max = 1000.0))]
+    #[garde(custom(check::between(0.01, 1000.0)))]
     #[schemars(range(min = 0.01, max = 1000.0))]
     pub quantity: f64,
     /// Units of each commodity used up in an hour; parts of a unit are a chance. 0.001 to 1,000.
@@ -85,7 +85,7 @@ pub struct RoleSpec {
     /// Share of the quantity that is made where inputs are missing: what keeps a starving economy from locking up.
     /// 0 to 0.9.
     #[serde(default = "default_subsistence")]
-    #[garde(range(min = 0.0, max = 0.9))]
+    #[garde(custom(check::between(0.0, 0.9)))]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub subsistence: f64,
     /// Agents that begin in this role.
@@ -96,7 +96,7 @@ pub struct RoleSpec {
     /// Share of the agents without a counted role that begin in this role; the shares add up to 1. With neither
     /// counts nor shares the roles begin as the recipes imply.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(range(min = 0.0, max = 1.0))]
+    #[garde(inner(custom(check::between(0.0, 1.0))))]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub share: Option<f64>,
 }
@@ -114,11 +114,11 @@ pub struct PopulationSpec {
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub money_per_head: i64,
     /// Hours for which each begins with stocks of what it needs and uses. 0 to 200.
-    #[garde(range(min = 0.0, max = 200.0))]
+    #[garde(custom(check::between(0.0, 200.0)))]
     #[schemars(range(min = 0.0, max = 200.0))]
     pub initial_stock_hours: f64,
     /// First beliefs are the initial prices times this: a test of how a world finds its prices. 0.01 to 100.
-    #[garde(range(min = 0.01, max = 100.0))]
+    #[garde(custom(check::between(0.01, 100.0)))]
     #[schemars(range(min = 0.01, max = 100.0))]
     pub belief_factor: f64,
     /// Output of an agent against the recipe's, drawn evenly. Within 0.1 to 10.
@@ -142,10 +142,10 @@ impl Default for PopulationSpec {
     fn default() -> Self {
         Self {
             count: 400,
-            money_per_head: 112_500,
+            money_per_head: 150_000,
             initial_stock_hours: 12.0,
             belief_factor: 1.0,
-            skill: Range { min: 0.6, max: 1.4 },
+            skill: Range { min: 0.5, max: 2.2 },
             risk_tolerance: Range { min: 0.0, max: 1.0 },
             impatience: Range { min: 0.0, max: 1.0 },
             social_influence: Range { min: 0.0, max: 1.0 },
@@ -181,63 +181,63 @@ pub enum ClearingRule {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct EconomyParameters {
     /// An agent spends its money over so many hours: the anchor of the price level. 5 to 1,000.
-    #[garde(range(min = 5.0, max = 1000.0))]
+    #[garde(custom(check::between(5.0, 1000.0)))]
     #[schemars(range(min = 5.0, max = 1000.0))]
     pub spending_hours: f64,
     /// An agent reviews its role once in so many hours, on average. 1 to 10,000.
-    #[garde(range(min = 1.0, max = 10_000.0))]
+    #[garde(custom(check::between(1.0, 10_000.0)))]
     #[schemars(range(min = 1.0, max = 10_000.0))]
     pub review_hours: f64,
     /// Probability of a change of role for each part by which another would earn more. 0 to 10.
-    #[garde(range(min = 0.0, max = 10.0))]
+    #[garde(custom(check::between(0.0, 10.0)))]
     #[schemars(range(min = 0.0, max = 10.0))]
     pub review_eagerness: f64,
     /// Hours over which flows of goods, prices and work are averaged for the review. 1 to 1,000.
-    #[garde(range(min = 1.0, max = 1000.0))]
+    #[garde(custom(check::between(1.0, 1000.0)))]
     #[schemars(range(min = 1.0, max = 1000.0))]
     pub flow_hours: f64,
     /// Hours of needs that a pantry holds at usual prices. 1 to 200.
-    #[garde(range(min = 1.0, max = 200.0))]
+    #[garde(custom(check::between(1.0, 200.0)))]
     #[schemars(range(min = 1.0, max = 200.0))]
     pub pantry_hours: f64,
     /// Hours of inputs that a workshop holds at usual prices. 1 to 200.
-    #[garde(range(min = 1.0, max = 200.0))]
+    #[garde(custom(check::between(1.0, 200.0)))]
     #[schemars(range(min = 1.0, max = 200.0))]
     pub input_hours: f64,
     /// Share of the gap in a stock that is ordered in an hour. 0.01 to 1.
-    #[garde(range(min = 0.01, max = 1.0))]
+    #[garde(custom(check::between(0.01, 1.0)))]
     #[schemars(range(min = 0.01, max = 1.0))]
     pub restock_share: f64,
     /// Hours of output that a seller likes to have in stock. 1 to 200.
-    #[garde(range(min = 1.0, max = 200.0))]
+    #[garde(custom(check::between(1.0, 200.0)))]
     #[schemars(range(min = 1.0, max = 200.0))]
     pub output_hours: f64,
     /// Hours of output at which a store is full and work stops. 2 to 1,000.
-    #[garde(range(min = 2.0, max = 1000.0))]
+    #[garde(custom(check::between(2.0, 1000.0)))]
     #[schemars(range(min = 2.0, max = 1000.0))]
     pub capacity_hours: f64,
     /// Hours over which the usual price is averaged that stocks are measured against. 2 to 10,000.
-    #[garde(range(min = 2.0, max = 10_000.0))]
+    #[garde(custom(check::between(2.0, 10_000.0)))]
     #[schemars(range(min = 2.0, max = 10_000.0))]
     pub usual_price_hours: f64,
     /// How far past its belief an agent quotes. 0 to 0.2.
-    #[garde(range(min = 0.0, max = 0.2))]
+    #[garde(custom(check::between(0.0, 0.2)))]
     #[schemars(range(min = 0.0, max = 0.2))]
     pub quote_margin: f64,
     /// Share of the usual wage below which nobody works or sells. 0 to 1.
-    #[garde(range(min = 0.0, max = 1.0))]
+    #[garde(custom(check::between(0.0, 1.0)))]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub reservation_wage: f64,
     /// The least doubt in a belief: a first failure moves it by so much. 0.001 to 0.1.
-    #[garde(range(min = 0.001, max = 0.1))]
+    #[garde(custom(check::between(0.001, 0.1)))]
     #[schemars(range(min = 0.001, max = 0.1))]
     pub doubt_min: f64,
     /// The most doubt in a belief: no failure moves it further. 0.01 to 0.5, not below the least.
-    #[garde(range(min = 0.01, max = 0.5), custom(check::at_least(self.doubt_min)))]
+    #[garde(custom(check::between(0.01, 0.5)), custom(check::at_least(self.doubt_min)))]
     #[schemars(range(min = 0.01, max = 0.5))]
     pub doubt_max: f64,
     /// Factor by which each failure raises doubt. 1 to 3.
-    #[garde(range(min = 1.0, max = 3.0))]
+    #[garde(custom(check::between(1.0, 3.0)))]
     #[schemars(range(min = 1.0, max = 3.0))]
     pub doubt_growth: f64,
 }

@@ -1,6 +1,5 @@
 //! The nodes of a private cluster: formatted, started, waited for, killed, started again.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,8 +7,9 @@ use std::time::Duration;
 
 use super::metadata;
 use super::properties::{self, Node, Ports};
+use super::spec::{ClusterSpec, Sasl};
 use crate::clock::Deadline;
-use crate::process::{Ask, Running, Scope};
+use crate::process::{Ask, Running};
 use crate::run::OnStart;
 use crate::{Error, Result, interrupt, paths, ports, run};
 
@@ -22,62 +22,6 @@ const GRACE: Duration = Duration::from_secs(15);
 const STARTED: &str = "Kafka Server started";
 const PORT_TAKEN: &str = "Address already in use";
 const START_ATTEMPTS: u32 = 3;
-const NODES_MAX: usize = 5;
-
-/// A user with a password (SCRAM-SHA-256), on listeners of its own.
-#[derive(Debug, Clone)]
-pub struct Sasl {
-    /// The name, without commas.
-    pub user: String,
-    /// The password, without commas and brackets.
-    pub password: String,
-}
-
-/// What cluster is wanted.
-#[derive(Debug, Clone)]
-pub struct ClusterSpec {
-    /// How many nodes: 1 to 5, each broker and controller.
-    pub nodes: usize,
-    /// The folder for data and logs. What it holds of an earlier run is used again.
-    pub dir: PathBuf,
-    /// The folder of the jars, from [`super::ensure`] or `WORLDTICK_TEST_KAFKA_LIBS`.
-    pub libs: PathBuf,
-    /// Listeners that want a password, beside those that do not.
-    pub sasl: Option<Sasl>,
-    /// Further lines of `server.properties`; they win over ours.
-    pub extra: BTreeMap<String, String>,
-    /// Whether each node gets a process group of its own.
-    pub scope: Scope,
-    /// [`Ask::Kill`] where the data does not matter afterwards, else [`Ask::Terminate`].
-    pub ask: Ask,
-}
-
-impl ClusterSpec {
-    /// A cluster for a test: its nodes are in the test's process group, and its data is nobody's.
-    pub fn for_test(nodes: usize, dir: impl Into<PathBuf>, libs: impl Into<PathBuf>) -> Self {
-        Self {
-            nodes,
-            dir: dir.into(),
-            libs: libs.into(),
-            sasl: None,
-            extra: BTreeMap::new(),
-            scope: Scope::ParentsGroup,
-            ask: Ask::Kill,
-        }
-    }
-
-    fn node_dir(&self, id: usize) -> PathBuf {
-        self.dir.join(format!("kafka-{id}"))
-    }
-
-    fn log(&self, id: usize) -> PathBuf {
-        self.dir.join(format!("kafka-{id}.log"))
-    }
-
-    fn settings(&self, id: usize) -> PathBuf {
-        self.dir.join(format!("kafka-{id}.properties"))
-    }
-}
 
 /// A running cluster. Dropping it stops what runs of it.
 #[derive(Debug)]
@@ -91,7 +35,7 @@ pub struct Cluster {
 impl Cluster {
     /// Starts a cluster on free loopback ports and returns when every broker knows every other.
     pub fn start(spec: ClusterSpec, on_start: OnStart<'_>) -> Result<Self> {
-        check(&spec)?;
+        spec.check()?;
         fs::create_dir_all(&spec.dir).map_err(|error| Error::io("cannot create", &spec.dir, &error))?;
         let mut attempt = 1;
         loop {
@@ -269,6 +213,8 @@ impl Cluster {
         command.current_dir(&self.spec.dir);
         // What makes a small server quick to start; its speed at its best does not matter here.
         command.args(["-Xms64m", &format!("-Xmx{heap}"), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+        // No files in /tmp for tools that look at it.
+        command.arg("-XX:-UsePerfData");
         command.arg(format!("-Dlog4j2.configurationFile={}", self.spec.dir.join("log4j2.properties").display()));
         command.arg("-cp").arg(self.spec.libs.join("*"));
         Ok(command)
@@ -282,20 +228,6 @@ impl Cluster {
         command.stdin(Stdio::null()).stdout(copy).stderr(log);
         Running::spawn(name, command, self.spec.scope, ask, GRACE)
     }
-}
-
-fn check(spec: &ClusterSpec) -> Result<()> {
-    if !(1..=NODES_MAX).contains(&spec.nodes) {
-        return Err(Error::failure(format!("a cluster has 1 to {NODES_MAX} nodes, not {}", spec.nodes)));
-    }
-    let found = (1..=NODES_MAX).filter(|&id| spec.node_dir(id).exists()).count();
-    if found != 0 && found != spec.nodes {
-        let dir = spec.dir.display();
-        return Err(Error::failure(format!(
-            "{dir} holds the data of {found} Kafka nodes: start as many, or use another folder"
-        )));
-    }
-    Ok(())
 }
 
 /// 16 bytes in base64, as Kafka wants them: 22 characters, of which the last has only two bits.
@@ -321,13 +253,5 @@ mod tests {
         assert_eq!(id.len(), 22);
         assert!(id.chars().all(|letter| letter.is_ascii_alphanumeric()));
         assert_ne!(id, cluster_id());
-    }
-
-    #[test]
-    fn no_nodes_and_too_many_are_refused() {
-        for nodes in [0, NODES_MAX + 1] {
-            let spec = ClusterSpec::for_test(nodes, "/no/such/folder", "/no/such/jars");
-            assert!(check(&spec).is_err());
-        }
     }
 }

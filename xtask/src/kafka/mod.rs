@@ -4,6 +4,8 @@ mod cluster;
 mod jars;
 mod metadata;
 mod properties;
+mod spec;
 
-pub use cluster::{Cluster, ClusterSpec, Sasl};
+pub use cluster::Cluster;
 pub use jars::{VERSION, ensure, is_cached};
+pub use spec::{ClusterSpec, Sasl};

@@ -1,5 +1,8 @@
 //! The reader's thread: takes from the partitions' queues what the merge wants, hands on what the merge lets go.
 
+mod recovery;
+mod serve;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -10,7 +13,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 use super::merge::{Merge, Step};
 use super::source::{PartitionQueue, Polled, TopicSource};
 use super::watch::{Assigned, Watcher};
-use super::{BadMessage, Control, Decode, GapReason, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared};
+use super::{BadMessage, Control, Decode, Hold, InboundConfig, Mergeable, RawRecord, Received, ReceivedKind, Shared};
 use crate::plugins::bridge::connection::KafkaUnavailable;
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
@@ -18,14 +21,8 @@ use crate::plugins::store::InputPosition;
 
 /// librdkafka wakes the reader when something arrives; this is for what it does not tell.
 const IDLE: Duration = Duration::from_millis(100);
-/// Events of a consumer's own queue that are served in one round.
-const SERVED_MAX: usize = 16;
 /// Records that go on before the consumers are served again.
 const ROUND_MAX: usize = 256;
-/// How long the start and the end of a log are asked for.
-const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
-/// How soon that is tried again.
-const RESET_RETRY: Duration = Duration::from_secs(1);
 
 /// Ways in and out of the thread.
 pub(super) struct Channels<T> {
@@ -50,6 +47,8 @@ struct Slot {
     at_end: bool,
     /// The position lies outside the log; to be looked into at this time.
     reset_at: Option<Instant>,
+    /// How often in a row the batch at `next` could not be read.
+    damaged: u32,
 }
 
 pub(super) struct Reader<T> {
@@ -125,7 +124,17 @@ impl<T: Mergeable> Reader<T> {
             for ((partition, next), queue) in wanted.into_iter().zip(queues) {
                 let told_at = now();
                 self.merge.add((number, partition), self.elapsed());
-                self.slots.push(Slot { topic: number, partition, queue, next, told: next, told_at, at_end: false, reset_at: None });
+                self.slots.push(Slot {
+                    topic: number,
+                    partition,
+                    queue,
+                    next,
+                    told: next,
+                    told_at,
+                    at_end: false,
+                    reset_at: None,
+                    damaged: 0,
+                });
                 lock(&self.assigned).insert((number, partition));
             }
         }
@@ -159,78 +168,6 @@ impl<T: Mergeable> Reader<T> {
 
     fn elapsed(&self) -> Duration {
         now().duration_since(self.start)
-    }
-
-    /// Call-backs, commits for lag tools, and the state of the connection.
-    fn serve(&mut self) {
-        for number in 0..self.sources.len() {
-            for _ in 0..SERVED_MAX {
-                match self.sources[number].serve() {
-                    Polled::Nothing => break,
-                    polled => self.on_common_queue(number, polled),
-                }
-            }
-            if self.waiting_since[number].elapsed() >= self.read_timeout {
-                self.waiting_since[number] = now();
-                *lock(&self.shared.read_timeouts).entry(self.sources[number].name.to_string()).or_default() += 1;
-            }
-        }
-        self.commit_for_lag_tools();
-        self.shared.silences.store(self.merge.silences(), Ordering::Relaxed);
-        let trouble = self.shared.health.trouble();
-        if trouble.is_some() != self.in_trouble {
-            self.in_trouble = trouble.is_some();
-            match trouble {
-                Some(trouble) => {
-                    tracing::warn!(detail = trouble.detail, "the tick topics cannot be read just now; trying again");
-                    // What was the end before may not be it any more when the brokers are back.
-                    let now = self.elapsed();
-                    (0..self.slots.len()).for_each(|slot| self.merge.reopen(slot, now));
-                }
-                None => tracing::info!("the tick topics can be read"),
-            }
-        }
-    }
-
-    /// Queues are split off before they are filled, so this is only for what belongs to no partition; should a record
-    /// come this way all the same, it is older than anything in its own queue and takes its place.
-    fn on_common_queue(&mut self, number: usize, polled: Polled) {
-        let slot_of = |reader: &Self, partition| {
-            reader.slots.iter().position(|slot| slot.topic == number && slot.partition == partition)
-        };
-        match polled {
-            Polled::Record { partition, offset, raw } => {
-                if let Some(index) = slot_of(self, partition) {
-                    self.accept(index, offset, raw);
-                }
-            }
-            Polled::End { partition } => {
-                if let Some(index) = slot_of(self, partition) {
-                    self.reached_end(index);
-                }
-            }
-            Polled::OutOfRange => {
-                let at = now();
-                self.slots.iter_mut().filter(|slot| slot.topic == number).for_each(|slot| slot.reset_at = Some(at));
-            }
-            Polled::Damaged(error) => tracing::error!(topic = %self.sources[number].name, error, "damaged batch"),
-            Polled::Nothing | Polled::Trouble => {}
-        }
-    }
-
-    fn commit_for_lag_tools(&mut self) {
-        let due = self.config.commit_group_offsets && self.committed_at.elapsed() >= self.config.commit_interval;
-        if !due || self.in_trouble {
-            return;
-        }
-        let Some(positions) = lock(&self.shared.group_offsets).take() else { return };
-        self.committed_at = now();
-        for source in &self.sources {
-            let offsets = positions.iter().filter(|p| *p.topic == *source.name).map(|p| (p.partition, p.next));
-            if let Err(error) = source.commit(offsets) {
-                tracing::debug!(topic = %source.name, %error, "offsets for lag tools were not committed");
-            }
-        }
     }
 
     /// Orders from outside.
@@ -318,6 +255,7 @@ impl<T: Mergeable> Reader<T> {
         }
         slot.next = offset + 1;
         slot.at_end = false;
+        slot.damaged = 0;
         let source = &self.sources[slot.topic];
         self.waiting_since[slot.topic] = now();
         self.shared.is_well();
@@ -367,65 +305,6 @@ impl<T: Mergeable> Reader<T> {
         let topic = self.sources[slot.topic].name.clone();
         self.hand_on(Received { topic, partition: slot.partition, offset: next, next, kind })?;
         self.told(index, next);
-        Some(())
-    }
-
-    fn damaged(&mut self, index: usize, error: &str) -> Option<()> {
-        let slot = &self.slots[index];
-        let next = slot.next;
-        tracing::error!(
-            topic = %self.sources[slot.topic].name, partition = slot.partition, offset = next, error,
-            "a batch of ticks is damaged and was passed over"
-        );
-        self.shared.gaps.fetch_add(1, Ordering::Relaxed);
-        self.tell(index, next, ReceivedKind::Gap { from: next, to: next, reason: GapReason::Unreadable })
-    }
-
-    /// The position is refused: compares it with the log and goes on from the log's start.
-    fn look_into_position(&mut self, index: usize) -> Option<()> {
-        let slot = &self.slots[index];
-        let (number, partition, from) = (slot.topic, slot.partition, slot.next);
-        let source = &self.sources[number];
-        let (low, high) = match source.watermarks(partition, WATERMARK_TIMEOUT) {
-            Ok(watermarks) => watermarks,
-            Err(error) => {
-                tracing::warn!(topic = %source.name, partition, %error, "position {from} is refused and the log's ends are not told");
-                self.slots[index].reset_at = Some(now() + RESET_RETRY);
-                return Some(());
-            }
-        };
-        let reason = match from {
-            _ if from < low => Some(GapReason::Expired),
-            _ if from > high => Some(GapReason::Truncated),
-            _ => None,
-        };
-        let to = if reason.is_some() { low } else { from };
-        match reason {
-            Some(GapReason::Truncated) => tracing::error!(
-                topic = %source.name, partition, from, to, end = high,
-                "the log ends before the position: the topic was truncated or made again; reading goes on from its start"
-            ),
-            Some(_) => tracing::warn!(topic = %source.name, partition, from, to, "ticks were deleted before they were read"),
-            None => {}
-        }
-        // The old queue goes first, see `move_to`.
-        self.slots[index].queue = None;
-        match self.sources[number].move_to(partition, to) {
-            Ok(queue) => {
-                let slot = &mut self.slots[index];
-                (slot.queue, slot.next, slot.reset_at, slot.at_end) = (queue, to, None, false);
-            }
-            Err(error) => {
-                tracing::error!(topic = %self.sources[number].name, partition, %error, "the partition cannot be read from {to}");
-                self.slots[index].reset_at = Some(now() + RESET_RETRY);
-                return Some(());
-            }
-        }
-        self.merge.reopen(index, self.elapsed());
-        if let Some(reason) = reason {
-            self.shared.gaps.fetch_add(1, Ordering::Relaxed);
-            self.tell(index, to, ReceivedKind::Gap { from, to, reason })?;
-        }
         Some(())
     }
 

@@ -23,8 +23,14 @@ pub(super) type PartitionQueue = rdkafka::consumer::base_consumer::PartitionQueu
 /// What a poll brought.
 pub(super) enum Polled {
     Nothing,
-    Record { partition: i32, offset: i64, raw: RawRecord },
-    End { partition: i32 },
+    Record {
+        partition: i32,
+        offset: i64,
+        raw: RawRecord,
+    },
+    End {
+        partition: i32,
+    },
     OutOfRange,
     Damaged(String),
     /// Told to the client's health already.
@@ -113,7 +119,7 @@ impl TopicSource {
         Ok(queues)
     }
 
-    /// Reads a partition from elsewhere. The old queue must be gone: dropping it later would silence the new one.
+    /// Reads a partition from elsewhere. The old queue must be gone.
     pub(super) fn move_to(&self, partition: i32, next: i64) -> KafkaResult<Option<PartitionQueue>> {
         let mut list = TopicPartitionList::with_capacity(1);
         list.add_partition(&self.name, partition);

@@ -45,9 +45,8 @@ impl Watcher {
         let topics = sources.iter().map(|source| (source.name.clone(), source.consumer())).collect();
         let watch = Watch { topics, assigned, shared, control };
         let (stop, stopped) = bounded(0);
-        let thread = std::thread::Builder::new()
-            .name("kafka-topics".to_owned())
-            .spawn(move || watch.run(&stopped, interval))?;
+        let thread =
+            std::thread::Builder::new().name("kafka-topics".to_owned()).spawn(move || watch.run(&stopped, interval))?;
         Ok(Self { stop: Some(stop), thread: Some(thread) })
     }
 }

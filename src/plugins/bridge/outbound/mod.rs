@@ -162,9 +162,6 @@ pub enum PublisherFatal {
     /// Another process owns the shards.
     #[error("another server has taken over this store: {0}")]
     LeaseLost(String),
-    /// The producer failed beyond repair, twice.
-    #[error("the producer cannot go on: {0}")]
-    Producer(String),
     /// Kafka is ahead of the database.
     #[error(
         "Kafka holds outbox position {committed} for shard {shard}, but this database has only given out ids up to {assigned}: it was restored from a back-up or is another one. Events between the two are on the topic already. `worldtick outbox skip-to {committed} --shard {shard}` goes on behind them"

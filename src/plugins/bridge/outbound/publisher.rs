@@ -15,6 +15,8 @@ use crate::plugins::store::ShardId;
 
 const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
+/// Producers in a row that may fail for good before it is a matter for an operator.
+const FATALS_MAX: u32 = 3;
 /// While the receiver of events is slow, stopping is looked at this often.
 const EVENT_WAIT: Duration = Duration::from_millis(100);
 
@@ -35,8 +37,8 @@ pub(super) struct Publisher<S> {
     session: Option<Session>,
     /// Whether a producer has been made before: then another one needs the lease.
     had_session: bool,
-    /// The producer failed for good since the last success.
-    failed_for_good: bool,
+    /// Producers in a row that failed for good.
+    fatals: u32,
     positions: BTreeMap<ShardId, i64>,
     collector: Collector,
     oversized: Oversized,
@@ -69,7 +71,7 @@ impl<S: OutboxSource> Publisher<S> {
             links,
             session: None,
             had_session: false,
-            failed_for_good: false,
+            fatals: 0,
             oversized: Oversized::default(),
             back_off: BACK_OFF_MIN,
             swept_at: None,
@@ -112,7 +114,7 @@ impl<S: OutboxSource> Publisher<S> {
         }
         let start = now();
         let Some(session) = &self.session else { return Next::Go };
-        match session.publish(&batch) {
+        match session.publish(&batch, &|detail| self.set_status(PublisherStatus::Retrying { detail })) {
             Ok(()) => self.succeed(&batch, start),
             Err(failure) => self.fail(&batch, failure),
         }
@@ -128,7 +130,8 @@ impl<S: OutboxSource> Publisher<S> {
             Err(error) => return self.hold(error.to_string()),
         };
         let shards: Vec<ShardId> = self.positions.keys().copied().collect();
-        let committed = match session.begin(&shards) {
+        let waits = |detail| self.set_status(PublisherStatus::Retrying { detail });
+        let committed = match session.begin(&shards, &waits) {
             Ok(committed) => committed,
             Err(Failure::Fatal(detail)) => return self.give_up(detail),
             Err(Failure::Held(detail)) => return self.hold(detail),
@@ -183,7 +186,7 @@ impl<S: OutboxSource> Publisher<S> {
         let mut published = batch.published(self.oversized.forget(batch));
         published.took = start.elapsed();
         self.back_off = BACK_OFF_MIN;
-        self.failed_for_good = false;
+        self.fatals = 0;
         if let Some(session) = &self.session {
             session.is_well();
         }
@@ -220,18 +223,18 @@ impl<S: OutboxSource> Publisher<S> {
         }
     }
 
-    /// The producer is at its end. If we merely stalled, another one goes on; once.
+    /// The producer is at its end, because another server has taken over, because we stalled, or because the brokers
+    /// were away for longer than a transaction may last. The lease tells: while it is ours another producer goes on; if
+    /// that fails as well, with an alarm.
     fn give_up(&mut self, detail: String) -> Next {
         self.session = None;
         self.had_session = true;
         if !(self.hooks.lease_still_ours)() {
             return Next::End(Some(PublisherFatal::LeaseLost(detail)));
         }
-        if self.failed_for_good {
-            return Next::End(Some(PublisherFatal::Producer(detail)));
-        }
-        self.failed_for_good = true;
-        self.retry(format!("the producer has failed and is made anew: {detail}"))
+        self.fatals += 1;
+        let detail = format!("the producer has failed and is made anew: {detail}");
+        if self.fatals < FATALS_MAX { self.retry(detail) } else { self.hold(detail) }
     }
 
     fn retry(&mut self, detail: String) -> Next {

@@ -2,54 +2,35 @@
 //!
 //! Blocking, and every wait has an end: a call that times out is repeated only while nobody asks to stop.
 
+mod failure;
+mod progress;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, TryRecvError};
 use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, PurgeConfig};
-use rdkafka::{Offset, TopicPartitionList};
+
+pub(super) use failure::Failure;
+use failure::{is_authorization, is_missing_topic};
+use progress::Progress;
 
 use super::batch::Batch;
 use super::context::PublishContext;
 use super::{Guarantee, OutboundConfig};
 use crate::failpoint;
-use crate::plugins::bridge::connection::{BridgeContext, KafkaUnavailable};
+use crate::plugins::bridge::connection::KafkaUnavailable;
 use crate::plugins::bridge::edge::now;
 use crate::plugins::bridge::settings::{Compression, KafkaSettings};
 use crate::plugins::store::{OutboxRow, ShardId};
 
-/// Why a batch is not published, and what to do about it.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Nothing of it is visible: the same rows again.
-    Again(String),
-    /// These records of the batch are too large; `certain`: each by itself.
-    TooLarge { indices: Vec<usize>, certain: bool },
-    /// An operator must do something.
-    Held(String),
-    /// It is not known what became of it: a new producer, then read the position.
-    Unknown(String),
-    /// The producer is at its end.
-    Fatal(String),
-    /// Asked to stop.
-    Stopped,
-}
-
-/// How long a call of the start may take before call-backs are served.
-const START_ATTEMPT: Duration = Duration::from_secs(2);
+/// How long one call may take that goes on in the background: then it is told what is being waited for.
+const ATTEMPT: Duration = Duration::from_secs(2);
 /// Attempts at ending a transaction before the producer is given up.
-const ABORT_ATTEMPTS_MAX: u32 = 10;
-
-/// What is needed to commit positions with a transaction.
-struct Progress {
-    consumer: BaseConsumer<BridgeContext>,
-    metadata: ConsumerGroupMetadata,
-    topic: String,
-}
+const ABORT_ATTEMPTS_MAX: u32 = 15;
 
 /// A producer, and where its position is kept.
 pub(super) struct Session {
@@ -59,65 +40,41 @@ pub(super) struct Session {
     stops: Receiver<()>,
 }
 
-/// Whether a code says that something is not permitted.
-fn is_authorization(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::TopicAuthorizationFailed
-            | RDKafkaErrorCode::GroupAuthorizationFailed
-            | RDKafkaErrorCode::ClusterAuthorizationFailed
-            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
-    )
-}
-
-fn is_missing_topic(code: RDKafkaErrorCode) -> bool {
-    matches!(
-        code,
-        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition
-    )
-}
-
-fn not_permitted(what: &str, code: RDKafkaErrorCode) -> Failure {
-    Failure::Held(format!(
-        "{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"
-    ))
-}
-
 impl Session {
     pub(super) fn open(
         settings: &KafkaSettings,
         config: &OutboundConfig,
         stops: Receiver<()>,
     ) -> Result<Self, KafkaUnavailable> {
-        let unusable = |error: KafkaError| KafkaUnavailable::Settings(error.to_string());
-        let id = config.transactional_id();
         let (client, progress) = match config.guarantee {
             Guarantee::AtLeastOnce => (settings.producer(Compression::Lz4), None),
             Guarantee::ExactlyOnce => {
-                let consumer = BaseConsumer::from_config_and_context(&settings.consumer(&id), BridgeContext::default())
-                    .map_err(unusable)?;
-                let metadata = consumer.group_metadata().ok_or_else(|| {
-                    KafkaUnavailable::Settings(format!("group {id} has no metadata for transactions"))
-                })?;
-                let progress = Progress { consumer, metadata, topic: config.progress_topic.clone() };
-                (settings.transactional_producer(Compression::Lz4, &id), Some(progress))
+                let client = settings.transactional_producer(Compression::Lz4, &config.transactional_id());
+                (client, Some(Progress::open(settings, config)?))
             }
         };
-        let producer = BaseProducer::from_config_and_context(&client, PublishContext::default()).map_err(unusable)?;
+        let producer = BaseProducer::from_config_and_context(&client, PublishContext::default())
+            .map_err(|error| KafkaUnavailable::Settings(error.to_string()))?;
         Ok(Self { producer, progress, write_timeout: settings.write_timeout, stops })
     }
 
     /// Ends what an earlier owner left open, and reads how far the outbox is published. Shards without a position in
-    /// Kafka are left out.
-    pub(super) fn begin(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
+    /// Kafka are left out. Tells `waits` what it waits for.
+    pub(super) fn begin(&self, shards: &[ShardId], waits: &dyn Fn(String)) -> Result<BTreeMap<ShardId, i64>, Failure> {
         let Some(progress) = &self.progress else { return Ok(BTreeMap::new()) };
-        loop {
-            match self.producer.init_transactions(START_ATTEMPT) {
-                Ok(()) => break,
-                Err(error) => match self.classify(error) {
-                    Failure::Again(detail) => return Err(self.named(detail)),
-                    other => return Err(other),
-                },
+        let start = now();
+        // The call goes on in the background: a slow coordinator must not make it begin from the start each time.
+        while let Err(error) = self.producer.init_transactions(ATTEMPT) {
+            let detail = match Failure::of(&error) {
+                Failure::Again(detail) => detail,
+                other => return Err(other),
+            };
+            match self.named(detail) {
+                Failure::Again(detail) if start.elapsed() < self.write_timeout * 3 => waits(detail),
+                other => return Err(other),
+            }
+            if self.stopping() {
+                return Err(Failure::Stopped);
             }
         }
         progress.read(shards)
@@ -133,27 +90,27 @@ impl Session {
         }
     }
 
-    /// Publishes a batch: all of it becomes visible, with its position, or nothing.
-    pub(super) fn publish(&self, batch: &Batch) -> Result<(), Failure> {
+    /// Publishes a batch: all of it becomes visible, with its position, or nothing. Tells `waits` what it waits for when
+    /// that takes long.
+    pub(super) fn publish(&self, batch: &Batch, waits: &dyn Fn(String)) -> Result<(), Failure> {
         failpoint::hit("publish.before_begin");
         self.producer.context().take_reports();
-        let Some(progress) = &self.progress else { return self.send_all(batch) };
-        self.producer.begin_transaction().map_err(|error| self.classify(error))?;
-        let outcome = self.send_all(batch).and_then(|()| {
+        let Some(progress) = &self.progress else { return self.send_all(batch, waits) };
+        self.producer.begin_transaction().map_err(|error| Failure::of(&error))?;
+        let outcome = self.send_all(batch, waits).and_then(|()| {
             failpoint::hit("publish.before_offsets");
             let offsets = progress.offsets(&batch.marks())?;
-            self.persist(|| {
-                self.producer.send_offsets_to_transaction(&offsets, &progress.metadata, self.write_timeout)
-            })?;
+            let metadata = &progress.metadata;
+            self.persist(waits, || self.producer.send_offsets_to_transaction(&offsets, metadata, self.write_timeout))?;
             failpoint::hit("publish.before_commit");
-            self.persist(|| self.producer.commit_transaction(self.write_timeout))?;
+            self.persist(waits, || self.producer.commit_transaction(ATTEMPT))?;
             failpoint::hit("publish.after_commit");
             Ok(())
         });
         match outcome {
             Err(failure @ (Failure::Again(_) | Failure::TooLarge { .. } | Failure::Held(_))) => {
                 // A producer that may not write cannot be relied on to abort either; it is made anew in any case.
-                match (self.abort(), failure) {
+                match (self.abort(waits), failure) {
                     (Ok(()) | Err(_), held @ Failure::Held(_)) => Err(held),
                     (Ok(()), failure) => Err(failure),
                     (Err(worse), _) => Err(worse),
@@ -163,12 +120,12 @@ impl Session {
         }
     }
 
-    fn send_all(&self, batch: &Batch) -> Result<(), Failure> {
+    fn send_all(&self, batch: &Batch, waits: &dyn Fn(String)) -> Result<(), Failure> {
         for (index, row) in batch.rows.iter().enumerate() {
             self.send(index, row)?;
         }
         failpoint::hit("publish.after_send");
-        if !self.drain(self.write_timeout + START_ATTEMPT) {
+        if !self.drain(self.write_timeout + ATTEMPT, waits) {
             return Err(self.named("records were not acknowledged in time".to_owned()));
         }
         self.check_reports(batch)
@@ -208,7 +165,7 @@ impl Session {
 
     fn refused(&self, row: &OutboxRow, code: RDKafkaErrorCode) -> Failure {
         if is_authorization(code) {
-            not_permitted(&format!("writing to topic {}", row.topic), code)
+            Failure::not_permitted(&format!("writing to topic {}", row.topic), code)
         } else if is_missing_topic(code) {
             Failure::Held(format!("topic {} is missing ({code}): `worldtick topics apply` creates it", row.topic))
         } else if let Some((_, reason)) = self.producer.client().fatal_error() {
@@ -247,11 +204,18 @@ impl Session {
     }
 
     /// Polls until nothing is in flight. Not `flush`, which always takes its tenth of a second.
-    fn drain(&self, limit: Duration) -> bool {
+    fn drain(&self, limit: Duration, waits: &dyn Fn(String)) -> bool {
         let start = now();
+        let mut told = false;
         while self.producer.in_flight_count() > 0 {
-            if start.elapsed() >= limit {
+            let waited = start.elapsed();
+            // Who is to stop waits a little, for brokers that are there, and not for those that are not.
+            if waited >= limit || (waited >= ATTEMPT && self.stopping()) {
                 return false;
+            }
+            if waited >= ATTEMPT && !told {
+                told = true;
+                waits("records are not acknowledged yet".to_owned());
             }
             self.producer.poll(Duration::from_millis(1));
         }
@@ -259,7 +223,8 @@ impl Session {
     }
 
     /// Repeats a call for as long as it may be repeated and nobody asks to stop.
-    fn persist(&self, call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Failure> {
+    fn persist(&self, waits: &dyn Fn(String), call: impl Fn() -> Result<(), KafkaError>) -> Result<(), Failure> {
+        let start = now();
         loop {
             let error = match call() {
                 Ok(()) => return Ok(()),
@@ -268,56 +233,45 @@ impl Session {
             let retriable = matches!(&error, KafkaError::Transaction(e)
                 if e.is_retriable() && !e.txn_requires_abort() && !e.is_fatal() && !is_authorization(e.code()));
             if !retriable {
-                return Err(self.classify(error));
+                return Err(Failure::of(&error));
             }
-            tracing::debug!(%error, "a step of a transaction is repeated");
             self.producer.poll(Duration::from_millis(20));
+            if start.elapsed() >= ATTEMPT {
+                waits(format!("a step of a transaction is repeated: {error}"));
+            }
             if self.stopping() {
                 return Err(Failure::Stopped);
             }
         }
     }
 
-    fn abort(&self) -> Result<(), Failure> {
+    fn abort(&self, waits: &dyn Fn(String)) -> Result<(), Failure> {
         for _ in 0..ABORT_ATTEMPTS_MAX {
-            // Before everything is reported an abort says "again" for ever.
-            if !self.drain(self.write_timeout) {
-                self.producer.purge(PurgeConfig::default().queue().inflight());
-                self.drain(START_ATTEMPT);
+            if self.stopping() {
+                return Err(Failure::Stopped);
             }
-            match self.producer.abort_transaction(self.write_timeout) {
+            // Before everything is reported an abort says "again" for ever.
+            if !self.drain(self.write_timeout, waits) {
+                self.producer.purge(PurgeConfig::default().queue().inflight());
+                self.drain(ATTEMPT, waits);
+            }
+            match self.producer.abort_transaction(ATTEMPT) {
                 Ok(()) => {
                     self.producer.context().take_reports();
                     return Ok(());
                 }
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && !error.is_fatal() => {
-                    if self.stopping() {
-                        return Err(Failure::Stopped);
-                    }
+                    waits(format!("a transaction is being aborted: {error}"));
                 }
-                Err(error) => return Err(self.classify(error)),
+                Err(error) => return Err(Failure::of(&error)),
             }
         }
         Err(Failure::Unknown("the transaction could not be aborted".to_owned()))
     }
 
-    fn classify(&self, error: KafkaError) -> Failure {
-        let KafkaError::Transaction(inner) = &error else { return Failure::Unknown(error.to_string()) };
-        let code = inner.code();
-        if is_authorization(code) {
-            not_permitted("publishing", code)
-        } else if inner.is_fatal() {
-            Failure::Fatal(inner.to_string())
-        } else if inner.txn_requires_abort() || inner.is_retriable() {
-            Failure::Again(inner.to_string())
-        } else {
-            Failure::Unknown(inner.to_string())
-        }
-    }
-
     /// Adds what the client complains about: a refused password is held, not tried again in silence.
     fn named(&self, detail: String) -> Failure {
-        self.producer.poll(Duration::from_millis(1));
+        self.producer.poll(Duration::from_millis(20));
         match self.producer.context().health().trouble() {
             Some(trouble) if trouble.authentication => {
                 Failure::Held(format!("the brokers refuse the credentials ({})", trouble.detail))
@@ -333,63 +287,5 @@ impl Session {
 
     fn stopping(&self) -> bool {
         matches!(self.stops.try_recv(), Err(TryRecvError::Disconnected))
-    }
-}
-
-impl Progress {
-    fn serve(&self) {
-        for _ in 0..4 {
-            // Only call-backs: nothing is assigned.
-            let _ = self.consumer.poll(Duration::ZERO);
-        }
-    }
-
-    fn offsets(&self, marks: &BTreeMap<ShardId, i64>) -> Result<TopicPartitionList, Failure> {
-        let mut list = TopicPartitionList::with_capacity(marks.len());
-        for (&shard, &id) in marks {
-            list.add_partition_offset(&self.topic, shard, Offset::Offset(id))
-                .map_err(|error| Failure::Unknown(error.to_string()))?;
-        }
-        Ok(list)
-    }
-
-    /// The committed positions. Waits for a transaction that is still open.
-    fn read(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
-        let again = |error: KafkaError| match error.rdkafka_error_code() {
-            Some(code) if is_authorization(code) => not_permitted("reading the position of the outbox", code),
-            _ => Failure::Again(format!("the position of the outbox cannot be read: {error}")),
-        };
-        self.check_topic(shards)?;
-        let mut list = TopicPartitionList::with_capacity(shards.len());
-        for &shard in shards {
-            list.add_partition(&self.topic, shard);
-        }
-        let committed = self.consumer.committed_offsets(list, START_ATTEMPT * 5).map_err(again)?;
-        let mut positions = BTreeMap::new();
-        for element in committed.elements() {
-            element.error().map_err(again)?;
-            if let Offset::Offset(id) = element.offset() {
-                positions.insert(element.partition(), id);
-            }
-        }
-        self.serve();
-        Ok(positions)
-    }
-
-    fn check_topic(&self, shards: &[ShardId]) -> Result<(), Failure> {
-        let metadata = self
-            .consumer
-            .fetch_metadata(Some(&self.topic), START_ATTEMPT)
-            .map_err(|error| Failure::Again(format!("topic {}: {error}", self.topic)))?;
-        let found = metadata.topics().iter().find(|topic| topic.name() == self.topic && topic.error().is_none());
-        let partitions = found.map_or(0, |topic| topic.partitions().len());
-        let needed = shards.iter().max().map_or(0, |last| usize::try_from(*last).unwrap_or(usize::MAX - 1) + 1);
-        if partitions >= needed {
-            return Ok(());
-        }
-        Err(Failure::Held(format!(
-            "topic {} has {partitions} partitions and needs {needed}, one a shard: `worldtick topics apply` creates it where it is missing",
-            self.topic
-        )))
     }
 }

@@ -10,6 +10,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::plugins::bridge::connection::{BridgeContext, KafkaUnavailable, asking_client, check_connection};
+use crate::plugins::bridge::edge::now;
 use crate::plugins::bridge::settings::KafkaSettings;
 
 /// A topic as the cluster has it.
@@ -75,8 +76,7 @@ impl Admin {
     /// Every topic of the cluster that may be seen.
     pub(super) fn topics(&self) -> Result<BTreeMap<String, LiveTopic>, KafkaUnavailable> {
         let asking = asking_client(&self.settings)?;
-        let metadata =
-            asking.fetch_metadata(None, self.timeout).map_err(|error| self.failed(error.to_string()))?;
+        let metadata = asking.fetch_metadata(None, self.timeout).map_err(|error| self.failed(error.to_string()))?;
         let present = metadata.topics().iter().filter(|topic| topic.error().is_none());
         Ok(present
             .map(|topic| {
@@ -88,6 +88,25 @@ impl Admin {
                 (topic.name().to_owned(), live)
             })
             .collect())
+    }
+
+    /// Waits until the cluster tells of these topics with at least so many partitions: it answers a change before every
+    /// broker knows of it. Returns whether it did in time.
+    pub(super) fn await_topics(&self, expected: &[(&str, i32)]) -> Result<bool, KafkaUnavailable> {
+        let start = now();
+        loop {
+            let live = self.topics()?;
+            let shown = |&(name, partitions): &(&str, i32)| {
+                live.get(name).is_some_and(|topic| topic.partitions >= partitions && topic.replication_factor > 0)
+            };
+            if expected.iter().all(shown) {
+                return Ok(true);
+            }
+            if start.elapsed() >= self.timeout {
+                return Ok(false);
+            }
+            self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
+        }
     }
 
     /// The settings of these topics, each or why it cannot be told.

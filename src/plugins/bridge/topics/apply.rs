@@ -107,11 +107,19 @@ pub fn apply(
             None => create(&admin, spec, replication_factor.unwrap_or(spec.replication_factor))?,
             Some(LiveTopic { partitions, .. }) if *partitions >= spec.partitions => Change::None,
             Some(LiveTopic { partitions, .. }) if spec.grows => raise(&admin, spec, *partitions)?,
-            Some(LiveTopic { partitions, .. }) => {
-                Change::Kept { partitions: *partitions, expected: spec.partitions }
-            }
+            Some(LiveTopic { partitions, .. }) => Change::Kept { partitions: *partitions, expected: spec.partitions },
         };
         report.topics.push(AppliedTopic { topic: spec.name.clone(), change });
+    }
+    let changed: Vec<(&str, i32)> = report
+        .topics
+        .iter()
+        .zip(&catalogue.topics)
+        .filter(|(topic, _)| matches!(topic.change, Change::Created | Change::Raised { .. }))
+        .map(|(_, spec)| (spec.name.as_str(), spec.partitions))
+        .collect();
+    if !changed.is_empty() && !admin.await_topics(&changed)? {
+        tracing::warn!("the cluster does not yet tell of every topic that it has created");
     }
     Ok(report)
 }

@@ -109,8 +109,7 @@ impl TopicCatalogue {
     /// With everything that is wrong.
     pub fn parse(text: &str, source_name: &str) -> Result<Self, TopicsError> {
         let failed = |problems| TopicsError { source_name: source_name.to_owned(), problems };
-        let catalogue: Self =
-            serde_saphyr::from_str_valid(text).map_err(|error| failed(vec![error.to_string()]))?;
+        let catalogue: Self = serde_saphyr::from_str_valid(text).map_err(|error| failed(vec![error.to_string()]))?;
         let mut names = BTreeSet::new();
         let problems: Vec<String> = catalogue
             .topics

@@ -54,10 +54,7 @@ fn check_names(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let mut seen = BTreeSet::new();
     for (index, commodity) in spec.commodities.iter().enumerate() {
         if !seen.insert(commodity.name.as_str()) {
-            refuse(
-                path.join("commodities").join(index).join("name"),
-                format!("`{}` is there twice", commodity.name),
-            );
+            refuse(path.join("commodities").join(index).join("name"), format!("`{}` is there twice", commodity.name));
         }
     }
     seen.clear();
@@ -151,6 +148,17 @@ fn check_implied(spec: &EconomySpec, path: &Path, report: &mut Report) {
                 commodity.name
             );
             report.append(path.join("commodities").join(index), Error::new(message));
+        }
+    }
+}
+
+/// A number between two bounds. Unlike garde's own rule it refuses what is not a number.
+pub(super) fn between(low: f64, high: f64) -> impl FnOnce(&f64, &()) -> garde::Result {
+    move |value, ()| {
+        if (low..=high).contains(value) {
+            Ok(())
+        } else {
+            Err(Error::new(format!("{value} is outside {low} to {high}")))
         }
     }
 }

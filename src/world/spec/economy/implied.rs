@@ -32,10 +32,13 @@ impl EconomySpec {
     pub fn implied(&self) -> Result<Implied, String> {
         let work = self.work_content()?;
         let wage = self.wage();
-        let needs: f64 = self.commodities.iter().zip(&work).filter(|(c, _)| c.need > 0.0).map(|(c, w)| c.need * w).sum();
+        let needs: f64 =
+            self.commodities.iter().zip(&work).filter(|(c, _)| c.need > 0.0).map(|(c, w)| c.need * w).sum();
         let skill = self.mean_skill();
         if needs >= skill {
-            return Err(format!("the needs of an agent take {needs:.2} hours of work in an hour, it can do {skill:.2}"));
+            return Err(format!(
+                "the needs of an agent take {needs:.2} hours of work in an hour, it can do {skill:.2}"
+            ));
         }
         let consumption: Vec<f64> = self
             .commodities

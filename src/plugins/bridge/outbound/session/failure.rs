@@ -1,0 +1,62 @@
+//! Why a batch is not published, read from what librdkafka says.
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// Why a batch is not published, and what to do about it.
+#[derive(Debug)]
+pub(in crate::plugins::bridge::outbound) enum Failure {
+    /// Nothing of it is visible: the same rows again.
+    Again(String),
+    /// These records of the batch are too large; `certain`: each by itself.
+    TooLarge { indices: Vec<usize>, certain: bool },
+    /// An operator must do something.
+    Held(String),
+    /// It is not known what became of it: a new producer, then read the position.
+    Unknown(String),
+    /// The producer is at its end.
+    Fatal(String),
+    /// Asked to stop.
+    Stopped,
+}
+
+impl Failure {
+    /// What an error of a transaction's step means.
+    pub(super) fn of(error: &KafkaError) -> Self {
+        let KafkaError::Transaction(inner) = error else { return Self::Unknown(error.to_string()) };
+        let code = inner.code();
+        if is_authorization(code) {
+            Self::not_permitted("publishing", code)
+        } else if inner.is_fatal() {
+            Self::Fatal(inner.to_string())
+        } else if inner.txn_requires_abort() || inner.is_retriable() {
+            Self::Again(inner.to_string())
+        } else {
+            Self::Unknown(inner.to_string())
+        }
+    }
+
+    pub(super) fn not_permitted(what: &str, code: RDKafkaErrorCode) -> Self {
+        Self::Held(format!(
+            "{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"
+        ))
+    }
+}
+
+/// Whether a code says that something is not permitted.
+pub(super) fn is_authorization(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::TopicAuthorizationFailed
+            | RDKafkaErrorCode::GroupAuthorizationFailed
+            | RDKafkaErrorCode::ClusterAuthorizationFailed
+            | RDKafkaErrorCode::TransactionalIdAuthorizationFailed
+    )
+}
+
+/// Whether a code says that a topic does not exist.
+pub(super) fn is_missing_topic(code: RDKafkaErrorCode) -> bool {
+    matches!(
+        code,
+        RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownPartition | RDKafkaErrorCode::UnknownTopicOrPartition
+    )
+}

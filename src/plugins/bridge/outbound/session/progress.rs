@@ -1,0 +1,94 @@
+//! Where the position of the outbox is kept in Kafka: in a group, on a topic with a partition for each shard.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::KafkaError;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::failure::{Failure, is_authorization};
+use crate::plugins::bridge::connection::{BridgeContext, KafkaUnavailable};
+use crate::plugins::bridge::outbound::OutboundConfig;
+use crate::plugins::bridge::settings::KafkaSettings;
+use crate::plugins::store::ShardId;
+
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
+/// The answer waits for a transaction that is still open.
+const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is needed to commit positions with a transaction.
+pub(super) struct Progress {
+    consumer: BaseConsumer<BridgeContext>,
+    pub(super) metadata: ConsumerGroupMetadata,
+    topic: String,
+}
+
+impl Progress {
+    pub(super) fn open(settings: &KafkaSettings, config: &OutboundConfig) -> Result<Self, KafkaUnavailable> {
+        let group = config.transactional_id();
+        let consumer = BaseConsumer::from_config_and_context(&settings.consumer(&group), BridgeContext::default())
+            .map_err(|error| KafkaUnavailable::Settings(error.to_string()))?;
+        let metadata = consumer
+            .group_metadata()
+            .ok_or_else(|| KafkaUnavailable::Settings(format!("group {group} has no metadata for transactions")))?;
+        Ok(Self { consumer, metadata, topic: config.progress_topic.clone() })
+    }
+
+    pub(super) fn serve(&self) {
+        for _ in 0..4 {
+            // Only call-backs: nothing is assigned.
+            let _ = self.consumer.poll(Duration::ZERO);
+        }
+    }
+
+    pub(super) fn offsets(&self, marks: &BTreeMap<ShardId, i64>) -> Result<TopicPartitionList, Failure> {
+        let mut list = TopicPartitionList::with_capacity(marks.len());
+        for (&shard, &id) in marks {
+            list.add_partition_offset(&self.topic, shard, Offset::Offset(id))
+                .map_err(|error| Failure::Unknown(error.to_string()))?;
+        }
+        Ok(list)
+    }
+
+    /// The committed positions. Waits for a transaction that is still open.
+    pub(super) fn read(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
+        let again = |error: KafkaError| match error.rdkafka_error_code() {
+            Some(code) if is_authorization(code) => Failure::not_permitted("reading the position of the outbox", code),
+            _ => Failure::Again(format!("the position of the outbox cannot be read: {error}")),
+        };
+        self.check_topic(shards)?;
+        let mut list = TopicPartitionList::with_capacity(shards.len());
+        for &shard in shards {
+            list.add_partition(&self.topic, shard);
+        }
+        let committed = self.consumer.committed_offsets(list, COMMITTED_TIMEOUT).map_err(again)?;
+        let mut positions = BTreeMap::new();
+        for element in committed.elements() {
+            element.error().map_err(again)?;
+            if let Offset::Offset(id) = element.offset() {
+                positions.insert(element.partition(), id);
+            }
+        }
+        self.serve();
+        Ok(positions)
+    }
+
+    fn check_topic(&self, shards: &[ShardId]) -> Result<(), Failure> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)
+            .map_err(|error| Failure::Again(format!("topic {}: {error}", self.topic)))?;
+        let found = metadata.topics().iter().find(|topic| topic.name() == self.topic && topic.error().is_none());
+        let partitions = found.map_or(0, |topic| topic.partitions().len());
+        let needed = shards.iter().max().map_or(0, |last| usize::try_from(*last).unwrap_or(usize::MAX - 1) + 1);
+        if partitions >= needed {
+            return Ok(());
+        }
+        Err(Failure::Held(format!(
+            "topic {} has {partitions} partitions and needs {needed}, one a shard: `worldtick topics apply` creates it where it is missing",
+            self.topic
+        )))
+    }
+}

@@ -1,0 +1,122 @@
+//! The tables as commits write them: columns in the order of their values.
+
+/// A table as a commit writes it.
+#[derive(Debug)]
+pub(super) struct Table {
+    pub name: &'static str,
+    pub columns: &'static [&'static str],
+    /// What follows the rows.
+    pub suffix: &'static str,
+}
+
+pub(super) const WORLD: Table = Table {
+    name: "world",
+    columns: &["world_id", "shard", "incarnation", "spec", "spec_hash", "status", "registered_at", "registered_commit"],
+    suffix: " ON CONFLICT (world_id) DO UPDATE SET shard = excluded.shard, incarnation = excluded.incarnation, \
+             spec = excluded.spec, spec_hash = excluded.spec_hash, status = excluded.status, \
+             registered_at = excluded.registered_at, registered_commit = excluded.registered_commit",
+};
+
+pub(super) const JOURNAL: Table = Table {
+    name: "journal",
+    columns: &["world_id", "commit_no", "shard", "simulation_version", "inputs", "state_hash", "cost_micros"],
+    suffix: "",
+};
+
+pub(super) const TICK: Table = Table { name: "tick", columns: &["tick_id", "shard", "seen_at"], suffix: "" };
+
+pub(super) const TICK_HISTORY: Table = Table {
+    name: "tick_history",
+    columns: &[
+        "commit_no",
+        "shard",
+        "seq",
+        "tick_id",
+        "tick_type",
+        "world_id",
+        "outcome",
+        "detail",
+        "game_time",
+        "topic",
+        "partition_no",
+        "record_offset",
+        "events",
+        "markets_cleared",
+        "recorded_at",
+    ],
+    suffix: "",
+};
+
+pub(super) const MARKET_STATE: Table = Table {
+    name: "market_state",
+    columns: &[
+        "commit_no",
+        "shard",
+        "seq",
+        "world_id",
+        "market_id",
+        "commodity",
+        "price",
+        "volume",
+        "asks_unfilled",
+        "bids_unfilled",
+        "tick_id",
+        "game_time",
+        "recorded_at",
+        "measures",
+    ],
+    suffix: "",
+};
+
+pub(super) const DEAD_LETTER: Table = Table {
+    name: "dead_letter",
+    columns: &[
+        "commit_no",
+        "shard",
+        "seq",
+        "topic",
+        "partition_no",
+        "record_offset",
+        "timestamp_ms",
+        "record_key",
+        "record_value",
+        "error_class",
+        "error_message",
+        "recorded_at",
+    ],
+    suffix: "",
+};
+
+pub(super) const OUTBOX: Table = Table {
+    name: "outbox",
+    columns: &[
+        "shard",
+        "id",
+        "event_id",
+        "commit_no",
+        "topic",
+        "event_type",
+        "world_id",
+        "tick_id",
+        "is_tick",
+        "record_key",
+        "headers",
+        "body",
+        "created_at",
+    ],
+    suffix: "",
+};
+
+pub(super) const INPUT_POSITION: Table = Table {
+    name: "input_position",
+    columns: &["shard", "topic", "partition_no", "next_offset"],
+    suffix: " ON CONFLICT (shard, topic, partition_no) DO UPDATE SET next_offset = excluded.next_offset",
+};
+
+/// A mark never goes back: what is published stays published.
+pub(super) const OUTBOX_MARK: Table = Table {
+    name: "outbox_mark",
+    columns: &["shard", "cluster_id", "published_id"],
+    suffix: " ON CONFLICT (shard, cluster_id) DO UPDATE SET published_id = excluded.published_id \
+             WHERE excluded.published_id > outbox_mark.published_id",
+};

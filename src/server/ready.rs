@@ -1,0 +1,117 @@
+//! What readiness depends on.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use super::links::Bridges;
+use crate::plugins::admin::{Check, Readiness};
+use crate::plugins::bridge::outbound::PublisherStatus;
+use crate::plugins::host::HostView;
+use crate::plugins::store::{DatabaseState, LeaseState};
+
+/// How far the start or the end has come.
+#[derive(Clone)]
+pub(super) struct Phase {
+    started: Arc<AtomicBool>,
+    stopping: Arc<AtomicBool>,
+    words: Arc<Mutex<String>>,
+}
+
+impl Phase {
+    pub(super) fn new() -> Self {
+        Self { started: Arc::default(), stopping: Arc::default(), words: Arc::new(Mutex::new("starting".into())) }
+    }
+
+    /// What is being waited for.
+    pub(super) fn waits(&self, words: impl Into<String>) {
+        *self.words.lock().unwrap_or_else(PoisonError::into_inner) = words.into();
+    }
+
+    pub(super) fn has_started(&self) {
+        self.started.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    pub(super) fn stops(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    fn check(&self) -> Check {
+        let (started, stopping) = (self.started.load(Ordering::Acquire), self.is_stopping());
+        let detail = match (started, stopping) {
+            (_, true) => "the server is stopping".to_owned(),
+            (true, false) => "worlds are restored".to_owned(),
+            (false, false) => self.words.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        };
+        Check { name: "server", ok: started && !stopping, detail }
+    }
+}
+
+/// Everything that is asked.
+pub(super) struct Sources {
+    pub(super) phase: Phase,
+    pub(super) view: HostView,
+    pub(super) bridges: Bridges,
+    pub(super) database: watch::Receiver<DatabaseState>,
+    pub(super) lease: watch::Receiver<LeaseState>,
+    pub(super) guarantee: &'static str,
+}
+
+impl Sources {
+    pub(super) fn readiness(self) -> Readiness {
+        Arc::new(move || {
+            let status = self.view.status();
+            let mut checks = vec![self.phase.check(), self.store(), self.lease()];
+            if let Some(inbound) = self.bridges.inbound.with(|inbound| inbound.status()) {
+                let detail = inbound.trouble.unwrap_or_else(|| "the tick topics are being read".into());
+                checks.push(Check { name: "kafka_in", ok: inbound.connected, detail });
+            }
+            checks.push(publisher(&status.publisher));
+            let detail = format!("{} rows wait to be published", status.outbox_rows);
+            let detail = if status.outbox_full {
+                format!(
+                    "{detail}, as many as host.outbox_rows_max allows: nothing is taken in and live worlds stand still"
+                )
+            } else {
+                detail
+            };
+            checks.push(Check { name: "outbox", ok: !status.outbox_full, detail });
+            checks.push(Check { name: "guarantee", ok: true, detail: self.guarantee.into() });
+            checks
+        })
+    }
+
+    fn store(&self) -> Check {
+        match &*self.database.borrow() {
+            DatabaseState::Available => Check { name: "store", ok: true, detail: "it answers".into() },
+            DatabaseState::Away { reason, attempts } => {
+                Check { name: "store", ok: false, detail: format!("away for {attempts} tries: {reason}") }
+            }
+        }
+    }
+
+    fn lease(&self) -> Check {
+        match &*self.lease.borrow() {
+            LeaseState::Held => Check { name: "lease", ok: true, detail: "held".into() },
+            LeaseState::Unconfirmed { reason } => Check { name: "lease", ok: false, detail: reason.clone() },
+            LeaseState::Lost { reason } => Check { name: "lease", ok: false, detail: reason.clone() },
+        }
+    }
+}
+
+fn publisher(status: &PublisherStatus) -> Check {
+    let (ok, detail) = match status {
+        PublisherStatus::Running => (true, "publishing".to_owned()),
+        PublisherStatus::Connecting => (false, "connecting".to_owned()),
+        PublisherStatus::Retrying { detail }
+        | PublisherStatus::Held { detail }
+        | PublisherStatus::Stopped { detail } => (false, detail.clone()),
+    };
+    Check { name: "kafka_out", ok, detail }
+}

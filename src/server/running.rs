@@ -1,0 +1,178 @@
+//! A running server: waiting for it, stopping it.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender};
+use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
+
+use super::ServerError;
+use super::links::Bridges;
+use super::ready::Phase;
+use crate::plugins::store::{Lease, Store};
+
+/// What has to be ended, and in which order.
+pub(super) struct Ending {
+    pub(super) runtime: Arc<Runtime>,
+    pub(super) store: Store,
+    pub(super) lease: Lease,
+    pub(super) bridges: Bridges,
+    pub(super) phase: Phase,
+    pub(super) stopping: CancellationToken,
+    pub(super) stop: Sender<()>,
+    pub(super) ended: Receiver<Result<(), ServerError>>,
+    pub(super) engine: JoinHandle<()>,
+    pub(super) server: tokio::task::JoinHandle<()>,
+    pub(super) shutdown_timeout: Duration,
+    pub(super) admin: SocketAddr,
+    pub(super) bootstrap_servers: String,
+    pub(super) embedded: bool,
+    pub(super) store_location: String,
+    pub(super) worlds: Vec<String>,
+}
+
+/// A server that runs.
+pub struct Running {
+    parts: Ending,
+}
+
+impl Running {
+    pub(super) fn new(parts: Ending) -> Self {
+        Self { parts }
+    }
+
+    /// Where the admin API listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.parts.admin
+    }
+
+    /// Where Kafka is.
+    pub fn bootstrap_servers(&self) -> &str {
+        &self.parts.bootstrap_servers
+    }
+
+    /// What runs where, and what to try next: for people who start the server on a terminal.
+    pub fn banner(&self) -> String {
+        let parts = &self.parts;
+        let admin = format!("http://{}", parts.admin);
+        let broker = if parts.embedded {
+            format!("{}  embedded, for trying out: nothing in it outlives this process", parts.bootstrap_servers)
+        } else {
+            parts.bootstrap_servers.clone()
+        };
+        let servers = parts.bootstrap_servers.split(',').next().unwrap_or_default();
+        format!(
+            "worldtick {version}\n  \
+             worlds      {worlds}\n  \
+             Kafka       {broker}\n  \
+             store       {store}\n  \
+             admin API   {admin}/api/v1\n\n\
+             Things to try in another terminal:\n  \
+             kcat -b {servers} -t simulation.event -C\n  \
+             worldtick events tail          (from a checkout: cargo run --release -- events tail)\n  \
+             curl -s '{admin}/readyz?verbose'\n",
+            version = env!("CARGO_PKG_VERSION"),
+            worlds = parts.worlds.join(", "),
+            store = parts.store_location,
+        )
+    }
+
+    /// Waits for SIGTERM, Ctrl-C, or the end of the worlds; then stops.
+    ///
+    /// # Errors
+    /// When another server takes over, the store is lost, or the worlds could not end in time.
+    pub fn wait_for_signal(self) -> Result<(), ServerError> {
+        let told = self.parts.runtime.block_on(async {
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            let ended = self.parts.ended.clone();
+            let watch = tokio::task::spawn_blocking(move || {
+                // The message stays for `stop`: a clone of the receiver only looks.
+                let mut select = crossbeam_channel::Select::new();
+                select.recv(&ended);
+                select.ready();
+            });
+            tokio::select! {
+                _ = terminate.recv() => Ok::<_, std::io::Error>(Some("SIGTERM")),
+                told = tokio::signal::ctrl_c() => told.map(|()| Some("Ctrl-C")),
+                _ = watch => Ok(None),
+            }
+        })?;
+        if let Some(signal) = told {
+            tracing::info!(signal, "stopping");
+            self.exit_on_second_signal();
+        }
+        self.stop()
+    }
+
+    /// Somebody who asks twice does not want to wait.
+    fn exit_on_second_signal(&self) {
+        self.parts.runtime.spawn(async {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                tracing::warn!("told to stop again: leaving at once; the next start recovers");
+                std::process::exit(130);
+            }
+        });
+    }
+
+    /// Finishes what is under way, commits and publishes it, gives back the lease.
+    ///
+    /// # Errors
+    /// What ended the worlds, if something had; or that they could not end in time.
+    pub fn stop(self) -> Result<(), ServerError> {
+        let parts = self.parts;
+        let deadline = now() + parts.shutdown_timeout;
+        parts.phase.stops();
+        if let Some(inbound) = parts.bridges.inbound.take() {
+            inbound.stop(left(deadline));
+        }
+        // The engine may have ended already.
+        let _ = parts.stop.try_send(());
+        let result = match parts.ended.recv_timeout(left(deadline)) {
+            Ok(result) => result,
+            Err(_) => Err(ServerError::Setting(format!(
+                "the worlds did not end within server.shutdown_timeout_seconds ({} s); the next start recovers",
+                parts.shutdown_timeout.as_secs()
+            ))),
+        };
+        if let Some(publisher) = parts.bridges.publisher.take() {
+            let target = parts.runtime.block_on(parts.store.lease_rows()).unwrap_or_default();
+            while now() < deadline
+                && target
+                    .iter()
+                    .any(|row| publisher.positions().get(&row.shard).copied().unwrap_or(0) < row.next_outbox_id - 1)
+                && result.is_ok()
+                && !publisher.is_finished()
+            {
+                parts.runtime.block_on(tokio::time::sleep(Duration::from_millis(20)));
+            }
+            publisher.stop(left(deadline).max(Duration::from_millis(500)));
+        }
+        parts.stopping.cancel();
+        parts.runtime.block_on(async {
+            // Streams end with the token; a request that hangs is not waited for.
+            let _ = tokio::time::timeout(Duration::from_secs(2), parts.server).await;
+            if let Err(error) = parts.store.release(&parts.lease).await {
+                tracing::warn!(%error, "the lease could not be given back; the next server waits until it is stale");
+            }
+            parts.store.close().await;
+        });
+        if result.is_ok() {
+            // A panic in there has been logged by the hook; there is nothing to add.
+            let _ = parts.engine.join();
+            tracing::info!("stopped");
+        }
+        result
+    }
+}
+
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(now())
+}
+
+#[expect(clippy::disallowed_methods, reason = "stopping has a limit in wall time")]
+fn now() -> Instant {
+    Instant::now()
+}
