@@ -2,15 +2,15 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`engine`] | the thread that takes in, hands out, and commits; it blocks on its channels and never spins |
-//! | [`intake`] | turns what was read from Kafka into units of work |
-//! | [`orders`] | turns what people ask for into units of work |
-//! | [`pacing`] | when a live world's next step is due |
-//! | [`unit`] | a unit of work on its way, and which units may be committed together |
-//! | [`assemble`] | from finished units to the rows of one commit |
-//! | [`worker`] | the threads that own the worlds |
-//! | [`measure`] | metrics of all this |
-//! | [`hosted`] | what the engine knows of each world |
+//! | `engine` | the thread that takes in, hands out, and commits; it blocks on its channels and never spins |
+//! | `intake` | turns what was read from Kafka into units of work |
+//! | `orders` | turns what people ask for into units of work |
+//! | `pacing` | when a live world's next step is due |
+//! | `unit` | a unit of work on its way, and which units may be committed together |
+//! | `assemble` | from finished units to the rows of one commit |
+//! | `worker` | the threads that own the worlds |
+//! | `measure` | metrics of all this |
+//! | `hosted` | what the engine knows of each world |
 //! | [`restore`] | from the store back to a living world |
 //! | [`view`] | what the last commit made visible to readers |
 //!
