@@ -10,6 +10,7 @@
 //! | [`assemble`] | from finished units to the rows of one commit |
 //! | [`worker`] | the threads that own the worlds |
 //! | [`measure`] | metrics of all this |
+//! | [`logs`] | log lines of ticks and markets |
 //! | [`hosted`] | what the engine knows of each world |
 //! | [`restore`] | from the store back to a living world |
 //! | [`view`] | what the last commit made visible to readers |
@@ -21,6 +22,7 @@ mod assemble;
 mod engine;
 mod hosted;
 mod intake;
+mod logs;
 mod measure;
 mod orders;
 mod pacing;
