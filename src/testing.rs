@@ -248,6 +248,11 @@ impl Stepper {
         &self.journal
     }
 
+    /// Forgets what has been taken in so far, for runs that are too long to keep it. A replay then begins wrong.
+    pub fn forget_journal(&mut self) {
+        self.journal.clear();
+    }
+
     /// Saves the world.
     ///
     /// # Errors
