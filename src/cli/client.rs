@@ -11,6 +11,9 @@ use super::error::{CliError, Exit};
 use super::output::Output;
 use crate::config::Secret;
 
+/// Where help shows these arguments.
+const HEADING: &str = "Server";
+
 /// How to reach the server, and in which form to write what it says.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
@@ -18,6 +21,7 @@ pub struct ClientArgs {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         env = "WORLDTICK_SERVER",
         hide_env_values = true,
         default_value = "http://127.0.0.1:8080",
@@ -25,10 +29,10 @@ pub struct ClientArgs {
     )]
     pub server: String,
     /// Token, where the server wants one
-    #[arg(long, global = true, env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
+    #[arg(long, global = true, help_heading = HEADING,  env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
     pub token: Option<Secret>,
     /// In which form to write what the server says
-    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, short, global = true, help_heading = HEADING, value_enum, default_value_t, value_name = "FORM")]
     pub output: Output,
 }
 

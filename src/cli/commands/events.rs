@@ -83,7 +83,7 @@ fn write_last(client: &Client, tail: &TailArgs, writer: &mut Writer) -> Result<O
     query.push(("limit", Some(tail.last.to_string())));
     let answer = client.get("/api/v1/events", &query)?;
     for event in items(&answer).iter().rev() {
-        writer.write(event)?;
+        writer.write(event.get("body").unwrap_or(event))?;
     }
     let newest = items(&answer).first();
     Ok(newest.and_then(|event| event.get("event_id")?.as_str().map(str::to_owned)))

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::engine::Engine;
+use super::logs::MarketLine;
 use super::unit::{Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
@@ -24,6 +25,7 @@ use crate::plugins::store::{
 pub(super) struct Assembled {
     pub(super) commit: Commit,
     pub(super) events: Vec<EventLine>,
+    pub(super) markets: Vec<MarketLine>,
     pub(super) next_outbox: BTreeMap<ShardId, i64>,
 }
 
@@ -48,7 +50,7 @@ impl Engine {
     pub(super) fn assemble(&self, units: &[Unit]) -> Assembled {
         let commit_no = self.commit_no + 1;
         let commit = Commit { epoch: self.lease.epoch(), commit_no, ..Commit::default() };
-        let out = Assembled { commit, events: Vec::new(), next_outbox: self.next_outbox.clone() };
+        let out = Assembled { commit, next_outbox: self.next_outbox.clone(), ..Assembled::default() };
         let wall = self.wall_micros();
         let mut assembly = Assembly { engine: self, out, journal: BTreeMap::new(), positions: BTreeMap::new(), wall };
         for unit in units {
@@ -67,11 +69,12 @@ impl Assembly<'_> {
         if let Work::Order { change: Some(change), .. } = &unit.work {
             self.out.commit.worlds.push(change.clone());
         }
+        let own = unit.is_own();
         let (mut events, mut markets) = (BTreeMap::new(), BTreeMap::new());
         for (id, slot) in &unit.slots {
             match slot {
                 Slot::Applied { input, outcome, cost_micros } => {
-                    let cleared = self.outcome(id, input, outcome, *cost_micros);
+                    let cleared = self.outcome(id, input, outcome, *cost_micros, own);
                     events.insert(id.clone(), outcome.events.len());
                     markets.insert(id.clone(), cleared);
                 }
@@ -100,7 +103,7 @@ impl Assembly<'_> {
     }
 
     /// Events, own ticks and the journal of one world's part. Returns how many markets were cleared.
-    fn outcome(&mut self, id: &WorldId, input: &Input, outcome: &Outcome, cost_micros: i64) -> i64 {
+    fn outcome(&mut self, id: &WorldId, input: &Input, outcome: &Outcome, cost_micros: i64, own: bool) -> i64 {
         let Some(world) = self.engine.worlds.get(id) else { return 0 };
         let (shard, incarnation) = (world.shard, world.incarnation);
         if outcome.changed {
@@ -119,6 +122,8 @@ impl Assembly<'_> {
             if event.event_type == MarketCleared::EVENT_TYPE
                 && let Some(row) = self.market_state(event, shard)
             {
+                let outbox_id = self.out.next_outbox.get(&shard).copied().unwrap_or(1);
+                self.out.markets.push(MarketLine::new(&row, outbox_id, own));
                 self.out.commit.market_states.push(row);
                 cleared += 1;
             }

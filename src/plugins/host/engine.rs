@@ -13,6 +13,7 @@ use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::hosted::{Hosted, Worlds, shard_of};
+use super::logs::Unannounced;
 use super::orders::{OrderError, OrderMessage};
 use super::restore::Restorer;
 use super::unit::{Slot, Unit, Units, Work};
@@ -120,6 +121,7 @@ pub struct Engine {
     pub(super) next_outbox: BTreeMap<ShardId, i64>,
     pub(super) pending_marks: Vec<OutboxMark>,
     published: BTreeMap<ShardId, i64>,
+    unannounced: Unannounced,
     again: VecDeque<Unit>,
     committing: Option<Committing>,
     committed: (Sender<CommitResult>, Receiver<CommitResult>),
@@ -172,6 +174,7 @@ impl Engine {
             next_outbox,
             pending_marks: Vec::new(),
             published: BTreeMap::new(),
+            unannounced: Unannounced::default(),
             again: VecDeque::new(),
             committing: None,
             committed: bounded(1),
@@ -541,7 +544,7 @@ impl Engine {
             Some(unit) => vec![unit],
             None => self.units.take_ready(self.config.commit_units_max, idle),
         };
-        if units.is_empty() && !(idle && !self.pending_marks.is_empty()) {
+        if units.is_empty() && (!idle || self.pending_marks.is_empty()) {
             return;
         }
         let mut assembled = self.assemble(&units);
@@ -616,6 +619,7 @@ impl Engine {
         self.parts.view.put(views);
         self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
         self.parts.view.tell(assembled.events);
+        self.unannounced.cleared(assembled.markets);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
             self.parts.surroundings.outbox_grew(&last);
@@ -762,6 +766,7 @@ impl Engine {
     fn note_published(&mut self, shard: ShardId, id: i64) {
         let known = self.published.entry(shard).or_insert(0);
         *known = id.max(*known);
+        self.unannounced.published(shard, *known);
         self.pending_marks.retain(|mark| mark.shard != shard);
         let cluster_id = self.parts.cluster_id.clone();
         self.pending_marks.push(OutboxMark { shard, cluster_id, published_id: *known });
