@@ -277,7 +277,8 @@ impl Assembly<'_> {
             recorded_at: self.wall,
             commit_no: self.out.commit.commit_no,
         };
-        let name = format!("{}:{}:{}", letter.topic, letter.partition, letter.offset);
+        // With the commit: a broker that is made anew counts its offsets from the start again.
+        let name = format!("{}:{}:{}:{}", letter.topic, letter.partition, letter.offset, letter.commit_no);
         let event_id = Uuid::new_v5(&self.engine.store_id, name.as_bytes());
         let limit = self.engine.config.message_bytes_max(&dead_letter_topic(&letter.topic));
         let row = dead_letter(&letter, event_id, 1, limit, self.wall);

@@ -541,7 +541,7 @@ impl Engine {
             Some(unit) => vec![unit],
             None => self.units.take_ready(self.config.commit_units_max, idle),
         };
-        if units.is_empty() && !(idle && !self.pending_marks.is_empty()) {
+        if units.is_empty() && (!idle || self.pending_marks.is_empty()) {
             return;
         }
         let mut assembled = self.assemble(&units);
