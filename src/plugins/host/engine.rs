@@ -24,7 +24,8 @@ use crate::messages::{Input, TickMessage};
 use crate::plugins::bridge::inbound::Received;
 use crate::plugins::bridge::outbound::PublisherEvent;
 use crate::plugins::store::{
-    CommitOutcome, InputPosition, Lease, OutboxMark, ShardId, Store, StoreError, WorldChange, WorldRow, WorldStatus,
+    CommitOutcome, InputPosition, Lease, LeaseState, OutboxMark, ShardId, Store, StoreError, WorldChange, WorldRow,
+    WorldStatus,
 };
 use crate::world::spec::WorldSpec;
 
@@ -406,6 +407,11 @@ impl Engine {
     }
 
     fn glance(&mut self) {
+        // Without anything to commit nothing else would tell: a server that is not needed any more must not stay.
+        if matches!(*self.lease.state().borrow(), LeaseState::Lost { .. }) {
+            self.failure = Some(HostFailure::Fenced);
+            return;
+        }
         if self.records_retry.is_some_and(|at| at <= wall_now()) {
             self.take_waiting_records();
         }
