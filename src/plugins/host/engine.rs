@@ -23,7 +23,7 @@ use crate::components::ids::WorldId;
 use crate::messages::{Input, TickMessage};
 use crate::plugins::bridge::inbound::Received;
 use crate::plugins::bridge::outbound::PublisherEvent;
-use crate::plugins::store::{Lease, OutboxMark, ShardId, Store, StoreError, WorldStatus};
+use crate::plugins::store::{Lease, LeaseState, OutboxMark, ShardId, Store, StoreError, WorldStatus};
 
 /// Records that are looked up and taken in together.
 const RECORDS_TOGETHER: usize = 128;
@@ -60,6 +60,7 @@ pub struct Engine {
     pub(super) snapshots: usize,
     pub(super) snapshot_done: (Sender<WorldId>, Receiver<WorldId>),
     pub(super) last_commit: Instant,
+    pub(super) last_glance: Instant,
     pub(super) stopping: bool,
     pub(super) failure: Option<HostFailure>,
     pub(super) parts: Parts,
@@ -113,6 +114,7 @@ impl Engine {
             snapshots: 0,
             snapshot_done: bounded(1),
             last_commit: wall_now(),
+            last_glance: wall_now(),
             stopping: false,
             failure: None,
             parts: Parts {
@@ -143,6 +145,9 @@ impl Engine {
             }
             if self.stopping && self.is_idle() {
                 break;
+            }
+            if self.last_glance.elapsed() >= GLANCE {
+                self.glance();
             }
             self.pace();
             self.begin_commit();
@@ -263,7 +268,14 @@ impl Engine {
         next.saturating_duration_since(now)
     }
 
+    /// What no channel tells: instants of the wall clock that have come, and the loss of the lease.
     fn glance(&mut self) {
+        self.last_glance = wall_now();
+        // Without anything to commit nothing else would tell: a server that is not needed any more must not stay.
+        if matches!(*self.lease.state().borrow(), LeaseState::Lost { .. }) {
+            self.failure = Some(HostFailure::Fenced);
+            return;
+        }
         if self.records_retry.is_some_and(|at| at <= wall_now()) {
             self.take_waiting_records();
         }
