@@ -104,10 +104,7 @@ fn quoted(text: &str, quote: char) -> usize {
 /// Whether a character begins here, and not a lifetime.
 fn is_character(text: &str) -> bool {
     let mut letters = text.chars().skip(1);
-    match (letters.next(), letters.next()) {
-        (Some('\\'), _) | (Some(_), Some('\'')) => true,
-        _ => false,
-    }
+    matches!((letters.next(), letters.next()), (Some('\\'), _) | (Some(_), Some('\'')))
 }
 
 /// Lines of `code` in which `word` stands as a word of its own (`rdkafka` is not found in `librdkafka`).
