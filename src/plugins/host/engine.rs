@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::hosted::{Hosted, Worlds, shard_of};
 use super::logs::Unannounced;
-use super::orders::{OrderError, OrderMessage};
+use super::orders::{OrderError, OrderMessage, Reply};
 use super::restore::Restorer;
 use super::unit::{Slot, Unit, Units, Work};
 use super::view::HostView;
@@ -507,7 +507,8 @@ impl Engine {
                     };
                     tracing::error!(world_id = %id, error, "world has faulted; its last commit stands");
                     metrics::counter!("worldtick_world_faults_total").increment(1);
-                    world.status = WorldStatus::Faulted { error: error.clone(), input, since: wall };
+                    let error = super::assemble::clean(error);
+                    world.status = WorldStatus::Faulted { error, input, since: wall };
                     world.row.status = world.status.clone();
                     world.pace = None;
                 }
@@ -604,9 +605,10 @@ impl Engine {
         self.pending_marks.retain(|mark| !commit.marks.contains(mark));
         super::measure::commit(&commit, &units);
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
+        let mut replies = Vec::new();
         for unit in units {
             touched.extend(unit.slots.keys().cloned());
-            self.conclude_unit(unit, commit.commit_no);
+            replies.extend(self.conclude_unit(unit, commit.commit_no));
         }
         for row in &commit.journal {
             if let Some(world) = self.worlds.values_mut().find(|world| world.id.as_str() == row.world_id) {
@@ -619,6 +621,11 @@ impl Engine {
         self.parts.view.put(views);
         self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
         self.parts.view.tell(assembled.events);
+        // After the view: whoever has an answer sees what it is about.
+        for (reply, answer) in replies {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
         self.unannounced.cleared(assembled.markets);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
@@ -642,7 +649,8 @@ impl Engine {
         let _ = self.parts.surroundings.partitions_ready(positions);
     }
 
-    fn conclude_unit(&mut self, unit: Unit, commit_no: i64) {
+    /// Takes a unit that is durable into account. Returns the answer that may leave now.
+    fn conclude_unit(&mut self, unit: Unit, commit_no: i64) -> Option<(Reply, Result<serde_json::Value, OrderError>)> {
         let Unit { work, slots, .. } = unit;
         let tick = match &work {
             Work::Tick(tick) => Some(tick),
@@ -673,14 +681,9 @@ impl Engine {
             }
         }
         match work {
-            Work::Order { reply: Some(reply), answer, .. } => {
-                // Whoever asked may have gone.
-                let _ = reply.send(order_answer(ran, answer));
-            }
-            Work::Question { reply: Some(reply) } => {
-                let _ = reply.send(order_answer(ran, None));
-            }
-            _ => {}
+            Work::Order { reply: Some(reply), answer, .. } => Some((reply, order_answer(ran, answer))),
+            Work::Question { reply: Some(reply) } => Some((reply, order_answer(ran, None))),
+            _ => None,
         }
     }
 
@@ -717,7 +720,8 @@ impl Engine {
             && let Slot::Applied { input, .. } = std::mem::replace(slot, Slot::Touched)
         {
             let text = serde_json::to_string(&input).ok();
-            let status = WorldStatus::Faulted { error: error.to_owned(), input: text, since: self.wall_micros() };
+            let status =
+                WorldStatus::Faulted { error: super::assemble::clean(error), input: text, since: self.wall_micros() };
             *slot = Slot::Failed { input, error: error.to_owned() };
             if let Some(world) = self.worlds.get_mut(id) {
                 world.status = status.clone();
