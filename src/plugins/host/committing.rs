@@ -5,11 +5,13 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use serde_json::Value;
+
 use super::HostFailure;
-use super::assemble::Assembled;
+use super::assemble::{Assembled, clean};
 use super::engine::{Engine, wall_now};
 use super::measure;
-use super::orders::OrderError;
+use super::orders::{OrderError, Reply};
 use super::unit::{Slot, Unit, Work};
 use super::worker::{Job, Task};
 use crate::components::ids::WorldId;
@@ -100,9 +102,10 @@ impl Engine {
         self.pending_marks.retain(|mark| !commit.marks.contains(mark));
         measure::commit(&commit, &units);
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
+        let mut replies = Vec::new();
         for unit in units {
             touched.extend(unit.slots.keys().cloned());
-            self.conclude_unit(unit, commit.commit_no);
+            replies.extend(self.conclude_unit(unit, commit.commit_no));
         }
         for row in &commit.journal {
             if let Some(world) = self.worlds.values_mut().find(|world| world.id.as_str() == row.world_id) {
@@ -115,6 +118,11 @@ impl Engine {
         self.parts.view.put(views);
         self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
         self.parts.view.tell(assembled.events);
+        // After the view: whoever has an answer sees what it is about.
+        for (reply, answer) in replies {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
         self.unannounced.cleared(assembled.markets);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
@@ -138,7 +146,8 @@ impl Engine {
         let _ = self.parts.surroundings.partitions_ready(positions);
     }
 
-    pub(super) fn conclude_unit(&mut self, unit: Unit, commit_no: i64) {
+    /// Takes a unit that is durable into account. Returns the answer that may leave now.
+    fn conclude_unit(&mut self, unit: Unit, commit_no: i64) -> Option<(Reply, Result<Value, OrderError>)> {
         let Unit { work, slots, .. } = unit;
         let tick = match &work {
             Work::Tick(tick) => Some(tick),
@@ -169,14 +178,9 @@ impl Engine {
             }
         }
         match work {
-            Work::Order { reply: Some(reply), answer, .. } => {
-                // Whoever asked may have gone.
-                let _ = reply.send(order_answer(ran, answer));
-            }
-            Work::Question { reply: Some(reply) } => {
-                let _ = reply.send(order_answer(ran, None));
-            }
-            _ => {}
+            Work::Order { reply: Some(reply), answer, .. } => Some((reply, order_answer(ran, answer))),
+            Work::Question { reply: Some(reply) } => Some((reply, order_answer(ran, None))),
+            _ => None,
         }
     }
 
@@ -213,7 +217,7 @@ impl Engine {
             && let Slot::Applied { input, .. } = std::mem::replace(slot, Slot::Touched)
         {
             let text = serde_json::to_string(&input).ok();
-            let status = WorldStatus::Faulted { error: error.to_owned(), input: text, since: self.wall_micros() };
+            let status = WorldStatus::Faulted { error: clean(error), input: text, since: self.wall_micros() };
             *slot = Slot::Failed { input, error: error.to_owned() };
             if let Some(world) = self.worlds.get_mut(id) {
                 world.status = status.clone();
@@ -236,7 +240,7 @@ impl Engine {
     }
 }
 
-fn order_answer(ran: Option<Slot>, answer: Option<Answer>) -> Result<serde_json::Value, OrderError> {
+fn order_answer(ran: Option<Slot>, answer: Option<Answer>) -> Result<Value, OrderError> {
     match ran {
         Some(Slot::Failed { error, .. } | Slot::NotMade(error)) => Err(OrderError::Faulted(error)),
         Some(Slot::Gone { reason }) => Err(OrderError::Conflict(reason)),
@@ -247,6 +251,6 @@ fn order_answer(ran: Option<Slot>, answer: Option<Answer>) -> Result<serde_json:
             });
             reply.map_err(OrderError::Refused)
         }
-        _ => answer.unwrap_or(Ok(serde_json::Value::Null)).map_err(OrderError::Refused),
+        _ => answer.unwrap_or(Ok(Value::Null)).map_err(OrderError::Refused),
     }
 }

@@ -374,7 +374,8 @@ impl Engine {
                     };
                     tracing::error!(world_id = %id, error, "world has faulted; its last commit stands");
                     metrics::counter!("worldtick_world_faults_total").increment(1);
-                    world.status = WorldStatus::Faulted { error: error.clone(), input, since: wall };
+                    let error = super::assemble::clean(error);
+                    world.status = WorldStatus::Faulted { error, input, since: wall };
                     world.row.status = world.status.clone();
                     world.pace = None;
                 }
