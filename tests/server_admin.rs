@@ -86,7 +86,10 @@ fn a_pause_until_an_instant_ends_by_itself() {
     let server = TestServer::start(&[world("live", "live")]);
     let until = Timestamp::now() + Duration::from_millis(1_500);
     let paused = server.api().post("/api/v1/worlds/live/pause", &json!({"until": until.to_string()})).ok();
-    assert_eq!(paused["status"]["until"].as_str().unwrap().parse::<Timestamp>().unwrap().as_millisecond(), until.as_millisecond());
+    assert_eq!(
+        paused["status"]["until"].as_str().unwrap().parse::<Timestamp>().unwrap().as_millisecond(),
+        until.as_millisecond()
+    );
     wait_for("it goes on by itself", || (server.world("live")["status"]["state"] == "running").then_some(()));
     assert!(Timestamp::now() >= until, "not before the instant");
     let now = server.world("live")["now"].clone();

@@ -114,7 +114,8 @@ fn run(threads: u32, restart_after: Option<usize>) -> Trace {
         server.history(&tick.id, ids.len());
     }
     let daily = Tick::hourly("x", "2077-01-02T00:00:00Z").with_id(Uuid::from_u128(2_000));
-    let text = daily.text().replace(r#","world_id":"x""#, "").replace("hourly", "daily").replace("game_hour", "game_day");
+    let text =
+        daily.text().replace(r#","world_id":"x""#, "").replace("hourly", "daily").replace("game_hour", "game_day");
     server.send(DAILY, 0, &text);
     server.history(&daily.id, ids.len());
     server.wait_until_published();
