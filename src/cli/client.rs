@@ -36,6 +36,8 @@ pub struct ClientArgs {
     pub output: Output,
 }
 
+/// How long a server may take to say whether it is ready: it asks nobody else.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long a connection may take.
@@ -78,6 +80,19 @@ impl Client {
         let request = self.agent.get(format!("{}{path}", self.base));
         let answer = self.with_query(request, query).header("Accept", "application/json").call();
         self.json(answer)
+    }
+
+    /// GET of something that answers at once and in plain text; what it says is an error unless it answers with 200.
+    pub(super) fn probe(&self, path: &str) -> Result<String, CliError> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let answer = request.config().timeout_global(Some(PROBE_TIMEOUT)).build().call();
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        let text = answer.body_mut().with_config().limit(65_536).read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        if answer.status().is_success() {
+            return Ok(text);
+        }
+        Err(CliError::new(Exit::Unavailable, text.trim_end()))
     }
 
     /// POST of a JSON body, with the answer as JSON.

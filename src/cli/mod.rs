@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 pub use client::ClientArgs;
 pub use commands::config::ConfigCommand;
 pub use commands::events::EventsCommand;
+pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
 pub use commands::schemas::SchemasCommand;
 pub use commands::ticks::TicksCommand;
@@ -67,6 +68,8 @@ pub enum Command {
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
     Ticks(commands::ticks::TicksArgs),
+    /// Ask a running server whether it is ready
+    Health(commands::health::HealthArgs),
     /// Create Kafka's topics, or compare them with the catalogue
     Topics(commands::topics::TopicsArgs),
     /// Mend the outbox after a database was restored from a back-up
@@ -219,6 +222,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Markets(args) => commands::markets::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),
+        Command::Health(args) => commands::health::run(&args),
         Command::Outbox(args) => commands::outbox::run(&args),
         Command::Topics(args) => commands::topics::run(&args),
         Command::Validate(args) => commands::validate::run(&args),

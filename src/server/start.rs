@@ -27,7 +27,7 @@ use crate::components::ids::WorldId;
 use crate::config::model::StartAt as ConfiguredStart;
 use crate::config::{ServerConfig, read_topics, read_worlds};
 use crate::messages::TickMessage;
-use crate::plugins::admin::{AdminLimits, AdminParts, ReadWorldFile, router};
+use crate::plugins::admin::{self, AdminLimits, AdminParts, ReadWorldFile};
 use crate::plugins::bridge::inbound::{self, InboundConfig, InboundTopic, Received, StartAt};
 use crate::plugins::bridge::outbound::{self, Guarantee, OutboundConfig, OutboundHooks, PublisherEvent};
 use crate::plugins::bridge::topics::{self, Deviation, TopicCatalogue};
@@ -123,10 +123,9 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         },
         stopping: stopping.clone(),
     };
-    let admin = listener.local_addr()?;
-    let (serving, shutdown) = (router(parts), stopping.clone());
+    let listening = listener.local_addr()?;
     let server = runtime.spawn(async move {
-        if let Err(error) = axum::serve(listener, serving).with_graceful_shutdown(shutdown.cancelled_owned()).await {
+        if let Err(error) = admin::serve(listener, parts).await {
             tracing::error!(%error, "the admin API has ended");
         }
     });
@@ -178,7 +177,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         engine,
         server,
         shutdown_timeout,
-        admin,
+        admin: listening,
         bootstrap_servers: servers,
         embedded: is_embedded,
         store_location,

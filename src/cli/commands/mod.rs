@@ -2,6 +2,7 @@
 
 pub(super) mod config;
 pub(super) mod events;
+pub(super) mod health;
 pub(super) mod markets;
 pub(super) mod outbox;
 pub(super) mod schemas;
