@@ -1,11 +1,17 @@
 //! The example's plugin in a whole server: what it declares survives a restart and is on the topic.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
 
 mod bridge_support;
 #[path = "../examples/custom_plugin/plugin.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the example, as it is")]
+#[allow(dead_code, reason = "the example, as it is")]
 mod plugin;
 mod server_support;
 
