@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use mimalloc::MiMalloc;
-use worldtick::cli::{self, CliError, Exit};
+use worldtick::cli;
 
 #[global_allocator]
 static ALLOCATOR: MiMalloc = MiMalloc;
 
 fn main() -> ExitCode {
-    cli::main(std::env::args_os(), |_loaded| Err(CliError::new(Exit::Failure, "this build has no server")))
+    cli::main(std::env::args_os())
 }

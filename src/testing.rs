@@ -93,7 +93,7 @@ impl Stepper {
     /// When the world fails.
     pub fn hours(&mut self, count: u32) -> Result<&mut Self, StepError> {
         for _ in 0..count {
-            self.to_next(MICROS_PER_HOUR, TickType::Hourly)?;
+            self.step_to_next(MICROS_PER_HOUR, TickType::Hourly)?;
         }
         Ok(self)
     }
@@ -109,7 +109,7 @@ impl Stepper {
         Ok(self)
     }
 
-    fn to_next(&mut self, span: i64, tick_type: TickType) -> Result<(), StepError> {
+    fn step_to_next(&mut self, span: i64, tick_type: TickType) -> Result<(), StepError> {
         match (self.world.clock().source, self.now()) {
             (ClockSource::Ticks, now) => {
                 let first = self.world.ecs().resource::<WorldSpec>().starts_at;
@@ -246,6 +246,11 @@ impl Stepper {
     /// Everything that has changed the world so far.
     pub fn journal(&self) -> &[Input] {
         &self.journal
+    }
+
+    /// Forgets what has been taken in so far, for runs that are too long to keep it. A replay then begins wrong.
+    pub fn forget_journal(&mut self) {
+        self.journal.clear();
     }
 
     /// Saves the world.

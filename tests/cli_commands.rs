@@ -3,6 +3,12 @@
 //! After a change on purpose: `TRYCMD=overwrite cargo test --test cli_commands`.
 
 #![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
 
 #[test]
 fn the_programs_say_what_the_golden_files_hold() {
@@ -28,4 +34,57 @@ fn the_programs_say_what_the_golden_files_hold() {
 
 fn bin(path: &'static str) -> trycmd::schema::Bin {
     trycmd::schema::Bin::Path(path.into())
+}
+
+/// Runs the program in a folder, with this on its standard input.
+fn run(folder: &std::path::Path, arguments: &[&str], input: &str) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
+    command.current_dir(folder).args(arguments).env_remove("WORLDTICK_CONFIG");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+    child.stdin.take().expect("piped").write_all(input.as_bytes()).expect("written");
+    child.wait_with_output().expect("it ends")
+}
+
+#[test]
+fn messages_on_standard_input_are_checked_and_errors_are_data_for_programs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let input = "{\"event_type\": \"simulation.event.crowd_signal\", \"magnitude\": 101}\n";
+    let checked = run(folder.path(), &["validate", "-", "--output", "json"], input);
+    assert_eq!(checked.status.code(), Some(65));
+    let told: Value = serde_json::from_slice(&checked.stdout).expect("JSON");
+    assert_eq!(told["messages"], 1);
+    let codes: Vec<&str> =
+        told["errors"].as_array().expect("a list").iter().filter_map(|e| e["code"].as_str()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == "required").count(), 3, "{told:#}");
+    assert!(codes.contains(&"maximum"));
+}
+
+#[test]
+fn schemas_are_written_and_what_is_out_of_date_is_found() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(run(folder.path(), &["schemas", "write", "s"], "").status.success());
+    assert!(run(folder.path(), &["schemas", "check", "s"], "").status.success());
+    std::fs::write(folder.path().join("s/base-event.schema.json"), "{}").expect("written");
+    std::fs::write(folder.path().join("s/old.schema.json"), "{}").expect("written");
+    std::fs::remove_file(folder.path().join("s/world-file.schema.json")).expect("removed");
+    let check = run(folder.path(), &["schemas", "check", "s"], "");
+    assert_eq!(check.status.code(), Some(3));
+    let told = String::from_utf8(check.stdout).expect("text");
+    assert_eq!(told.lines().count(), 3, "{told}");
+    assert!(run(folder.path(), &["schemas", "write", "s"], "").status.success());
+    assert!(run(folder.path(), &["schemas", "check", "s"], "").status.success());
+    assert_eq!(run(folder.path(), &["schemas", "check", "nowhere"], "").status.code(), Some(74));
+}
+
+#[test]
+fn an_explained_configuration_and_completions_are_written() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let example = run(folder.path(), &["config", "example"], "");
+    std::fs::write(folder.path().join("server.toml"), &example.stdout).expect("written");
+    let shown = run(folder.path(), &["config", "show", "--config", "server.toml", "--output", "json"], "");
+    let told: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+    assert_eq!(told["kafka"]["embedded_port"], serde_json::json!({"value": 9092, "source": "default"}));
+    let script = run(folder.path(), &["completions", "bash"], "").stdout;
+    assert!(String::from_utf8(script).expect("text").contains("_worldtick()"));
 }

@@ -16,7 +16,7 @@ use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
-use worldtick::world::spec::{ClearingRule, EconomySpec, WorldSpec};
+use worldtick::world::spec::{ClearingRule, EconomySpec, Range, WorldSpec};
 
 const COMMODITIES: [&str; 5] = ["Food", "Wood", "Metal", "Weapon", "Crystal"];
 
@@ -209,6 +209,49 @@ fn a_restart_after_every_hour_changes_no_byte() -> Result<(), StepError> {
     }
     let bytes = |world: &Stepper| -> Vec<_> { world.events().iter().map(|e| e.to_bytes(Envelope::Flat)).collect() };
     assert_eq!(bytes(&undisturbed), bytes(&restarted));
+    Ok(())
+}
+
+#[test]
+fn extreme_worlds_run_and_balance_too() -> Result<(), StepError> {
+    type Change = fn(&mut EconomySpec);
+    let extremes: [Change; 7] = [
+        |economy| economy.population.count = 2,
+        |economy| economy.population.belief_factor = 100.0,
+        |economy| economy.population.belief_factor = 0.01,
+        |economy| {
+            economy.population.money_per_head = 10_000_000;
+            economy.parameters.doubt_max = 0.5;
+            economy.parameters.doubt_growth = 3.0;
+        },
+        |economy| {
+            economy.population.initial_stock_hours = 200.0;
+            economy.parameters.restock_share = 1.0;
+            economy.parameters.quote_margin = 0.2;
+            economy.parameters.review_hours = 1.0;
+            economy.parameters.review_eagerness = 10.0;
+        },
+        |economy| {
+            economy.population.initial_stock_hours = 0.0;
+            economy.commodities[0].spoilage = 0.5;
+            economy.roles.iter_mut().for_each(|role| role.subsistence = 0.0);
+        },
+        |economy| {
+            // Ten times as able, ten times as rich: the same prices.
+            economy.population.skill = Range { min: 10.0, max: 10.0 };
+            economy.population.money_per_head *= 10;
+        },
+    ];
+    for change in extremes {
+        let mut world = world_with(7, |economy| {
+            economy.population.count = 60;
+            change(economy);
+        })?;
+        for _ in 0..150 {
+            world.hours(1)?.take_events();
+            assert_balanced(&mut world);
+        }
+    }
     Ok(())
 }
 

@@ -1,7 +1,7 @@
 //! The ticker against a broker: one run publishes one tick, and says where it stands.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 

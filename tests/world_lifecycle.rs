@@ -5,7 +5,8 @@ use bevy_ecs::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use worldtick::components::ids::{StableId, StableIds};
+use worldtick::components::clock::ClockSource;
+use worldtick::components::ids::{StableId, StableIds, WorldId};
 use worldtick::messages::{Envelope, SimulationEvent, TickType};
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::schedules::{HourlyTick, WorldSetup};
@@ -91,9 +92,10 @@ impl Plugin for ForestPlugin {
     }
 }
 
-fn forest_on(clock: &'static str) -> Result<Stepper, StepError> {
+fn forest_on(clock: ClockSource) -> Result<Stepper, StepError> {
     Stepper::new(move || {
-        let spec = WorldSpec::from_yaml(&format!("id: forest\nclock: {clock}\nseed: 7")).expect("a valid world");
+        let id = WorldId::new("forest").unwrap_or_else(|error| panic!("{error}"));
+        let spec = WorldSpec { clock, seed: 7, ..WorldSpec::named(id) };
         let mut app = App::new();
         app.add_plugins((SimulationPlugin { spec }, ForestPlugin));
         app
@@ -106,8 +108,8 @@ fn bytes(stepper: &Stepper) -> Vec<Vec<u8>> {
 
 #[test]
 fn a_restart_after_every_hour_changes_no_byte() -> Result<(), StepError> {
-    let mut undisturbed = forest_on("manual")?;
-    let mut restarted = forest_on("manual")?;
+    let mut undisturbed = forest_on(ClockSource::Manual)?;
+    let mut restarted = forest_on(ClockSource::Manual)?;
     for hour in 0..50 {
         undisturbed.hours(1)?;
         restarted.hours(1)?.restart()?;
@@ -125,7 +127,7 @@ fn a_restart_after_every_hour_changes_no_byte() -> Result<(), StepError> {
 
 #[test]
 fn a_replay_of_the_journal_gives_the_same_bytes() -> Result<(), StepError> {
-    let mut world = forest_on("ticks")?;
+    let mut world = forest_on(ClockSource::Ticks)?;
     world.days(2)?;
     let (mut again, events) = world.replay()?;
     assert_eq!(again.state_hash().map_err(StepError::from)?, world.state_hash()?);
@@ -137,7 +139,7 @@ fn a_replay_of_the_journal_gives_the_same_bytes() -> Result<(), StepError> {
 
 #[test]
 fn a_refused_command_changes_nothing() -> Result<(), StepError> {
-    let mut world = forest_on("manual")?;
+    let mut world = forest_on(ClockSource::Manual)?;
     let before = world.state_hash()?;
     for (command, payload) in [("forest.fell", json!({"tree": 99})), ("forest.fell", json!({})), ("no.such", json!(1))]
     {
@@ -153,7 +155,7 @@ fn a_refused_command_changes_nothing() -> Result<(), StepError> {
 fn late_and_distant_ticks_do_not_run() -> Result<(), StepError> {
     use worldtick::messages::TickOutcome;
     let at = |text: &str| text.parse().expect("an instant");
-    let mut world = forest_on("ticks")?;
+    let mut world = forest_on(ClockSource::Ticks)?;
     let outcomes: Vec<_> = [
         ("2024-01-15T14:00:00Z", TickOutcome::Applied),
         ("2024-01-15T15:00:00Z", TickOutcome::Applied),
@@ -174,7 +176,7 @@ fn late_and_distant_ticks_do_not_run() -> Result<(), StepError> {
 
 #[test]
 fn a_panic_faults_the_world_and_nothing_else() -> Result<(), StepError> {
-    let mut world = forest_on("manual")?;
+    let mut world = forest_on(ClockSource::Manual)?;
     let entity = {
         let ecs = world.world().ecs();
         let mut trees = ecs.query::<(Entity, &Tree)>();

@@ -11,6 +11,9 @@ use super::error::{CliError, Exit};
 use super::output::Output;
 use crate::config::Secret;
 
+/// Where help shows these arguments.
+const HEADING: &str = "Server";
+
 /// How to reach the server, and in which form to write what it says.
 #[derive(Debug, Clone, Args)]
 pub struct ClientArgs {
@@ -18,6 +21,7 @@ pub struct ClientArgs {
     #[arg(
         long,
         global = true,
+        help_heading = HEADING,
         env = "WORLDTICK_SERVER",
         hide_env_values = true,
         default_value = "http://127.0.0.1:8080",
@@ -25,13 +29,15 @@ pub struct ClientArgs {
     )]
     pub server: String,
     /// Token, where the server wants one
-    #[arg(long, global = true, env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
+    #[arg(long, global = true, help_heading = HEADING,  env = "WORLDTICK_TOKEN", hide_env_values = true, value_name = "TOKEN", value_parser = |text: &str| Ok::<_, std::convert::Infallible>(Secret::new(text)))]
     pub token: Option<Secret>,
     /// In which form to write what the server says
-    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORM")]
+    #[arg(long, short, global = true, help_heading = HEADING, value_enum, default_value_t, value_name = "FORM")]
     pub output: Output,
 }
 
+/// How long a server may take to say whether it is ready: it asks nobody else.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(4);
 /// The largest answer that is read.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// How long a connection may take.
@@ -74,6 +80,19 @@ impl Client {
         let request = self.agent.get(format!("{}{path}", self.base));
         let answer = self.with_query(request, query).header("Accept", "application/json").call();
         self.json(answer)
+    }
+
+    /// GET of something that answers at once and in plain text; what it says is an error unless it answers with 200.
+    pub(super) fn probe(&self, path: &str) -> Result<String, CliError> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let answer = request.config().timeout_global(Some(PROBE_TIMEOUT)).build().call();
+        let mut answer = answer.map_err(|error| self.unreachable(&error))?;
+        let text = answer.body_mut().with_config().limit(65_536).read_to_string();
+        let text = text.map_err(|error| self.unreachable(&error))?;
+        if answer.status().is_success() {
+            return Ok(text);
+        }
+        Err(CliError::new(Exit::Unavailable, text.trim_end()))
     }
 
     /// POST of a JSON body, with the answer as JSON.

@@ -4,8 +4,6 @@ use std::error::Error;
 use std::fmt;
 use std::process::ExitCode;
 
-use miette::Diagnostic;
-
 use crate::config::ConfigError;
 use crate::plugins::bridge::KafkaUnavailable;
 
@@ -94,12 +92,6 @@ impl fmt::Display for CliError {
 }
 
 impl Error for CliError {}
-
-impl Diagnostic for CliError {
-    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.help.as_ref().map(|help| Box::new(help) as Box<dyn fmt::Display>)
-    }
-}
 
 impl From<ConfigError> for CliError {
     fn from(config: ConfigError) -> Self {

@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand};
 pub use client::ClientArgs;
 pub use commands::config::ConfigCommand;
 pub use commands::events::EventsCommand;
+pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
 pub use commands::schemas::SchemasCommand;
 pub use commands::ticks::TicksCommand;
@@ -67,8 +68,12 @@ pub enum Command {
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
     Ticks(commands::ticks::TicksArgs),
+    /// Ask a running server whether it is ready
+    Health(commands::health::HealthArgs),
     /// Create Kafka's topics, or compare them with the catalogue
     Topics(commands::topics::TopicsArgs),
+    /// Mend the outbox after a database was restored from a back-up
+    Outbox(commands::outbox::OutboxArgs),
     /// Check messages: ticks and simulation events, one JSON document or a message a line
     Validate(ValidateArgs),
     /// Write or compare the JSON Schemas of messages and files
@@ -181,11 +186,8 @@ impl ServeArgs {
     }
 }
 
-/// Runs the program with these arguments; `serve` is what runs a server until it is told to stop.
-pub fn main(
-    arguments: impl IntoIterator<Item = OsString>,
-    serve: impl FnOnce(Loaded) -> Result<(), CliError>,
-) -> ExitCode {
+/// Runs the program with these arguments.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
@@ -194,7 +196,7 @@ pub fn main(
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    finish(run(cli, serve))
+    finish(run(cli))
 }
 
 /// Says why a command failed, and makes its exit code.
@@ -212,14 +214,16 @@ pub fn finish(outcome: Result<(), CliError>) -> ExitCode {
     }
 }
 
-fn run(cli: Cli, serve: impl FnOnce(Loaded) -> Result<(), CliError>) -> Result<(), CliError> {
+fn run(cli: Cli) -> Result<(), CliError> {
     match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => serve(load(&args.layers())?),
+        Command::Serve(args) => commands::serve::run(load(&args.layers())?),
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),
+        Command::Health(args) => commands::health::run(&args),
+        Command::Outbox(args) => commands::outbox::run(&args),
         Command::Topics(args) => commands::topics::run(&args),
         Command::Validate(args) => commands::validate::run(&args),
         Command::Schemas(args) => commands::schemas::run(&args),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 
 use super::keys::{self, Key, KeyKind};
-use super::located::{Located, Node, dotted};
+use super::located::{Located, Node};
 use super::model::{KafkaSection, ServerConfig};
 use super::problem::{ConfigError, Problem, SourceProblems};
 use super::rules;
@@ -315,7 +315,9 @@ impl Merge {
             let parsed = serde_path_to_error::deserialize::<_, ServerConfig>(&self.values);
             match parsed {
                 Ok(config) => {
-                    for broken in rules::broken(&config).into_iter().filter(|broken| broken.pointer.starts_with(part)) {
+                    let concerns =
+                        |broken: &rules::Broken| broken.pointers.iter().any(|pointer| pointer.starts_with(part));
+                    for broken in rules::broken(&config).into_iter().filter(concerns) {
                         self.place(&broken);
                     }
                     if self.problems.is_empty() {
@@ -333,21 +335,22 @@ impl Merge {
         Err(ConfigError { sources: self.problems })
     }
 
-    /// Puts a broken rule where its value came from.
+    /// Puts a broken rule where the first of its values that somebody has set came from.
     fn place(&mut self, broken: &rules::Broken) {
-        let name = dotted(broken.pointer);
         let problem = Problem::new(broken.message.clone()).help(broken.help.clone());
-        let source = self.sources.get(broken.pointer);
-        let placed = match (source, &self.file) {
-            (Some(Source::File(..)), Some((path, text, tree))) => {
-                let problem = problem.at(tree.value_at(broken.pointer));
-                SourceProblems::of_text(path.display().to_string(), text, vec![problem])
+        let sources = broken.pointers.iter().filter_map(|pointer| Some((*pointer, self.sources.get(*pointer)?)));
+        let set = sources.into_iter().find(|(_, source)| **source != Source::Default);
+        let (name, text, problem) = match (set, &self.file) {
+            (Some((pointer, Source::File(..))), Some((path, text, tree))) => {
+                (path.display().to_string(), Some(text.as_str().into()), problem.at(tree.value_at(pointer)))
             }
-            (Some(Source::Environment(variable)), _) => SourceProblems::of(variable.clone(), vec![problem]),
-            (Some(Source::Flag(flag)), _) => SourceProblems::of(flag.clone(), vec![problem]),
-            _ => SourceProblems::of(name, vec![problem]),
+            (Some((_, source)), _) => (source.to_string(), None, problem),
+            (None, _) => ("configuration".to_owned(), None, problem),
         };
-        self.problems.push(placed);
+        match self.problems.iter_mut().find(|source| source.name == name) {
+            Some(source) => source.problems.push(problem),
+            None => self.problems.push(SourceProblems { name, text, problems: vec![problem] }),
+        }
     }
 
     fn settings(&self) -> Vec<Setting> {

@@ -9,14 +9,14 @@ use super::model::ServerConfig;
 /// A rule that is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
-    /// The value that is to be changed.
-    pub(super) pointer: &'static str,
+    /// The values that it is about, the one that is probably wrong first.
+    pub(super) pointers: &'static [&'static str],
     pub(super) message: String,
     pub(super) help: String,
 }
 
-fn broken_rule(pointer: &'static str, message: impl Into<String>, help: impl Into<String>) -> Broken {
-    Broken { pointer, message: message.into(), help: help.into() }
+fn broken_rule(pointers: &'static [&'static str], message: impl Into<String>, help: impl Into<String>) -> Broken {
+    Broken { pointers, message: message.into(), help: help.into() }
 }
 
 /// Every rule that is broken.
@@ -27,7 +27,7 @@ pub(super) fn broken(config: &ServerConfig) -> Vec<Broken> {
     store(config, &mut found);
     if let Err(error) = EnvFilter::builder().parse(config.log.filter()) {
         let help = "write error, warn, info, debug or trace, or parts such as info,worldtick=debug";
-        found.push(broken_rule("/log/level", format!("`log.level` is not understood: {error}"), help));
+        found.push(broken_rule(&["/log/level"], format!("`log.level` is not understood: {error}"), help));
     }
     found
 }
@@ -36,7 +36,7 @@ fn kafka(config: &ServerConfig, found: &mut Vec<Broken>) {
     let kafka = &config.kafka;
     if kafka.transaction_timeout_seconds.duration() <= kafka.write_timeout_seconds.duration() {
         found.push(broken_rule(
-            "/kafka/transaction_timeout_seconds",
+            &["/kafka/transaction_timeout_seconds", "/kafka/write_timeout_seconds"],
             "`kafka.transaction_timeout_seconds` is not longer than `kafka.write_timeout_seconds`",
             "a write must be able to fail while its transaction is still open",
         ));
@@ -47,14 +47,22 @@ fn kafka(config: &ServerConfig, found: &mut Vec<Broken>) {
     };
     let has = |name: &str| kafka.properties.contains_key(name);
     if sasl && kafka.sasl_username.is_none() && !has("sasl.username") {
-        found.push(broken_rule("/kafka/security_protocol", "SASL needs a user name", "set KAFKA_SASL_USERNAME"));
+        found.push(broken_rule(
+            &["/kafka/sasl_username", "/kafka/security_protocol"],
+            "SASL needs a user name",
+            "set KAFKA_SASL_USERNAME",
+        ));
     }
     if sasl && kafka.sasl_password.is_none() && !has("sasl.password") {
-        found.push(broken_rule("/kafka/sasl_username", "SASL needs a password", "set KAFKA_SASL_PASSWORD"));
+        found.push(broken_rule(
+            &["/kafka/sasl_password", "/kafka/sasl_username", "/kafka/security_protocol"],
+            "SASL needs a password",
+            "set KAFKA_SASL_PASSWORD",
+        ));
     }
     if !sasl && kafka.sasl_username.is_some() {
         found.push(broken_rule(
-            "/kafka/security_protocol",
+            &["/kafka/security_protocol", "/kafka/sasl_username"],
             "a user name is set, but this protocol sends none",
             "set KAFKA_SECURITY_PROTOCOL to SASL_SSL or SASL_PLAINTEXT",
         ));
@@ -66,7 +74,7 @@ fn store(config: &ServerConfig, found: &mut Vec<Broken>) {
     let known = ["postgres://", "postgresql://", "sqlite:"];
     if url.expose().contains("://") && !known.iter().any(|scheme| url.expose().starts_with(scheme)) {
         let help = "write postgres://user:password@host/database, or sqlite:<path>";
-        found.push(broken_rule("/store/url", "`store.url` names no kind of database that is known", help));
+        found.push(broken_rule(&["/store/url"], "`store.url` names no kind of database that is known", help));
     }
 }
 
@@ -74,18 +82,22 @@ fn admin(config: &ServerConfig, found: &mut Vec<Broken>) {
     let admin = &config.admin;
     if admin.token.is_some() && admin.token_file.is_some() {
         let help = "keep one of them";
-        found.push(broken_rule("/admin/token_file", "both `admin.token` and `admin.token_file` are set", help));
+        found.push(broken_rule(
+            &["/admin/token_file", "/admin/token"],
+            "both `admin.token` and `admin.token_file` are set",
+            help,
+        ));
     }
     match addresses(&admin.listen) {
         Err(error) => {
             let message = format!("`admin.listen` is no address: {error}");
-            found.push(broken_rule("/admin/listen", message, "write it as 127.0.0.1:8080"));
+            found.push(broken_rule(&["/admin/listen"], message, "write it as 127.0.0.1:8080"));
         }
         Ok(addresses) => {
             let open = addresses.iter().map(SocketAddr::ip).any(|ip| !is_loopback(ip));
             if open && admin.token.is_none() && admin.token_file.is_none() {
                 found.push(broken_rule(
-                    "/admin/listen",
+                    &["/admin/listen"],
                     format!("the admin API on {} could be reached from elsewhere without a token", admin.listen),
                     "set WORLDTICK_ADMIN_TOKEN or `admin.token_file`, or listen on 127.0.0.1",
                 ));

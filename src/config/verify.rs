@@ -54,8 +54,10 @@ impl Checker {
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected }
             | ValidationErrorKind::UnevaluatedProperties { unexpected } => {
-                let known = self.known_keys(error, root, pointer);
-                found.extend(unexpected.iter().map(|key| unknown_key(pointer, key, &known)));
+                let known = self.known_keys(error);
+                let present = root.pointer(pointer).and_then(Value::as_object);
+                let is_free = |key: &str| !present.is_some_and(|object| object.contains_key(key));
+                found.extend(unexpected.iter().map(|key| unknown_key(pointer, key, &known, is_free)));
             }
             ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => {
                 self.explain_branches(error, context, root, found);
@@ -106,13 +108,11 @@ impl Checker {
     }
 
     /// The keys that may stand where one is unknown.
-    fn known_keys(&self, error: &ValidationError<'_>, root: &Value, pointer: &str) -> Vec<String> {
+    fn known_keys(&self, error: &ValidationError<'_>) -> Vec<&str> {
         let keyword = error.schema_path().as_str();
         let around = keyword.rsplit_once('/').map_or("", |(around, _)| around);
         let keys = self.schema.pointer(around).and_then(|schema| schema.get("properties")).and_then(Value::as_object);
-        let present = root.pointer(pointer).and_then(Value::as_object);
-        let free = |key: &&String| !present.is_some_and(|object| object.contains_key(key.as_str()));
-        keys.map(|keys| keys.keys().filter(free).cloned().collect()).unwrap_or_default()
+        keys.map(|keys| keys.keys().map(String::as_str).collect()).unwrap_or_default()
     }
 }
 
@@ -121,12 +121,15 @@ fn place(difference: Difference, tree: &Located) -> Problem {
     Problem { message: difference.message, help: difference.help, span }
 }
 
-fn unknown_key(pointer: &str, key: &str, known: &[String]) -> Difference {
-    let help = match nearest(key, known.iter().map(String::as_str)) {
-        Some(meant) => Some(format!("did you mean `{meant}`?")),
-        None if known.is_empty() => Some("nothing else can be said here: remove it".to_owned()),
-        None => Some(format!("what can be said here: {}", known.join(", "))),
+fn unknown_key(pointer: &str, key: &str, known: &[&str], is_free: impl Fn(&str) -> bool) -> Difference {
+    let free: Vec<&str> = known.iter().copied().filter(|key| is_free(key)).collect();
+    let help = match nearest(key, known.iter().copied()) {
+        Some(meant) if is_free(meant) => format!("did you mean `{meant}`?"),
+        Some(meant) => format!("`{meant}` is there already: remove this one"),
+        None if free.is_empty() => "nothing else can be said here: remove it".to_owned(),
+        None => format!("what can be said here: {}", free.join(", ")),
     };
+    let help = Some(help);
     let inside = dotted(pointer);
     let message =
         if inside.is_empty() { format!("unknown key `{key}`") } else { format!("unknown key `{key}` in `{inside}`") };
@@ -149,7 +152,7 @@ fn simple(error: &ValidationError<'_>, pointer: &str) -> Difference {
         ValidationErrorKind::Required { property } => {
             let key = property.as_str().unwrap_or_default();
             let inside = if pointer.is_empty() { String::new() } else { format!(" in {name}") };
-            (format!("`{key}` is missing{inside}"), Some(format!("add `{key}`")))
+            (format!("`{key}` is missing{inside}"), None)
         }
         ValidationErrorKind::Type { kind } => {
             let expected = expected_types(kind);
@@ -181,6 +184,7 @@ fn simple(error: &ValidationError<'_>, pointer: &str) -> Difference {
         ValidationErrorKind::Format { format } if format == "date-time" => {
             (format!("{name} is {value}, which is no date-time"), Some("write it as 2077-01-15T14:00:00Z".to_owned()))
         }
+        ValidationErrorKind::Format { format } => (format!("{name} is {value}, which is no {format}"), None),
         ValidationErrorKind::Pattern { pattern } => {
             (format!("{name} is {value}, which has not the form it must have"), Some(format!("the form is {pattern}")))
         }
@@ -190,11 +194,11 @@ fn simple(error: &ValidationError<'_>, pointer: &str) -> Difference {
 }
 
 fn at_least(limit: &Value) -> Option<String> {
-    Some(format!("at least {limit}"))
+    Some(format!("at least {}", limit.to_string().trim_end_matches(".0")))
 }
 
 fn at_most(limit: &Value) -> Option<String> {
-    Some(format!("at most {limit}"))
+    Some(format!("at most {}", limit.to_string().trim_end_matches(".0")))
 }
 
 fn not_in_list(pointer: &str, value: &Value, names: &[String]) -> Difference {

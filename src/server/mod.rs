@@ -17,12 +17,12 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`start`] | the steps of a start, in the order of the commit protocol |
-//! | [`cluster`] | which cluster it is, and where reading and publishing begin on it |
-//! | [`running`] | a running server: waiting for it, stopping it |
-//! | [`ready`] | what readiness depends on |
-//! | [`chores`] | what is done every now and then: old rows, lag, gauges |
-//! | [`error`] | why a server does not start or does not go on |
+//! | `start` | the steps of a start, in the order of the commit protocol |
+//! | `cluster` | which cluster it is, and where reading and publishing begin on it |
+//! | `running` | a running server: waiting for it, stopping it |
+//! | `ready` | what readiness depends on |
+//! | `chores` | what is done every now and then: old rows, lag, gauges |
+//! | `error` | why a server does not start or does not go on |
 
 mod chores;
 mod cluster;

@@ -27,7 +27,7 @@ use crate::components::ids::WorldId;
 use crate::config::model::StartAt as ConfiguredStart;
 use crate::config::{ServerConfig, read_topics, read_worlds};
 use crate::messages::TickMessage;
-use crate::plugins::admin::{AdminLimits, AdminParts, ReadWorldFile, router};
+use crate::plugins::admin::{self, AdminLimits, AdminParts, ReadWorldFile};
 use crate::plugins::bridge::inbound::{self, InboundConfig, InboundTopic, Received, StartAt};
 use crate::plugins::bridge::outbound::{self, Guarantee, OutboundConfig, OutboundHooks, PublisherEvent};
 use crate::plugins::bridge::topics::{self, Deviation, TopicCatalogue};
@@ -42,6 +42,8 @@ const STALE_AFTER: Duration = Duration::from_secs(10);
 /// Back-off while Kafka does not answer.
 const KAFKA_RETRY_FIRST: Duration = Duration::from_millis(500);
 const KAFKA_RETRY_MAX: Duration = Duration::from_secs(10);
+/// How long to wait before a store that did not answer is asked again.
+const STORE_RETRY: Duration = Duration::from_millis(300);
 /// Orders that may wait for the engine.
 const ORDERS_MAX: usize = 256;
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -121,10 +123,9 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         },
         stopping: stopping.clone(),
     };
-    let admin = listener.local_addr()?;
-    let (serving, shutdown) = (router(parts), stopping.clone());
+    let listening = listener.local_addr()?;
     let server = runtime.spawn(async move {
-        if let Err(error) = axum::serve(listener, serving).with_graceful_shutdown(shutdown.cancelled_owned()).await {
+        if let Err(error) = admin::serve(listener, parts).await {
             tracing::error!(%error, "the admin API has ended");
         }
     });
@@ -176,7 +177,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         engine,
         server,
         shutdown_timeout,
-        admin,
+        admin: listening,
         bootstrap_servers: servers,
         embedded: is_embedded,
         store_location,
@@ -357,9 +358,9 @@ impl Ground {
             runtime: runtime.handle().clone(),
             timeout: self.config.store.operation_timeout_seconds.duration(),
         };
-        let lease = self.lease.state();
+        let (store, lease, handle) = (self.store.clone(), self.lease.clone(), runtime.handle().clone());
         let hooks = OutboundHooks {
-            lease_still_ours: Arc::new(move || *lease.borrow() == LeaseState::Held),
+            lease_still_ours: Arc::new(move || handle.block_on(still_ours(&store, &lease))),
             ..OutboundHooks::default()
         };
         self.bridges.publisher.put(outbound::spawn(&self.settings, config, source, hooks, events)?);
@@ -377,6 +378,22 @@ impl Ground {
             inbound::spawn(&self.settings, self.inbound_config(), positions, inbound::decode_ticks(), hold, records)?;
         self.bridges.inbound.put(inbound);
         Ok(())
+    }
+}
+
+/// Asks the database whether the lease is still ours, however long it is away.
+async fn still_ours(store: &Store, lease: &Lease) -> bool {
+    loop {
+        if matches!(*lease.state().borrow(), LeaseState::Lost { .. }) {
+            return false;
+        }
+        match store.lease_rows().await {
+            Ok(rows) => return rows.iter().all(|row| row.epoch == lease.epoch()),
+            Err(error) => {
+                tracing::warn!(%error, "the store cannot say whether the lease is still ours; it is asked again")
+            }
+        }
+        tokio::time::sleep(STORE_RETRY).await;
     }
 }
 
@@ -400,7 +417,7 @@ fn world_file_reader(config: &ServerConfig) -> ReadWorldFile {
 }
 
 fn schemas() -> std::collections::BTreeMap<String, Value> {
-    std::collections::BTreeMap::new()
+    crate::schemas::all().into_iter().map(|(name, schema)| (name.to_owned(), schema.to_value())).collect()
 }
 
 fn admin_address(config: &ServerConfig) -> Result<SocketAddr, ServerError> {

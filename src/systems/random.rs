@@ -130,7 +130,6 @@ impl Draw {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the upper half of a product of two u64 is a u64")]
 fn halves_of_product(bits: u64, end: u64) -> u64 {
     ((u128::from(bits) * u128::from(end)) >> 64) as u64
 }

@@ -210,7 +210,7 @@ mod tests {
         }
         assert_ne!(ids(&hourly).0, ids(&hourly).1);
         // Deployed tickers and those of a later version must agree.
-        assert_eq!(ids(&hourly).0.to_string(), "00000000-0000-0000-0000-000000000000");
+        assert_eq!(ids(&hourly).0.to_string(), "cb8b91db-d154-5f7a-b8c5-54732918f3c8");
     }
 
     #[test]

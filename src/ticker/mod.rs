@@ -30,11 +30,11 @@ use crate::plugins::bridge::send::{Delivered, SendError, send_one};
 #[command(after_help = "Examples:
   simulation-ticker --type hourly
   simulation-ticker --type daily --world night-city
-  simulation-ticker --type hourly --slot 2024-01-15T14:00:00Z            make up for a tick that was missed
+  simulation-ticker --type hourly --slot 2024-01-15T14:00:00Z    make up for a tick that was missed
   simulation-ticker --type hourly --manual --game-time 2077-01-15T14:00:00Z
 
-The brokers and the user are told by KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL, KAFKA_SASL_MECHANISM,
-KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or as in the configuration of the server.
+The brokers and the user are told by KAFKA_BOOTSTRAP_SERVERS, KAFKA_SECURITY_PROTOCOL,
+KAFKA_SASL_MECHANISM, KAFKA_SASL_USERNAME and KAFKA_SASL_PASSWORD, or by the server's configuration.
 
 Exit codes: 0 published, 1 refused, 2 wrong command line, 69 no broker, 78 wrong configuration")]
 pub struct TickerArgs {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::StateHash;
 use super::clock::{show_time, ticks_due};
 use super::column::Column;
-use super::registry::{Answer, Catalogue, RawEvent, Registry};
+use super::registry::{Answer, Call, Catalogue, Drain, RawEvent, Registry};
 use super::snapshot::{SavedColumn, Snapshot};
 use super::spec::WorldSpec;
 use crate::components::clock::{ClockSource, GameInstant, MICROS_PER_DAY, WorldClock};
@@ -91,7 +91,7 @@ fn take_failures() -> Option<String> {
     if failures.is_empty() { None } else { Some(failures.join("; ")) }
 }
 
-type Calls = BTreeMap<&'static str, Box<dyn FnMut(&mut World, Value) -> Answer + Send + Sync>>;
+type Calls = BTreeMap<&'static str, Call>;
 
 /// One game world. It is stepped by giving it inputs; it does nothing by itself.
 pub struct GameWorld {
@@ -100,7 +100,7 @@ pub struct GameWorld {
     incarnation: Uuid,
     catalogue: Catalogue,
     columns: Vec<Box<dyn Column>>,
-    drains: Vec<fn(&mut World, &mut Vec<RawEvent>) -> Result<(), String>>,
+    drains: Vec<Drain>,
     commands: Calls,
     queries: Calls,
     scratch: Vec<u8>,

@@ -52,7 +52,7 @@ pub trait WorldQuery: DeserializeOwned + JsonSchema + Send + Sync + 'static {
 /// What a command or query comes to: an answer, or a sentence that says why not.
 pub type Answer = Result<Value, String>;
 
-type Call = Box<dyn FnMut(&mut World, Value) -> Answer + Send + Sync>;
+pub(super) type Call = Box<dyn FnMut(&mut World, Value) -> Answer + Send + Sync>;
 
 /// An event type that a world can emit.
 #[derive(Debug, Clone, Serialize)]
@@ -100,7 +100,7 @@ pub(crate) struct RawEvent {
     pub(crate) payload: Map<String, Value>,
 }
 
-type Drain = fn(&mut World, &mut Vec<RawEvent>) -> Result<(), String>;
+pub(super) type Drain = fn(&mut World, &mut Vec<RawEvent>) -> Result<(), String>;
 
 /// The declarations with the code behind them; a resource of each world.
 #[derive(Resource, Default)]

@@ -2,8 +2,11 @@
 
 pub(super) mod config;
 pub(super) mod events;
+pub(super) mod health;
 pub(super) mod markets;
+pub(super) mod outbox;
 pub(super) mod schemas;
+pub(super) mod serve;
 pub(super) mod ticks;
 pub(super) mod topics;
 pub(super) mod validate;

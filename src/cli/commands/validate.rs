@@ -105,21 +105,15 @@ fn read(path: &Path, name: &str) -> Result<Vec<u8>, CliError> {
 
 /// The messages of a file, each with the line on which it begins.
 fn split(bytes: &[u8]) -> Vec<(usize, Result<Value, MessageProblem>)> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => return by_line(bytes, Some(error.valid_up_to())),
-    };
+    let Ok(text) = std::str::from_utf8(bytes) else { return by_line(bytes) };
     match serde_json::from_str::<Value>(text) {
         Ok(Value::Array(items)) => items.into_iter().map(|item| (1, Ok(item))).collect(),
-        Ok(value) => vec![(1 + text.len() - text.trim_start().len(), value)]
-            .into_iter()
-            .map(|(_, value)| (first_line(text), Ok(value)))
-            .collect(),
+        Ok(value) => vec![(first_line(text), Ok(value))],
         // A document over several lines that breaks in the middle is one message, not one a line.
         Err(error) if text.trim_start().starts_with('{') && !is_json(first(text)) => {
             vec![(error.line(), Err(not_json(&error)))]
         }
-        Err(_) => by_line(bytes, None),
+        Err(_) => by_line(bytes),
     }
 }
 
@@ -140,13 +134,17 @@ fn not_json(error: &serde_json::Error) -> MessageProblem {
     MessageProblem { pointer: String::new(), code: "not_json".to_owned(), detail }
 }
 
-fn by_line(bytes: &[u8], _bad_from: Option<usize>) -> Vec<(usize, Result<Value, MessageProblem>)> {
+fn by_line(bytes: &[u8]) -> Vec<(usize, Result<Value, MessageProblem>)> {
     let lines = bytes.split(|byte| *byte == b'\n').enumerate();
     let filled = lines.filter(|(_, line)| !line.trim_ascii().is_empty());
     filled
         .map(|(index, line)| {
             let value = match std::str::from_utf8(line) {
-                Ok(text) => serde_json::from_str(text).map_err(|error| not_json(&error)),
+                // The line is shown beside it.
+                Ok(text) => serde_json::from_str(text).map_err(|error| MessageProblem {
+                    detail: not_json(&error).detail.replace(" at line 1 ", " at "),
+                    ..not_json(&error)
+                }),
                 Err(error) => Err(MessageProblem {
                     pointer: String::new(),
                     code: "not_utf8".to_owned(),

@@ -90,6 +90,15 @@ pub(super) struct Shared {
 
 pub(super) type App = Arc<Shared>;
 
+/// Serves the API until `stopping`, then lets requests under way finish.
+///
+/// # Errors
+/// If the listener breaks.
+pub async fn serve(listener: tokio::net::TcpListener, parts: AdminParts) -> std::io::Result<()> {
+    let shutdown = parts.stopping.clone();
+    axum::serve(listener, router(parts)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
 /// The routes.
 pub fn router(parts: AdminParts) -> Router {
     let body_bytes_max = parts.limits.body_bytes_max;

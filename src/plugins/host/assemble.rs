@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::engine::Engine;
+use super::logs::MarketLine;
 use super::unit::{Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
@@ -24,6 +25,7 @@ use crate::plugins::store::{
 pub(super) struct Assembled {
     pub(super) commit: Commit,
     pub(super) events: Vec<EventLine>,
+    pub(super) markets: Vec<MarketLine>,
     pub(super) next_outbox: BTreeMap<ShardId, i64>,
 }
 
@@ -48,7 +50,7 @@ impl Engine {
     pub(super) fn assemble(&self, units: &[Unit]) -> Assembled {
         let commit_no = self.commit_no + 1;
         let commit = Commit { epoch: self.lease.epoch(), commit_no, ..Commit::default() };
-        let out = Assembled { commit, events: Vec::new(), next_outbox: self.next_outbox.clone() };
+        let out = Assembled { commit, next_outbox: self.next_outbox.clone(), ..Assembled::default() };
         let wall = self.wall_micros();
         let mut assembly = Assembly { engine: self, out, journal: BTreeMap::new(), positions: BTreeMap::new(), wall };
         for unit in units {
@@ -64,26 +66,24 @@ impl Assembly<'_> {
             self.positions.insert((origin.topic.to_string(), origin.partition), origin.next);
         }
         // The change comes before what running it has led to.
-        if let Work::Order { change: Some(change), .. } = &unit.work {
+        if let Work::Order { change: Some(change), .. } = &unit.work
+            && !self.is_overtaken(change)
+        {
             self.out.commit.worlds.push(change.clone());
         }
+        let own = unit.is_own();
         let (mut events, mut markets) = (BTreeMap::new(), BTreeMap::new());
         for (id, slot) in &unit.slots {
             match slot {
                 Slot::Applied { input, outcome, cost_micros } => {
-                    let cleared = self.outcome(id, input, outcome, *cost_micros);
+                    let cleared = self.outcome(id, input, outcome, *cost_micros, own);
                     events.insert(id.clone(), outcome.events.len());
                     markets.insert(id.clone(), cleared);
                 }
                 Slot::Failed { input, error } => {
-                    let input = serde_json::to_string(input).ok();
-                    let status = WorldStatus::Faulted { error: clean(error), input, since: self.wall };
-                    self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
+                    self.fault(id, error, serde_json::to_string(input).ok());
                 }
-                Slot::NotMade(error) if !matches!(unit.work, Work::Snapshot) => {
-                    let status = WorldStatus::Faulted { error: clean(error), input: None, since: self.wall };
-                    self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
-                }
+                Slot::NotMade(error) if !matches!(unit.work, Work::Snapshot) => self.fault(id, error, None),
                 _ => {}
             }
         }
@@ -99,8 +99,24 @@ impl Assembly<'_> {
         }
     }
 
+    /// Whether a world has faulted since its status was to change so: then the fault stands.
+    fn is_overtaken(&self, change: &WorldChange) -> bool {
+        let WorldChange::Status { world_id, status } = change else { return false };
+        !matches!(status, WorldStatus::Faulted { .. })
+            && self.engine.worlds.values().any(|world| world.id.as_str() == world_id && world.is_faulted())
+    }
+
+    /// The world's status as the engine has it, so that a restart shows the same.
+    fn fault(&mut self, id: &WorldId, error: &str, input: Option<String>) {
+        let status = match self.engine.worlds.get(id).map(|world| &world.status) {
+            Some(status @ WorldStatus::Faulted { .. }) => status.clone(),
+            _ => WorldStatus::Faulted { error: clean(error), input, since: self.wall },
+        };
+        self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
+    }
+
     /// Events, own ticks and the journal of one world's part. Returns how many markets were cleared.
-    fn outcome(&mut self, id: &WorldId, input: &Input, outcome: &Outcome, cost_micros: i64) -> i64 {
+    fn outcome(&mut self, id: &WorldId, input: &Input, outcome: &Outcome, cost_micros: i64, own: bool) -> i64 {
         let Some(world) = self.engine.worlds.get(id) else { return 0 };
         let (shard, incarnation) = (world.shard, world.incarnation);
         if outcome.changed {
@@ -119,6 +135,8 @@ impl Assembly<'_> {
             if event.event_type == MarketCleared::EVENT_TYPE
                 && let Some(row) = self.market_state(event, shard)
             {
+                let outbox_id = self.out.next_outbox.get(&shard).copied().unwrap_or(1);
+                self.out.markets.push(MarketLine::new(&row, outbox_id, own));
                 self.out.commit.market_states.push(row);
                 cleared += 1;
             }
@@ -277,7 +295,8 @@ impl Assembly<'_> {
             recorded_at: self.wall,
             commit_no: self.out.commit.commit_no,
         };
-        let name = format!("{}:{}:{}", letter.topic, letter.partition, letter.offset);
+        // With the commit: a broker that is made anew counts its offsets from the start again.
+        let name = format!("{}:{}:{}:{}", letter.topic, letter.partition, letter.offset, letter.commit_no);
         let event_id = Uuid::new_v5(&self.engine.store_id, name.as_bytes());
         let limit = self.engine.config.message_bytes_max(&dead_letter_topic(&letter.topic));
         let row = dead_letter(&letter, event_id, 1, limit, self.wall);
@@ -332,6 +351,6 @@ fn minor_units(price: f64) -> Option<i64> {
 }
 
 /// Text that every database takes: no NUL.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

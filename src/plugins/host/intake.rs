@@ -8,7 +8,7 @@ use super::engine::Engine;
 use super::unit::{Origin, Slot, TickNote, TickWork, Unit, Work};
 use super::worker::Job;
 use crate::components::ids::WorldId;
-use crate::messages::{Input, TickInput, TickMessage, TickType};
+use crate::messages::{Input, TickInput, TickMessage};
 use crate::plugins::bridge::inbound::{RawRecord, Received, ReceivedKind};
 use crate::plugins::store::{ShardId, StoreError, WorldStatus};
 
@@ -85,6 +85,7 @@ impl Engine {
             tick_type: data.tick_type,
             game_time: data.game_time,
             raw,
+            own: message.incarnation.is_some(),
             shards: BTreeSet::new(),
             notes: Vec::new(),
         };
@@ -104,7 +105,7 @@ impl Engine {
             self.in_flight_ticks.insert(key);
             self.route(&message, shard, &mut tick.notes, &mut runs);
         }
-        log_tick(&message, runs.len());
+        super::logs::tick(&message, runs.len(), &tick.notes);
         let input = TickInput { tick_id: tick.tick_id, tick_type: tick.tick_type, game_time: tick.game_time };
         let mut unit = Unit::new(Some(origin), Work::Tick(tick));
         for id in &runs {
@@ -142,19 +143,5 @@ impl Engine {
                 None => note(None, "no_world", None),
             }
         }
-    }
-}
-
-/// The log line of a tick that is about to run. A live world's own ticks can be many: they are details.
-fn log_tick(message: &TickMessage, worlds: usize) {
-    let (event_id, tick_id, game_hour) = (message.event_id, message.data.tick_id, message.data.game_hour);
-    let what = match message.data.tick_type {
-        TickType::Hourly => "Processing hourly tick",
-        TickType::Daily => "Processing daily tick",
-    };
-    if message.incarnation.is_some() {
-        tracing::debug!(%event_id, %tick_id, game_hour, worlds, "{what}");
-    } else {
-        tracing::info!(%event_id, %tick_id, game_hour, worlds, "{what}");
     }
 }

@@ -2,15 +2,20 @@
 //!
 //! | module | what it does |
 //! |---|---|
-//! | [`engine`] | the thread that takes in, hands out, and commits; it blocks on its channels and never spins |
-//! | [`intake`] | turns what was read from Kafka into units of work |
-//! | [`orders`] | turns what people ask for into units of work |
-//! | [`pacing`] | when a live world's next step is due |
-//! | [`unit`] | a unit of work on its way, and which units may be committed together |
-//! | [`assemble`] | from finished units to the rows of one commit |
-//! | [`worker`] | the threads that own the worlds |
-//! | [`measure`] | metrics of all this |
-//! | [`hosted`] | what the engine knows of each world |
+//! | `engine` | the thread that takes in, hands out, and commits; it blocks on its channels and never spins |
+//! | `parts` | what an engine is made of |
+//! | `load` | bringing worlds to life when the engine starts |
+//! | `committing` | the engine's commits: sent, concluded, or refused |
+//! | `keeping` | snapshots, and own ticks that the broker has lost |
+//! | `intake` | turns what was read from Kafka into units of work |
+//! | `orders` | turns what people ask for into units of work |
+//! | `pacing` | when a live world's next step is due |
+//! | `unit` | a unit of work on its way, and which units may be committed together |
+//! | `assemble` | from finished units to the rows of one commit |
+//! | `worker` | the threads that own the worlds |
+//! | `measure` | metrics of all this |
+//! | `logs` | log lines of ticks and markets |
+//! | `hosted` | what the engine knows of each world |
 //! | [`restore`] | from the store back to a living world |
 //! | [`view`] | what the last commit made visible to readers |
 //!
@@ -18,12 +23,17 @@
 //! answered, and it is committed with its journal rows, events and input position, or not at all.
 
 mod assemble;
+mod committing;
 mod engine;
 mod hosted;
 mod intake;
+mod keeping;
+mod load;
+mod logs;
 mod measure;
 mod orders;
 mod pacing;
+mod parts;
 pub mod restore;
 mod unit;
 pub mod view;
@@ -35,9 +45,10 @@ use std::time::Duration;
 
 use bevy_app::App;
 
-pub use engine::{Engine, EngineParts, HostFailure, Surroundings};
+pub use engine::Engine;
 pub use hosted::shard_of;
 pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX};
+pub use parts::{EngineParts, HostFailure, Surroundings};
 pub use view::{EventLine, HostStatus, HostView, WorldView};
 
 use crate::messages::Envelope;

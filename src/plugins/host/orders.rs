@@ -207,6 +207,7 @@ impl Engine {
             tick_type,
             game_time,
             raw: RawRecord::default(),
+            own: false,
             shards: std::iter::once(shard).collect(),
             notes: Vec::new(),
         };

@@ -62,6 +62,8 @@ pub(super) struct TickWork {
     pub(super) tick_type: TickType,
     pub(super) game_time: GameInstant,
     pub(super) raw: RawRecord,
+    /// Whether a live world asked for it itself: then what it does is a detail of the log.
+    pub(super) own: bool,
     /// The shards to which it is new.
     pub(super) shards: BTreeSet<ShardId>,
     /// What became of it where it did not run.
@@ -112,6 +114,15 @@ pub(super) struct Unit {
 impl Unit {
     pub(super) fn new(origin: Option<Origin>, work: Work) -> Self {
         Self { origin, work, slots: BTreeMap::new(), waiting: 0 }
+    }
+
+    /// Whether a live world moved by itself, or by a tick that it asked for: nobody outside did anything.
+    pub(super) fn is_own(&self) -> bool {
+        match &self.work {
+            Work::Tick(tick) => tick.own,
+            Work::Step => true,
+            _ => false,
+        }
     }
 
     /// Whether it makes a commit necessary, or can wait for one that has more to say.

@@ -81,9 +81,6 @@ pub fn report_markets(
             trend: market.trend(),
             volatility: market.volatility(),
         };
-        tracing::info!(
-            commodity = %event.commodity, price = event.price, volume = event.volume, "Market cleared"
-        );
         events.write(event);
     }
     Ok(())

@@ -70,12 +70,12 @@ pub struct WorldMeta {
 pub struct SimulationSpec {
     /// Game seconds in a real second, for a live world: 0.1 to 86,400.
     #[serde(default = "default_time_scale")]
-    #[garde(range(min = 0.1, max = 86_400.0))]
+    #[garde(custom(a_number), range(min = 0.1, max = 86_400.0))]
     #[schemars(range(min = 0.1, max = 86_400.0))]
     pub time_scale: f64,
     /// Real seconds between two steps of a live world: 0.05 to 60.
     #[serde(default = "default_tick_interval")]
-    #[garde(range(min = 0.05, max = 60.0))]
+    #[garde(custom(a_number), range(min = 0.05, max = 60.0))]
     #[schemars(range(min = 0.05, max = 60.0))]
     pub tick_interval_seconds: f64,
     /// The longest single step in game seconds; more is cut into several. 1 to 86,400.
@@ -99,6 +99,11 @@ impl Default for SimulationSpec {
             max_tick_jump_days: default_jump_max(),
         }
     }
+}
+
+/// YAML has `.nan`, and a comparison with it finds no fault.
+fn a_number(value: &f64, _: &()) -> garde::Result {
+    if value.is_finite() { Ok(()) } else { Err(garde::Error::new("it must be a number")) }
 }
 
 fn default_seed() -> u64 {
@@ -189,6 +194,7 @@ mod tests {
             WorldSpec::from_yaml("id: w\nmeta:\n  simulation:\n    timeScale: 0\n").expect_err("refused").report;
         assert!(report.contains("timeScale"), "{report}");
         assert!(report.contains('4'), "names the line: {report}");
+        assert!(WorldSpec::from_yaml("id: w\nmeta:\n  simulation:\n    timeScale: .nan\n").is_err());
         assert!(WorldSpec::from_yaml("id: w\ncolour: red\n").is_err());
         assert!(WorldSpec::from_yaml("id: W!\n").is_err());
     }

@@ -1,0 +1,78 @@
+//! How the server compares with a bare loop that consumes, transforms and produces with the same transactions, on the
+//! same broker, in the same run: `cargo xtask bench bridge`.
+//!
+//! For each rate of ticks it prints ticks per second and the time from a tick's send to its last visible event
+//! (p50, p99), of the loop and of the server, and their ratios; beside them what one database commit costs. With
+//! `--memory N` it also sends N ticks and prints the memory of the process on the way.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    unreachable_pub,
+    reason = "a benchmark measures wall time, prints what it measured, and counts in floats"
+)]
+
+mod bare;
+mod load;
+mod measure;
+mod server;
+
+use std::time::Duration;
+
+use load::Load;
+use measure::{Report, percentile};
+
+/// Ticks per second that are asked for.
+const RATES: [f64; 3] = [20.0, 100.0, 400.0];
+const SECONDS: f64 = 12.0;
+/// Goals: at least this share of the loop's throughput, and at most this multiple of its p99 plus a database commit.
+const THROUGHPUT_GOAL: f64 = 0.8;
+const LATENCY_GOAL: f64 = 1.25;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let arguments: Vec<String> = std::env::args().collect();
+    let Ok(servers) = std::env::var("WORLDTICK_TEST_KAFKA").or_else(|_| std::env::var("KAFKA_BOOTSTRAP_SERVERS"))
+    else {
+        return Err("set WORLDTICK_TEST_KAFKA to a broker, or run `cargo xtask bench bridge`".into());
+    };
+    let after =
+        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
+    load::make_topics(&servers)?;
+    if let Some(count) = after("--memory") {
+        return server::memory(&servers, count.parse()?);
+    }
+    if let Some(count) = after("--stepped") {
+        return server::stepped(count.parse()?);
+    }
+    println!(
+        "rate    loop ticks/s   p50 ms   p99 ms | server ticks/s   p50 ms   p99 ms | commit ms | throughput  latency"
+    );
+    let mut missed = 0;
+    for rate in RATES {
+        let load = Load { rate, ticks: (rate * SECONDS) as usize };
+        let bare = bare::run(&servers, &load)?;
+        let (server, commit) = server::run(&servers, &load)?;
+        missed += usize::from(!print(rate, &bare, &server, commit));
+    }
+    if missed == 0 { Ok(()) } else { Err(format!("{missed} of {} rates miss a goal", RATES.len()).into()) }
+}
+
+/// Prints a row and says whether both goals are met.
+fn print(rate: f64, bare: &Report, server: &Report, commit: Duration) -> bool {
+    let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
+    let [bare50, bare99] = [50.0, 99.0].map(|p| millis(percentile(&bare.latencies, p)));
+    let [server50, server99] = [50.0, 99.0].map(|p| millis(percentile(&server.latencies, p)));
+    let throughput = server.per_second() / bare.per_second();
+    let latency = server99 / (bare99 * LATENCY_GOAL + millis(commit));
+    println!(
+        "{rate:5.0} {:13.1} {bare50:9.1} {bare99:8.1} | {:13.1} {server50:9.1} {server99:8.1} | {:9.2} | {throughput:10.2} {latency:8.2}",
+        bare.per_second(),
+        server.per_second(),
+        millis(commit),
+    );
+    throughput >= THROUGHPUT_GOAL && latency <= 1.0
+}
