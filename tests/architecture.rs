@@ -104,10 +104,7 @@ fn quoted(text: &str, quote: char) -> usize {
 /// Whether a character begins here, and not a lifetime.
 fn is_character(text: &str) -> bool {
     let mut letters = text.chars().skip(1);
-    match (letters.next(), letters.next()) {
-        (Some('\\'), _) | (Some(_), Some('\'')) => true,
-        _ => false,
-    }
+    matches!((letters.next(), letters.next()), (Some('\\'), _) | (Some(_), Some('\'')))
 }
 
 /// Lines of `code` in which `word` stands as a word of its own (`rdkafka` is not found in `librdkafka`).
@@ -145,7 +142,8 @@ fn assert_none(places: &[String], rule: &str) {
 
 #[test]
 fn comments_and_literals_are_no_code() {
-    let text = "let a = \"tokio \\\" tokio\"; // tokio\n/* tokio\n */ let b = '\\''; let c = r#\"tokio\"#; fn f<'a>() {} // x";
+    let text =
+        "let a = \"tokio \\\" tokio\"; // tokio\n/* tokio\n */ let b = '\\''; let c = r#\"tokio\"#; fn f<'a>() {} // x";
     assert!(lines_with(&code_of(text), "tokio").is_empty(), "{}", code_of(text));
     assert_eq!(code_of(text).lines().count(), text.lines().count());
     assert_eq!(lines_with(&code_of("\n// no\nuse tokio::time; // tokio"), "tokio"), [3]);
@@ -173,7 +171,8 @@ fn each_client_library_has_one_home() {
 #[test]
 fn systems_and_components_do_no_input_or_output_and_see_no_clock_or_thread() {
     let outside_simulation = |path: &str| !below(&["src/systems/", "src/components/"])(path);
-    let words = ["Instant", "SystemTime", "thread", "fs", "net", "process", "tokio", "crossbeam_channel", "Mutex", "println"];
+    let words =
+        ["Instant", "SystemTime", "thread", "fs", "net", "process", "tokio", "crossbeam_channel", "Mutex", "println"];
     assert_none(&named_outside(&sources(), &words, outside_simulation), "a system touches the world outside");
 }
 

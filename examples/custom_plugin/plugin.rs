@@ -3,6 +3,8 @@
 //! It declares what survives a restart ([`Lighthouse`]), what is told to the outside ([`ShipsGuided`]) and what it can
 //! be asked ([`AskShips`]); snapshots, publishing, validation and the catalogue follow from that.
 
+#![allow(unreachable_pub, reason = "the example and the test that includes it are programs: nothing is reachable")]
+
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use schemars::JsonSchema;

@@ -135,6 +135,10 @@ fn read_stream(lines: impl BufRead, writer: &mut Writer, last_id: &mut Option<St
         // Broken or silent for too long: whoever called connects again.
         let Ok(line) = line else { return Ok(()) };
         let Some(done) = event.take(&line) else { continue };
+        if done.kind == "missed" {
+            tell("some events were left out: they came faster than they could be written");
+            continue;
+        }
         if let Ok(value) = serde_json::from_str::<Value>(&done.data) {
             writer.write(&value)?;
         }
@@ -152,6 +156,7 @@ fn read_stream(lines: impl BufRead, writer: &mut Writer, last_id: &mut Option<St
 #[derive(Debug, Default, PartialEq, Eq)]
 struct StreamEvent {
     id: String,
+    kind: String,
     data: String,
 }
 
@@ -166,13 +171,14 @@ impl StreamEvent {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "id" => value.clone_into(&mut self.id),
+            "event" => value.clone_into(&mut self.kind),
             "data" => {
                 if !self.data.is_empty() {
                     self.data.push('\n');
                 }
                 self.data.push_str(value);
             }
-            // Comments keep the connection alive; the type is in the data, too.
+            // Comments keep the connection alive.
             _ => {}
         }
         None
@@ -254,7 +260,7 @@ mod tests {
         let mut event = StreamEvent::default();
         let lines = [": hello", "", "id: 7", "event: x", "data: {\"a\":", "data: 1}", ""];
         let done: Vec<StreamEvent> = lines.iter().filter_map(|line| event.take(line)).collect();
-        assert_eq!(done, [StreamEvent { id: "7".into(), data: "{\"a\":\n1}".into() }]);
+        assert_eq!(done, [StreamEvent { id: "7".into(), kind: "x".into(), data: "{\"a\":\n1}".into() }]);
     }
 
     #[test]

@@ -37,6 +37,10 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
                 Json::<Value>::from_request(request, state).await.map_err(|error| body_problem(&error))?;
             value
         };
+        // A list would do for serde, with the fields in their order.
+        if !value.is_object() {
+            return Err(Problem::invalid("", "invalid", "the body must be a JSON object"));
+        }
         serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
             let pointer = format!("/{}", error.path().to_string().replace('.', "/"));
             Problem::invalid(pointer, "invalid", error.into_inner().to_string())

@@ -66,7 +66,9 @@ impl Assembly<'_> {
             self.positions.insert((origin.topic.to_string(), origin.partition), origin.next);
         }
         // The change comes before what running it has led to.
-        if let Work::Order { change: Some(change), .. } = &unit.work {
+        if let Work::Order { change: Some(change), .. } = &unit.work
+            && !self.is_overtaken(change)
+        {
             self.out.commit.worlds.push(change.clone());
         }
         let own = unit.is_own();
@@ -79,14 +81,9 @@ impl Assembly<'_> {
                     markets.insert(id.clone(), cleared);
                 }
                 Slot::Failed { input, error } => {
-                    let input = serde_json::to_string(input).ok();
-                    let status = WorldStatus::Faulted { error: clean(error), input, since: self.wall };
-                    self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
+                    self.fault(id, error, serde_json::to_string(input).ok());
                 }
-                Slot::NotMade(error) if !matches!(unit.work, Work::Snapshot) => {
-                    let status = WorldStatus::Faulted { error: clean(error), input: None, since: self.wall };
-                    self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
-                }
+                Slot::NotMade(error) if !matches!(unit.work, Work::Snapshot) => self.fault(id, error, None),
                 _ => {}
             }
         }
@@ -100,6 +97,22 @@ impl Assembly<'_> {
             Work::Republish(rows) => rows.iter().for_each(|row| self.outbox(row.clone())),
             Work::Order { tick: None, .. } | Work::Moved | Work::Step | Work::Question { .. } | Work::Snapshot => {}
         }
+    }
+
+    /// Whether a world has faulted since its status was to change so: then the fault stands.
+    fn is_overtaken(&self, change: &WorldChange) -> bool {
+        let WorldChange::Status { world_id, status } = change else { return false };
+        !matches!(status, WorldStatus::Faulted { .. })
+            && self.engine.worlds.values().any(|world| world.id.as_str() == world_id && world.is_faulted())
+    }
+
+    /// The world's status as the engine has it, so that a restart shows the same.
+    fn fault(&mut self, id: &WorldId, error: &str, input: Option<String>) {
+        let status = match self.engine.worlds.get(id).map(|world| &world.status) {
+            Some(status @ WorldStatus::Faulted { .. }) => status.clone(),
+            _ => WorldStatus::Faulted { error: clean(error), input, since: self.wall },
+        };
+        self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
     }
 
     /// Events, own ticks and the journal of one world's part. Returns how many markets were cleared.
@@ -338,6 +351,6 @@ fn minor_units(price: f64) -> Option<i64> {
 }
 
 /// Text that every database takes: no NUL.
-fn clean(text: &str) -> String {
+pub(super) fn clean(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

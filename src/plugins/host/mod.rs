@@ -3,6 +3,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `engine` | the thread that takes in, hands out, and commits; it blocks on its channels and never spins |
+//! | `parts` | what an engine is made of |
 //! | `load` | bringing worlds to life when the engine starts |
 //! | `committing` | the engine's commits: sent, concluded, or refused |
 //! | `keeping` | snapshots, and own ticks that the broker has lost |
@@ -32,6 +33,7 @@ mod logs;
 mod measure;
 mod orders;
 mod pacing;
+mod parts;
 pub mod restore;
 mod unit;
 pub mod view;
@@ -43,9 +45,10 @@ use std::time::Duration;
 
 use bevy_app::App;
 
-pub use engine::{Engine, EngineParts, HostFailure, Surroundings};
+pub use engine::Engine;
 pub use hosted::shard_of;
 pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX};
+pub use parts::{EngineParts, HostFailure, Surroundings};
 pub use view::{EventLine, HostStatus, HostView, WorldView};
 
 use crate::messages::Envelope;

@@ -47,7 +47,12 @@ pub(super) fn all(for_tests: &[String]) -> Vec<Stage> {
             &[],
             "tree -p worldtick --no-default-features --edges normal,build --prefix none --format {p}",
         ),
-        stage("schemas", Kind::Plain, &[], "run --quiet --package worldtick --bin worldtick -- schemas check assets/schemas"),
+        stage(
+            "schemas",
+            Kind::Plain,
+            &[],
+            "run --quiet --package worldtick --bin worldtick -- schemas check assets/schemas",
+        ),
         stage("rustdoc", Kind::Plain, &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps --keep-going"),
         stage("doc tests", Kind::Tests, &[], "test --workspace --doc --no-fail-fast"),
         tests,

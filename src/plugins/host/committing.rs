@@ -1,0 +1,256 @@
+//! The engine's commits: sent, concluded, or refused.
+//!
+//! At most one is on its way. What has become durable is told afterwards: answers, views, events, the outbox.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use super::HostFailure;
+use super::assemble::{Assembled, clean};
+use super::engine::{Engine, wall_now};
+use super::measure;
+use super::orders::{OrderError, Reply};
+use super::unit::{Slot, Unit, Work};
+use super::worker::{Job, Task};
+use crate::components::ids::WorldId;
+use crate::plugins::store::{CommitOutcome, InputPosition, StoreError, WorldStatus};
+use crate::world::Answer;
+/// What is on its way to the database.
+pub(super) struct Committing {
+    pub(super) units: Vec<Unit>,
+    pub(super) assembled: Assembled,
+    pub(super) began: Instant,
+}
+
+pub(super) type CommitResult = Result<CommitOutcome, StoreError>;
+
+impl Engine {
+    /// Sends the next commit on its way, if there is anything to commit and none is on its way.
+    pub(super) fn begin_commit(&mut self) {
+        if self.committing.is_some() || self.failure.is_some() {
+            return;
+        }
+        if self.republish_wanted {
+            self.republish();
+        }
+        let now = wall_now();
+        let idle = self.stopping || now.duration_since(self.last_commit) >= self.config.idle_commit_interval;
+        // After a refusal the units are committed one by one, until the one that was refused is found.
+        let units = match self.again.pop_front() {
+            Some(unit) => vec![unit],
+            None => self.units.take_ready(self.config.commit_units_max, idle),
+        };
+        if units.is_empty() && (!idle || self.pending_marks.is_empty()) {
+            return;
+        }
+        let mut assembled = self.assemble(&units);
+        let silent = assembled.commit.is_silent();
+        if silent {
+            // There will be no such commit: what is said of its state holds for the last one.
+            assembled.commit.commit_no = self.commit_no;
+        }
+        self.committing = Some(Committing { units, assembled, began: now });
+        if silent {
+            // Questions alone: everything that they saw is durable already.
+            self.on_committed(Ok(CommitOutcome::Done));
+            return;
+        }
+        self.commit_no += 1;
+        self.send_commit();
+    }
+
+    pub(super) fn send_commit(&mut self) {
+        let Some(committing) = &self.committing else { return };
+        let (store, lease) = (self.store.clone(), self.lease.clone());
+        let (commit, answer) = (committing.assembled.commit.clone(), self.committed.0.clone());
+        self.parts.runtime.spawn(async move {
+            let result = store.commit(&lease, &commit).await;
+            // The engine may have ended.
+            let _ = answer.send(result);
+        });
+    }
+
+    pub(super) fn on_committed(&mut self, result: CommitResult) {
+        let Some(committing) = self.committing.take() else { return };
+        match result {
+            Ok(CommitOutcome::Done) => self.conclude(committing),
+            Ok(CommitOutcome::Fenced) => self.failure = Some(HostFailure::Fenced),
+            Err(error @ StoreError::Refused { .. }) => {
+                self.commit_no -= 1;
+                self.refused(committing.units, &error);
+            }
+            Err(error) if error.is_transient() => {
+                tracing::warn!(%error, "the store does not take the commit; it is sent again");
+                self.committing = Some(committing);
+                self.send_commit();
+            }
+            Err(error) => self.failure = Some(HostFailure::Store(error.to_string())),
+        }
+    }
+
+    /// What has become durable is told.
+    pub(super) fn conclude(&mut self, committing: Committing) {
+        let Committing { units, assembled, began } = committing;
+        let now = wall_now();
+        self.last_commit = now;
+        metrics::histogram!("worldtick_commit_duration_seconds", "stage" => "database")
+            .record(now.duration_since(began).as_secs_f64());
+        let commit = assembled.commit;
+        self.next_outbox = assembled.next_outbox;
+        self.pending_marks.retain(|mark| !commit.marks.contains(mark));
+        measure::commit(&commit, &units);
+        let mut touched: BTreeSet<WorldId> = BTreeSet::new();
+        let mut replies = Vec::new();
+        for unit in units {
+            touched.extend(unit.slots.keys().cloned());
+            replies.extend(self.conclude_unit(unit, commit.commit_no));
+        }
+        for row in &commit.journal {
+            if let Some(world) = self.worlds.values_mut().find(|world| world.id.as_str() == row.world_id) {
+                world.commit_no = commit.commit_no;
+                world.debt_micros = world.debt_micros.saturating_add(row.cost_micros);
+            }
+        }
+        metrics::gauge!("worldtick_outbox_rows").set(measure::float(self.outbox_len()));
+        let views = touched.iter().filter_map(|id| self.worlds.get(id)).map(|world| world.view(now)).collect();
+        self.parts.view.put(views);
+        self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
+        self.parts.view.tell(assembled.events);
+        // After the view: whoever has an answer sees what it is about.
+        for (reply, answer) in replies {
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
+        self.unannounced.cleared(assembled.markets);
+        if !commit.outbox.is_empty() {
+            let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
+            self.parts.surroundings.outbox_grew(&last);
+        }
+        if !commit.positions.is_empty() {
+            self.parts.surroundings.positions_stored(commit.positions);
+        }
+        self.hand_over_partitions();
+        self.snapshot_if_owing();
+        self.retry_calm_orders();
+    }
+
+    pub(super) fn hand_over_partitions(&mut self) {
+        if self.new_partitions.is_empty() {
+            return;
+        }
+        let as_position = |(topic, partition, next): (String, i32, i64)| InputPosition { topic, partition, next };
+        let positions = std::mem::take(&mut self.new_partitions).into_iter().map(as_position).collect();
+        // Not taken: they are told again after the next look at the topics.
+        let _ = self.parts.surroundings.partitions_ready(positions);
+    }
+
+    /// Takes a unit that is durable into account. Returns the answer that may leave now.
+    fn conclude_unit(&mut self, unit: Unit, commit_no: i64) -> Option<(Reply, Result<Value, OrderError>)> {
+        let Unit { work, slots, .. } = unit;
+        let tick = match &work {
+            Work::Tick(tick) => Some(tick),
+            Work::Order { tick: Some(tick), .. } => Some(&**tick),
+            _ => None,
+        };
+        if let Some(tick) = tick {
+            for shard in &tick.shards {
+                self.in_flight_ticks.remove(&(*shard, tick.tick_id));
+            }
+        }
+        let mut ran = None;
+        for (id, slot) in slots {
+            let Some(world) = self.worlds.get_mut(&id) else { continue };
+            world.units = world.units.saturating_sub(1);
+            if let Slot::Applied { outcome, .. } = &slot {
+                world.now = outcome.now;
+                world.hash = outcome.hash;
+                world.inputs += u64::from(outcome.changed);
+            }
+            if let Slot::Saved { bytes, hash } = slot {
+                self.save_snapshot(&id, bytes, hash, commit_no);
+            } else if matches!(work, Work::Snapshot) {
+                world.snapshot_under_way = false;
+                self.snapshots = self.snapshots.saturating_sub(1);
+            } else {
+                ran = Some(slot);
+            }
+        }
+        match work {
+            Work::Order { reply: Some(reply), answer, .. } => Some((reply, order_answer(ran, answer))),
+            Work::Question { reply: Some(reply) } => Some((reply, order_answer(ran, None))),
+            _ => None,
+        }
+    }
+
+    /// The store refuses a value for good. One by one the units are tried again; the one that is refused alone faults
+    /// its worlds, or loses its bytes to the log.
+    pub(super) fn refused(&mut self, mut units: Vec<Unit>, error: &StoreError) {
+        if units.len() > 1 {
+            for unit in units.into_iter().rev() {
+                self.again.push_front(unit);
+            }
+            return;
+        }
+        let Some(mut unit) = units.pop() else {
+            self.failure = Some(HostFailure::Store(error.to_string()));
+            return;
+        };
+        tracing::error!(%error, "the store refuses what an input led to; the input is taken out");
+        let worlds: Vec<WorldId> = unit.slots.keys().cloned().collect();
+        if worlds.is_empty() {
+            let message = format!("the store refuses it: {error}");
+            unit.work = Work::Bad { class: "refused_by_store".into(), message, raw: Default::default() };
+            self.again.push_front(unit);
+            return;
+        }
+        for id in worlds {
+            self.fault_by_refusal(&mut unit, &id, &error.to_string());
+        }
+        self.again.push_front(unit);
+    }
+
+    pub(super) fn fault_by_refusal(&mut self, unit: &mut Unit, id: &WorldId, error: &str) {
+        let reason = format!("an earlier input was refused by the store: {error}");
+        if let Some(slot @ Slot::Applied { .. }) = unit.slots.get_mut(id)
+            && let Slot::Applied { input, .. } = std::mem::replace(slot, Slot::Touched)
+        {
+            let text = serde_json::to_string(&input).ok();
+            let status = WorldStatus::Faulted { error: clean(error), input: text, since: self.wall_micros() };
+            *slot = Slot::Failed { input, error: error.to_owned() };
+            if let Some(world) = self.worlds.get_mut(id) {
+                world.status = status.clone();
+                world.row.status = status;
+                world.pace = None;
+                let lane = world.lane;
+                self.workers.give(lane, Task { unit: u64::MAX, world: id.clone(), job: Job::Drop });
+            }
+        }
+        // What the world did after that input never happened.
+        let undo = |later: &mut Unit| {
+            if let Some(slot @ (Slot::Applied { .. } | Slot::Saved { .. } | Slot::Answered(_))) =
+                later.slots.get_mut(id)
+            {
+                *slot = Slot::Gone { reason: reason.clone() };
+            }
+        };
+        self.again.iter_mut().for_each(undo);
+        self.units.each(undo);
+    }
+}
+
+fn order_answer(ran: Option<Slot>, answer: Option<Answer>) -> Result<Value, OrderError> {
+    match ran {
+        Some(Slot::Failed { error, .. } | Slot::NotMade(error)) => Err(OrderError::Faulted(error)),
+        Some(Slot::Gone { reason }) => Err(OrderError::Conflict(reason)),
+        Some(Slot::Answered(answer)) => answer.map_err(OrderError::Refused),
+        Some(Slot::Applied { outcome, .. }) => {
+            let reply = outcome.reply.or(answer).unwrap_or_else(|| {
+                Ok(serde_json::json!({ "now": outcome.now, "events": outcome.events.len(), "state_hash": outcome.hash.to_string() }))
+            });
+            reply.map_err(OrderError::Refused)
+        }
+        _ => answer.unwrap_or(Ok(Value::Null)).map_err(OrderError::Refused),
+    }
+}

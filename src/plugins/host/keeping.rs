@@ -1,0 +1,134 @@
+//! What the engine keeps an eye on beside its commits: what is published, what would have to be replayed.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::HostFailure;
+use super::engine::Engine;
+use super::measure;
+use super::unit::{Unit, Work};
+use super::worker::Job;
+use crate::components::ids::WorldId;
+use crate::plugins::bridge::outbound::PublisherEvent;
+use crate::plugins::store::{OutboxMark, ShardId, SnapshotRow};
+use crate::world::StateHash;
+impl Engine {
+    pub(super) fn on_published(&mut self, event: PublisherEvent) {
+        match event {
+            PublisherEvent::Positioned { marks } => {
+                for (shard, id) in marks {
+                    self.note_published(shard, id);
+                }
+            }
+            PublisherEvent::Published(published) => {
+                measure::published(&published);
+                for (shard, id) in published.marks {
+                    self.note_published(shard, id);
+                }
+            }
+            PublisherEvent::Status(status) => self.parts.view.set_publisher(status),
+            PublisherEvent::Fatal(error) => {
+                tracing::error!(%error, "publishing has ended");
+                self.failure = Some(HostFailure::Store(error.to_string()));
+            }
+        }
+        let (rows, full) = (self.outbox_len(), self.outbox_is_full());
+        metrics::gauge!("worldtick_outbox_rows").set(measure::float(rows));
+        self.parts.view.set_outbox(rows, full);
+    }
+
+    pub(super) fn note_published(&mut self, shard: ShardId, id: i64) {
+        let known = self.published.entry(shard).or_insert(0);
+        *known = id.max(*known);
+        self.unannounced.published(shard, *known);
+        self.pending_marks.retain(|mark| mark.shard != shard);
+        let cluster_id = self.parts.cluster_id.clone();
+        self.pending_marks.push(OutboxMark { shard, cluster_id, published_id: *known });
+    }
+
+    /// Puts own ticks that never came back into the outbox again, because the broker has lost them.
+    pub(super) fn republish(&mut self) {
+        self.republish_wanted = false;
+        let limit = u32::try_from(self.config.units_max).unwrap_or(u32::MAX);
+        let rows = match self.parts.runtime.block_on(self.store.unconsumed_own_ticks(limit)) {
+            Ok(rows) => rows,
+            Err(error) => {
+                tracing::warn!(%error, "own ticks that were lost cannot be looked up yet");
+                self.republish_wanted = true;
+                return;
+            }
+        };
+        let salt = self.commit_no;
+        let mut seen = BTreeSet::new();
+        let mut again = Vec::new();
+        for mut row in rows {
+            let Some(tick_id) = row.tick_id.filter(|tick_id| seen.insert(*tick_id)) else { continue };
+            let world =
+                row.world_id.as_deref().and_then(|id| self.worlds.values_mut().find(|world| world.id.as_str() == id));
+            let Some(world) = world else { continue };
+            world.outstanding.insert(tick_id);
+            row.event_id = Uuid::new_v5(&row.event_id, format!("again:{}:{salt}", self.parts.cluster_id).as_bytes());
+            row.created_at = self.wall_micros();
+            again.push(row);
+        }
+        if !again.is_empty() {
+            tracing::info!(ticks = again.len(), "own ticks that the broker has lost are published again");
+            self.push_unit(Unit::new(None, Work::Republish(again)));
+        }
+    }
+
+    pub(super) fn snapshot_if_owing(&mut self) {
+        let threads = f64::from(u32::try_from(self.workers.len()).unwrap_or(1));
+        let owed: i64 = self.worlds.values().map(|world| world.debt_micros).sum();
+        if measure::float(owed.max(0).unsigned_abs()) / 1e6 / threads <= self.config.recovery_seconds_max {
+            return;
+        }
+        let candidates = self.worlds.values().filter(|world| !world.is_faulted() && !world.snapshot_under_way);
+        if let Some(id) = candidates.max_by_key(|world| world.debt_micros).map(|world| world.id.clone())
+            && self.snapshots == 0
+        {
+            self.begin_snapshot(&id);
+        }
+    }
+
+    pub(super) fn begin_snapshot(&mut self, id: &WorldId) {
+        let Some(world) = self.worlds.get_mut(id).filter(|world| !world.snapshot_under_way) else { return };
+        world.snapshot_under_way = true;
+        self.snapshots += 1;
+        self.send_one(Unit::new(None, Work::Snapshot), id, Job::Save);
+    }
+
+    pub(super) fn save_snapshot(&mut self, id: &WorldId, bytes: Vec<u8>, hash: StateHash, commit_no: i64) {
+        let Some(world) = self.worlds.get_mut(id) else { return };
+        world.debt_micros = 0;
+        let row = SnapshotRow {
+            world_id: id.to_string(),
+            shard: world.shard,
+            commit_no,
+            incarnation: world.incarnation,
+            simulation_version: self.version.into(),
+            state_hash: hash.to_signed(),
+            bytes,
+        };
+        let (store, lease, done, id) =
+            (self.store.clone(), self.lease.clone(), self.snapshot_done.0.clone(), id.clone());
+        self.parts.runtime.spawn(async move {
+            match store.save_snapshot(&lease, &row).await {
+                Ok(true) => tracing::debug!(world_id = %id, commit_no, bytes = row.bytes.len(), "snapshot written"),
+                Ok(false) => tracing::debug!(world_id = %id, commit_no, "snapshot is of no use any more"),
+                // The journal still holds everything: another snapshot will do.
+                Err(error) => tracing::warn!(world_id = %id, %error, "a snapshot could not be written"),
+            }
+            // The engine may have ended. One snapshot at a time: the channel has room.
+            let _ = tokio::task::spawn_blocking(move || done.send(id)).await;
+        });
+    }
+
+    pub(super) fn on_snapshot_saved(&mut self, id: &WorldId) {
+        self.snapshots = self.snapshots.saturating_sub(1);
+        if let Some(world) = self.worlds.get_mut(id) {
+            world.snapshot_under_way = false;
+        }
+    }
+}

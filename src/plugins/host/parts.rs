@@ -1,0 +1,72 @@
+//! What an engine is made of, and how it ends.
+
+use crossbeam_channel::Receiver;
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+use super::orders::OrderMessage;
+use super::restore::Restorer;
+use super::view::HostView;
+use super::{BuildApp, HostConfig};
+use crate::messages::TickMessage;
+use crate::plugins::bridge::inbound::Received;
+use crate::plugins::bridge::outbound::PublisherEvent;
+use crate::plugins::store::{InputPosition, Lease, ShardId, Store};
+/// Why the engine has ended before it was told to.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum HostFailure {
+    /// Another server has taken over.
+    #[error("another server has taken over this store; nothing of this one counts any more")]
+    Fenced,
+    /// The store can neither be written nor waited for.
+    #[error("the store cannot be written any more: {0}")]
+    Store(String),
+    /// A worker thread has ended.
+    #[error("a worker thread has ended unexpectedly")]
+    Worker,
+    /// The system gives no thread.
+    #[error("worker threads cannot be started: {0}")]
+    Threads(String),
+}
+
+/// What the engine tells the parts around it.
+pub trait Surroundings: Send {
+    /// Rows up to these outbox ids are durable.
+    fn outbox_grew(&self, last_ids: &[(ShardId, i64)]);
+    /// These input positions are durable.
+    fn positions_stored(&self, positions: Vec<InputPosition>);
+    /// These partitions have a durable position and may be read. Returns whether they were taken.
+    fn partitions_ready(&self, positions: Vec<InputPosition>) -> bool;
+}
+
+/// What an engine is made of.
+pub struct EngineParts {
+    /// Its limits.
+    pub config: HostConfig,
+    /// How worlds are built.
+    pub build: BuildApp,
+    /// How worlds are restored.
+    pub restorer: Restorer,
+    /// The store.
+    pub store: Store,
+    /// The right to commit.
+    pub lease: Lease,
+    /// The runtime on which the store works.
+    pub runtime: Handle,
+    /// Id of the cluster that is published to.
+    pub cluster_id: String,
+    /// What readers see.
+    pub view: HostView,
+    /// What is read from Kafka.
+    pub inbound: Receiver<Received<TickMessage>>,
+    /// What people ask for.
+    pub orders: Receiver<OrderMessage>,
+    /// News from the publisher.
+    pub publisher: Receiver<PublisherEvent>,
+    /// Told when the engine is to stop.
+    pub stop: Receiver<()>,
+    /// The parts around it.
+    pub surroundings: Box<dyn Surroundings>,
+    /// Version of the program, for the journal.
+    pub version: &'static str,
+}

@@ -1,0 +1,322 @@
+//! The admin API over HTTP: steering worlds, reading what they did, and what it answers to those who may not.
+
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
+
+mod bridge_support;
+mod server_support;
+
+use std::time::{Duration, Instant};
+
+use bridge_support::wait_for;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use server_support::ticks::Tick;
+use server_support::{COMMODITIES, HOURLY, TestServer, world};
+use worldtick::config::Secret;
+
+fn items(answer: &Value) -> Vec<Value> {
+    answer["items"].as_array().expect("items").clone()
+}
+
+#[test]
+fn worlds_are_paused_resumed_stepped_ticked_and_reset() {
+    let server = TestServer::start(&[world("live", "live"), world("hand", "manual"), world("ticks", "ticks")]);
+    let api = server.api();
+    let names: Vec<Value> = items(&api.get("/api/v1/worlds").ok()).iter().map(|w| w["world_id"].clone()).collect();
+    assert_eq!(names, ["hand", "live", "ticks"]);
+
+    // Paused, a live world stands still, and says who paused it and why.
+    let paused = api.post("/api/v1/worlds/live/pause", &json!({"reason": "lunch", "by": "anna"})).ok();
+    assert_eq!(paused["status"]["state"], "paused");
+    assert_eq!((&paused["status"]["reason"], &paused["status"]["by"]), (&"lunch".into(), &"anna".into()));
+    let again = api.post("/api/v1/worlds/live/pause", &json!({"reason": "lunch", "by": "anna"})).ok();
+    assert_eq!(again["status"]["state"], "paused", "idempotent");
+    // What was under way is done with the step's answer: steps are in order.
+    let now = api.post("/api/v1/worlds/live/step", &json!({"game_seconds": 60})).ok()["now"].clone();
+    let still = Instant::now();
+    while still.elapsed() < server_support::http::MOMENT {
+        assert_eq!(server.world("live")["now"], now);
+    }
+    api.post("/api/v1/worlds/live/resume", &json!({})).ok();
+    wait_for("it goes on", || (server.world("live")["now"] != now).then_some(()));
+
+    // By hand.
+    let stepped = api.post("/api/v1/worlds/hand/step", &json!({"game_seconds": 1800, "steps": 3})).ok();
+    assert_eq!(stepped["now"], "2077-01-01T01:30:00Z");
+    let own = wait_for("the tick of the hour that was passed", || {
+        let rows = items(&api.get("/api/v1/ticks?world=hand").ok());
+        rows.first().cloned()
+    });
+    assert_eq!((&own["outcome"], &own["game_time"]), (&"applied".into(), &"2077-01-01T01:00:00Z".into()));
+    let ticked = api.post("/api/v1/worlds/hand/tick", &json!({"type": "daily"})).ok();
+    let rows = server.history(ticked["tick_id"].as_str().expect("an id"), 1);
+    assert_eq!((&rows[0]["outcome"], &rows[0]["tick_type"]), (&"applied".into(), &"daily".into()));
+
+    // The same key is the same tick.
+    let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "once")];
+    let one = api.post_with("/api/v1/worlds/hand/tick", "{}", &headers).ok();
+    let two = api.post_with("/api/v1/worlds/hand/tick", "{}", &headers).ok();
+    assert_eq!((&one["tick_id"], &one["outcome"]), (&two["tick_id"], &"applied".into()));
+    assert_eq!(two["outcome"], "duplicate");
+
+    // Begun anew.
+    let before = server.world("hand");
+    let reset = api.post("/api/v1/worlds/hand/reset", &json!({})).ok();
+    let after = server.world("hand");
+    assert_eq!(reset["incarnation"], after["incarnation"]);
+    assert_ne!(before["incarnation"], after["incarnation"]);
+    assert_eq!((&after["now"], &after["inputs"]), (&"2077-01-01T00:00:00Z".into(), &0.into()));
+
+    // A file that has changed has effect with the reset.
+    let file = server.folder.path().join("worlds/1.yaml");
+    let text = std::fs::read_to_string(&file).expect("read").replace("startsAt: 2077", "startsAt: 2078");
+    std::fs::write(&file, text).expect("written");
+    api.post("/api/v1/worlds/hand/reset", &json!({})).ok();
+    assert_eq!(server.world("hand")["now"], "2078-01-01T00:00:00Z");
+    // Broken, it has none, and says what is wrong.
+    std::fs::write(&file, "id: hand\ncolour: red\n").expect("written");
+    let problem = api.post("/api/v1/worlds/hand/reset", &json!({})).problem(409);
+    assert!(problem["detail"].as_str().unwrap().contains("colour"), "{problem}");
+    assert_eq!(server.world("hand")["now"], "2078-01-01T00:00:00Z");
+}
+
+#[test]
+fn a_pause_until_an_instant_ends_by_itself() {
+    let server = TestServer::start(&[world("live", "live")]);
+    let until = Timestamp::now() + Duration::from_millis(1_500);
+    let paused = server.api().post("/api/v1/worlds/live/pause", &json!({"until": until.to_string()})).ok();
+    assert_eq!(
+        paused["status"]["until"].as_str().unwrap().parse::<Timestamp>().unwrap().as_millisecond(),
+        until.as_millisecond()
+    );
+    wait_for("it goes on by itself", || (server.world("live")["status"]["state"] == "running").then_some(()));
+    assert!(Timestamp::now() >= until, "not before the instant");
+    let now = server.world("live")["now"].clone();
+    wait_for("its time moves", || (server.world("live")["now"] != now).then_some(()));
+}
+
+#[test]
+fn what_cannot_be_done_is_a_problem_document() {
+    let server = TestServer::start(&[world("live", "live"), world("hand", "manual"), world("ticks", "ticks")]);
+    let api = server.api();
+    let post = |path: &str, body: Value| api.post(path, &body);
+
+    for path in ["/api/v1/worlds/nobody", "/api/v1/worlds/Not%20A%20Name", "/api/v1/nothing", "/nothing"] {
+        api.get(path).problem(404);
+    }
+    for path in ["markets", "markets/market-Food", "agents", "agents/1"] {
+        api.get(&format!("/api/v1/worlds/nobody/{path}")).problem(404);
+    }
+    api.get("/api/v1/worlds/hand/markets/market-Gold").problem(404);
+    api.get("/api/v1/worlds/hand/agents/999999").problem(404);
+    api.get("/api/v1/worlds/hand/agents/bob").problem(404);
+    api.get("/api/v1/schemas/nothing").problem(404);
+    post("/api/v1/worlds/nobody/pause", json!({})).problem(404);
+    api.get("/api/v1/worlds/hand/pause").problem(405);
+
+    post("/api/v1/worlds/live/step", json!({})).problem(409);
+    post("/api/v1/worlds/ticks/step", json!({})).problem(409);
+    post("/api/v1/worlds/hand/recover", json!({})).problem(409);
+
+    let wrong = post("/api/v1/worlds/hand/step", json!({"game_seconds": -1})).problem(422);
+    assert_eq!(wrong["errors"][0]["pointer"], "/game_seconds");
+    let wrong = post("/api/v1/worlds/hand/step", json!({"game_seconds": "long"})).problem(422);
+    assert_eq!(wrong["errors"][0]["pointer"], "/game_seconds");
+    post("/api/v1/worlds/hand/step", json!({"game_seconds": 1e300})).problem(422);
+    post("/api/v1/worlds/hand/step", json!({"game_second": 1})).problem(422);
+    post("/api/v1/worlds/hand/tick", json!({"type": "weekly"})).problem(422);
+    post("/api/v1/worlds/hand/recover", json!({"action": "hope"})).problem(422);
+    post("/api/v1/worlds/hand/pause", json!({"reason": "x".repeat(501)})).problem(422);
+    post("/api/v1/worlds/hand/pause", json!({"reason": "\u{0}"})).problem(422);
+    post("/api/v1/worlds/hand/pause", json!({"until": "tomorrow"})).problem(422);
+    post("/api/v1/worlds/hand/resume", json!([])).problem(422);
+    for query in ["limit=0", "limit=1001", "cursor=x", "after=x", "cursor=1&after=1"] {
+        api.get(&format!("/api/v1/ticks?{query}")).problem(422);
+    }
+    for query in ["limit=many", "colour=red", "tick=1"] {
+        api.get(&format!("/api/v1/ticks?{query}")).problem(400);
+    }
+    api.get("/api/v1/events/stream?colour=red").problem(400);
+
+    let json_kind = [("Content-Type", "application/json")];
+    api.post_with("/api/v1/worlds/hand/pause", "{", &json_kind).problem(400);
+    api.post_with("/api/v1/worlds/hand/pause", "{}", &[("Content-Type", "text/plain")]).problem(415);
+    let huge = format!("{{\"reason\":\"{}\"}}", "x".repeat(1_048_577));
+    api.post_with("/api/v1/worlds/hand/pause", &huge, &json_kind).problem(413);
+
+    // Nothing of all this has done anything.
+    let hand = server.world("hand");
+    assert_eq!((&hand["status"]["state"], &hand["inputs"]), (&"running".into(), &0.into()));
+}
+
+#[test]
+fn without_a_token_only_this_machine_is_served() {
+    let server = TestServer::start(&[world("hand", "manual")]);
+    let api = server.api();
+    let head = |host: &str, more: &str| format!("POST /api/v1/worlds/hand/pause HTTP/1.1\r\nHost: {host}{more}");
+    for host in ["evil.example", "127.0.0.1.evil.example:8080"] {
+        let (status, reply) = api.raw(&head(host, ""), "");
+        assert_eq!(status, 403, "{reply}");
+        assert!(reply.contains("application/problem+json"), "{reply}");
+    }
+    let (status, reply) = api.raw(&head("localhost", "\r\nOrigin: https://evil.example"), "");
+    assert_eq!(status, 403, "{reply}");
+    assert_eq!(server.world("hand")["status"]["state"], "running");
+    let (status, reply) = api.raw(&head("localhost", ""), "");
+    assert_eq!(status, 200, "{reply}");
+}
+
+#[test]
+fn with_a_token_nobody_else_is_served_but_probes() {
+    let server = TestServer::start_with(&[world("hand", "manual")], |config| {
+        config.admin.token = Some(Secret::new("open sesame"));
+    });
+    let api = server.api();
+    let problem = api.get("/api/v1/worlds").problem(401);
+    assert!(problem["detail"].as_str().unwrap().contains("Bearer"), "{problem}");
+    api.post("/api/v1/worlds/hand/pause", &json!({})).problem(401);
+    api.get("/api/v1/events/stream").problem(401);
+    server.api().token("open sesam").get("/api/v1/worlds").problem(401);
+    assert_eq!(items(&server.api().token("open sesame").get("/api/v1/worlds").ok()).len(), 1);
+    for path in ["/livez", "/readyz", "/metrics"] {
+        assert_eq!(api.get(path).status, 200, "{path}");
+    }
+}
+
+#[test]
+fn lists_have_pages_and_a_stream_follows() {
+    let mut server = TestServer::start(&[world("alpha", "manual"), world("beta", "manual")]);
+    let api = server.api();
+    let mut stream = api.follow("/api/v1/events/stream?world=alpha");
+    let mut everything = api.follow("/api/v1/events/stream");
+    let ticks: Vec<Tick> = (0..7).map(|_| Tick::hourly("alpha", "2077-01-01T00:00:00Z")).collect();
+    ticks.iter().for_each(|tick| server.send(HOURLY, 0, &tick.text()));
+    server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());
+    ticks.iter().for_each(|tick| drop(server.history(&tick.id, 1)));
+    let expected: Vec<&str> = ticks.iter().rev().map(|tick| tick.id.as_str()).collect();
+
+    // Pages of three: newest first, each row once.
+    let mut found = Vec::new();
+    let mut path = "/api/v1/ticks?world=alpha&limit=3".to_owned();
+    let mut pages = 0;
+    loop {
+        let page = api.get(&path).ok();
+        found.extend(items(&page).iter().map(|row| row["tick_id"].as_str().unwrap().to_owned()));
+        pages += 1;
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/ticks?world=alpha&limit=3&cursor={next}");
+    }
+    assert_eq!((found, pages), (expected.iter().map(ToString::to_string).collect(), 3));
+    // After a place: oldest first, as somebody who follows wants it.
+    let oldest = items(&api.get("/api/v1/ticks?world=alpha&limit=7").ok()).last().expect("a row")["cursor"].clone();
+    let after = api.get(&format!("/api/v1/ticks?world=alpha&after={}", oldest.as_str().expect("a cursor"))).ok();
+    let after: Vec<Value> = items(&after).iter().map(|row| row["tick_id"].clone()).collect();
+    assert_eq!(after, ticks[1..].iter().map(|tick| tick.id.clone()).collect::<Vec<_>>());
+
+    // Events: by tick, by type, and in pages.
+    let of_tick = items(&api.get(&format!("/api/v1/events?tick={}", ticks[0].id)).ok());
+    assert_eq!(of_tick.len(), 5);
+    assert!(of_tick.iter().all(|event| event["body"]["tick_id"] == ticks[0].id.as_str()));
+    assert_eq!(items(&api.get("/api/v1/events?type=nothing").ok()).len(), 0);
+    let mut events = Vec::new();
+    let mut path = "/api/v1/events?world=alpha&limit=8".to_owned();
+    loop {
+        let page = api.get(&path).ok();
+        events.extend(items(&page).iter().map(|row| row["event_id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/events?world=alpha&limit=8&cursor={next}");
+    }
+    assert_eq!(events.len(), 35);
+    events.sort();
+    events.dedup();
+    assert_eq!(events.len(), 35, "each once");
+
+    // The stream had them as they were committed, with the bytes that are on Kafka.
+    server.wait_until_published();
+    let mut on_kafka = server.events_of("alpha");
+    let mut told: Vec<Value> = (0..35)
+        .map(|_| {
+            let sent = stream.next_event().expect("an event");
+            let value: Value = serde_json::from_str(&sent.data).expect("JSON");
+            assert_eq!(sent.event, "simulation.event.market_cleared");
+            assert_eq!(sent.id, value["event_id"]);
+            value
+        })
+        .collect();
+    let id = |event: &Value| event["event_id"].as_str().expect("an id").to_owned();
+    on_kafka.sort_by_key(id);
+    told.sort_by_key(id);
+    assert_eq!(told, on_kafka);
+    let worlds: std::collections::BTreeSet<String> = (0..40)
+        .map(|_| {
+            let sent = everything.next_event().expect("an event");
+            serde_json::from_str::<Value>(&sent.data).expect("JSON")["world_id"].to_string()
+        })
+        .collect();
+    assert_eq!(worlds.len(), 2);
+
+    // Markets: the latest of each, and the history of one.
+    let markets = items(&api.get("/api/v1/worlds/alpha/markets").ok());
+    let mut names: Vec<&str> = markets.iter().map(|market| market["commodity"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, COMMODITIES);
+    assert!(markets.iter().all(|market| market["tick_id"] == ticks[6].id.as_str()));
+    let first = api.get("/api/v1/worlds/alpha/markets/market-Food?limit=4").ok();
+    let next = first["next"].as_str().expect("more");
+    let second = api.get(&format!("/api/v1/worlds/alpha/markets/market-Food?limit=4&before={next}")).ok();
+    let history: Vec<Value> = items(&first).iter().chain(&items(&second)).map(|row| row["tick_id"].clone()).collect();
+    assert_eq!(history, expected);
+    assert_eq!(second["next"], Value::Null);
+
+    // Agents.
+    let agents = api.get("/api/v1/worlds/alpha/agents?limit=10").ok();
+    let agents = agents.as_array().or(agents["agents"].as_array()).or(agents["items"].as_array()).expect("agents");
+    assert_eq!(agents.len(), 10);
+    let id = agents[3]["id"].as_u64().expect("an id");
+    let agent = api.get(&format!("/api/v1/worlds/alpha/agents/{id}")).ok();
+    assert_eq!(agent["id"], id);
+    assert!(agent["commodities"]["Food"]["stock"].is_i64(), "{agent}");
+
+    // The end of the server is the end of the streams, and soon.
+    let began = Instant::now();
+    server.stop();
+    assert_eq!(stream.next_event(), None);
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+}
+
+#[test]
+fn schemas_catalogue_and_health_are_served() {
+    let server = TestServer::start(&[world("hand", "manual")]);
+    let api = server.api();
+    let schemas = items(&api.get("/api/v1/schemas").ok());
+    assert!(schemas.len() >= 12, "{}", schemas.len());
+    for schema in &schemas {
+        let served = api.get(schema["href"].as_str().expect("a path")).ok();
+        let name = schema["name"].as_str().expect("a name");
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("assets/schemas/{name}.schema.json"));
+        let file: Value = serde_json::from_str(&std::fs::read_to_string(&file).expect("a file")).expect("JSON");
+        assert_eq!(served, file, "{name}");
+    }
+    let catalogue = api.get("/api/v1/catalogue").ok();
+    assert_eq!(catalogue["events"]["simulation.event.market_cleared"]["source"], "economy.market");
+    assert!(catalogue["queries"]["economy.agent"].is_object(), "{catalogue}");
+    assert!(catalogue["persisted"]["economy.purse"].is_number(), "{catalogue}");
+
+    assert_eq!(api.get("/livez").text, "ok\n");
+    assert_eq!(api.get("/readyz").text, "ready\n");
+    let verbose = api.get("/readyz?verbose").ok();
+    assert_eq!(verbose["ready"], true);
+    let checks = verbose["checks"].as_array().expect("checks");
+    for name in ["server", "store", "lease", "kafka_in", "kafka_out", "outbox", "guarantee"] {
+        assert!(checks.iter().any(|check| check["name"] == name && check["ok"] == true), "{name}: {verbose}");
+    }
+    let guarantee = checks.iter().find(|check| check["name"] == "guarantee").expect("there");
+    assert!(guarantee["detail"].as_str().unwrap().contains("at least once"), "{guarantee}");
+}

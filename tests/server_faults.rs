@@ -1,0 +1,196 @@
+//! A world's trouble stays in that world; and it comes back from it. With it the metrics, which all of this moves.
+
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
+
+mod bridge_support;
+mod server_support;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use bevy_app::App;
+use bevy_ecs::prelude::*;
+use bridge_support::wait_for;
+use serde_json::{Value, json};
+use server_support::ticks::Tick;
+use server_support::{HOURLY, TestServer, world};
+use worldtick::components::clock::WorldClock;
+use worldtick::plugins::metrics::{METRICS, MetricKind};
+use worldtick::schedules::HourlyTick;
+use worldtick::world::spec::WorldSpec;
+
+/// No trap is set.
+const OPEN: u64 = u64::MAX;
+
+/// A plugin of somebody else that panics in worlds whose file says so, from a certain number of inputs on. What came
+/// before it must run in a replay as it did.
+fn trap(set_from: Arc<AtomicU64>) -> impl Fn(&mut App) + Send + Sync + 'static {
+    move |app| {
+        let set_from = set_from.clone();
+        app.add_systems(HourlyTick, move |spec: Res<WorldSpec>, clock: Res<WorldClock>| {
+            let sprung = spec.plugins.contains_key("trap") && clock.inputs >= set_from.load(Ordering::Acquire);
+            assert!(!sprung, "the trap was sprung");
+        });
+    }
+}
+
+fn trapped(id: &str) -> String {
+    format!("{}\nplugins:\n  trap: {{}}\n", world(id, "manual"))
+}
+
+fn outcomes(rows: &[Value]) -> BTreeMap<String, String> {
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    rows.iter().map(|row| (text(&row["world_id"]), text(&row["outcome"]))).collect()
+}
+
+fn expected(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(world, outcome)| ((*world).to_owned(), (*outcome).to_owned())).collect()
+}
+
+/// An hourly tick for every world.
+fn for_all() -> Tick {
+    Tick::hourly("x", "2077-01-01T00:00:00Z")
+}
+
+fn send_to_all(server: &TestServer, tick: &Tick) {
+    server.send(HOURLY, 0, &tick.text().replace(r#","world_id":"x""#, ""));
+}
+
+#[test]
+fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
+    let set = Arc::new(AtomicU64::new(OPEN));
+    let mut server =
+        TestServer::prepare(&[world("alpha", "manual"), trapped("beta")], |_| {}).plugins(trap(set.clone()));
+    server.begin();
+    let before = for_all();
+    send_to_all(&server, &before);
+    server.history(&before.id, 2);
+    let healthy = server.world("beta");
+
+    set.store(1, Ordering::Release);
+    let fatal = for_all();
+    send_to_all(&server, &fatal);
+    let rows = server.history(&fatal.id, 2);
+    assert_eq!(outcomes(&rows), expected(&[("alpha", "applied"), ("beta", "faulted")]));
+    let broken = server.world("beta");
+    assert_eq!(broken["status"]["state"], "faulted");
+    assert!(broken["status"]["error"].as_str().unwrap().contains("the trap was sprung"), "{broken}");
+    assert!(broken["status"]["input"].to_string().contains(&fatal.id), "the fault names the input: {broken}");
+    assert_eq!(
+        (&broken["inputs"], &broken["state_hash"]),
+        (&healthy["inputs"], &healthy["state_hash"]),
+        "its last commit stands"
+    );
+    let api = server.api();
+    for path in ["pause", "resume", "step", "tick"] {
+        api.post(&format!("/api/v1/worlds/beta/{path}"), &json!({})).problem(409);
+    }
+    assert_eq!(api.get("/readyz").status, 200, "the others are served");
+    let later = for_all();
+    send_to_all(&server, &later);
+    assert_eq!(outcomes(&server.history(&later.id, 2)), expected(&[("alpha", "applied"), ("beta", "faulted")]));
+    server.wait_until_published();
+    assert_eq!((server.events_of("alpha").len(), server.events_of("beta").len()), (15, 5));
+
+    // Nothing heals by a restart.
+    server.restart();
+    assert_eq!(server.world("beta")["status"], broken["status"]);
+
+    // Tried again while the trap is still set, it faults again.
+    let retried = server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
+    assert_eq!(retried["input"], "retried");
+    wait_for("it faults again", || (server.world("beta")["status"]["state"] == "faulted").then_some(()));
+    // The trap gone, it runs what had failed.
+    set.store(OPEN, Ordering::Release);
+    server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
+    let healed = wait_for("the input that had failed has run", || {
+        Some(server.world("beta")).filter(|world| world["inputs"] == 2)
+    });
+    assert_eq!(healed["status"]["state"], "running");
+    server.wait_until_published();
+    let of_fatal = server.events_of("beta").iter().filter(|event| event["tick_id"] == fatal.id.as_str()).count();
+    assert_eq!(of_fatal, 5, "and published");
+
+    // Or it goes on without.
+    set.store(2, Ordering::Release);
+    let skipped = Tick::hourly("beta", "2077-01-01T00:00:00Z");
+    server.send(HOURLY, 0, &skipped.text());
+    assert_eq!(outcomes(&server.history(&skipped.id, 1)), expected(&[("beta", "faulted")]));
+    set.store(OPEN, Ordering::Release);
+    let answer = server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "skip"})).ok();
+    assert_eq!(answer["input"], "skipped");
+    assert_eq!(server.world("beta")["state_hash"], healed["state_hash"]);
+    let next = Tick::hourly("beta", "2077-01-01T00:00:00Z");
+    server.send(HOURLY, 0, &next.text());
+    assert_eq!(outcomes(&server.history(&next.id, 1)), expected(&[("beta", "applied")]));
+    // What it went through is what its journal says.
+    let state = server.world("beta");
+    server.restart();
+    assert_eq!(server.world("beta")["state_hash"], state["state_hash"]);
+    assert_eq!(server.world("beta")["inputs"], 3);
+}
+
+/// The names of Prometheus' own lines of a histogram.
+fn base_name(series: &str) -> &str {
+    let name = series.split(['{', ' ']).next().unwrap_or_default();
+    ["_bucket", "_sum", "_count"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+}
+
+#[test]
+fn every_metric_appears_and_every_one_that_appears_is_known() {
+    let set = Arc::new(AtomicU64::new(0));
+    let mut server = TestServer::prepare(&[world("live", "live"), trapped("beta")], |config| {
+        config.lag.interval_seconds = serde_json::from_value(json!(1)).expect("seconds");
+        config.lag.groups = vec!["somebody".into()];
+        config.kafka.read_timeout_seconds = serde_json::from_value(json!(1)).expect("seconds");
+    })
+    .plugins(trap(set));
+    server.begin();
+    server.send(HOURLY, 0, "not a tick");
+    server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());
+    let text = wait_for("every metric", || {
+        let text = server.api().get("/metrics").text;
+        let shown: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).map(base_name).collect();
+        let missing: Vec<&str> =
+            METRICS.iter().map(|metric| metric.name).filter(|name| !shown.contains(name)).collect();
+        std::thread::park_timeout(Duration::from_millis(100));
+        if missing.is_empty() { Some(text) } else { tell_missing(&missing) }
+    });
+    for line in text.lines().filter(|line| line.starts_with("worldtick_")) {
+        let name = line.split(['{', ' ']).next().unwrap_or_default();
+        let metric = METRICS.iter().find(|metric| metric.name == name || metric.name == base_name(line));
+        let metric = metric.unwrap_or_else(|| panic!("`{line}` is not among the metrics"));
+        let labels = line.split_once('{').and_then(|(_, rest)| rest.split_once('}')).map_or("", |(labels, _)| labels);
+        for label in labels.split("\",").filter_map(|label| Some(label.split_once('=')?.0)) {
+            assert!(label == "le" || metric.labels.contains(&label), "`{line}` has the label {label}");
+        }
+    }
+    for line in text.lines().filter_map(|line| line.strip_prefix("# TYPE worldtick_")) {
+        let (name, kind) = line.split_once(' ').expect("a kind");
+        let metric = METRICS.iter().find(|metric| metric.name == format!("worldtick_{name}")).expect("known");
+        let expected = match metric.kind {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        };
+        assert_eq!(kind, expected, "{name}");
+    }
+    assert!(text.contains("process_resident_memory_bytes"), "the process's own");
+}
+
+/// Nothing yet. Said once in a while, so that a failure names what never came.
+fn tell_missing(missing: &[&str]) -> Option<String> {
+    if std::env::var_os("WORLDTICK_TEST_LOG").is_some() {
+        eprintln!("missing: {missing:?}");
+    }
+    None
+}

@@ -1,0 +1,150 @@
+//! What outlives a server: time, state, ticks that were on their way; and the same inputs give the same bytes.
+
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
+
+mod bridge_support;
+mod server_support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bridge_support::wait_for;
+use serde_json::{Value, json};
+use server_support::ticks::Tick;
+use server_support::{DAILY, EVENTS, HOURLY, TestServer, world};
+use uuid::Uuid;
+
+#[test]
+fn worlds_go_on_where_they_were() {
+    let mut server = TestServer::start(&[world("live", "live"), world("hand", "manual"), world("ticks", "ticks")]);
+    server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 1800})).ok();
+    let tick = Tick::hourly("ticks", "2077-06-01T00:00:00Z");
+    server.send(HOURLY, 0, &tick.text());
+    server.history(&tick.id, 1);
+    server.api().post("/api/v1/worlds/ticks/pause", &json!({"reason": "for later"})).ok();
+    wait_for("the live world has lived", || (server.events_of("live").len() >= 10).then_some(()));
+    let seen = ["live", "hand", "ticks"].map(|id| server.world(id));
+    server.restart();
+    let again = ["live", "hand", "ticks"].map(|id| server.world(id));
+    for (before, after) in seen.iter().zip(&again) {
+        assert_eq!(before["incarnation"], after["incarnation"]);
+        assert_eq!(before["shard"], after["shard"]);
+    }
+    for (before, after) in seen.iter().zip(&again).skip(1) {
+        for field in ["now", "state_hash", "inputs", "status"] {
+            assert_eq!(before[field], after[field], "{field} of {}", before["world_id"]);
+        }
+    }
+    assert!(again[0]["now"].as_str() >= seen[0]["now"].as_str(), "time never goes back");
+    assert!(again[0]["inputs"].as_u64() >= seen[0]["inputs"].as_u64());
+    wait_for("the live world goes on", || (server.world("live")["now"] != again[0]["now"]).then_some(()));
+    // The broker is new; the history is not: the tick is still known.
+    server.send(HOURLY, 0, &tick.text());
+    let rows = server.history(&tick.id, 2);
+    let mut outcomes: Vec<&str> = rows.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, ["applied", "duplicate"]);
+}
+
+#[test]
+fn ticks_that_the_broker_has_lost_are_published_again_and_run_once() {
+    let mut server = TestServer::start(&[world("hand", "manual")]);
+    // Two days at once: the ticks of 48 hours and two days are on their way when the server ends.
+    server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 172_800})).ok();
+    server.restart();
+    let again = wait_for("ticks on the new broker", || Some(server.read(HOURLY)).filter(|records| !records.is_empty()));
+    let first: Value = serde_json::from_str(&again[0].text()).expect("JSON");
+    assert_eq!(first["world_id"], "hand");
+    let rows = wait_for("fifty ticks in the history", || {
+        let found = server.api().get("/api/v1/ticks?world=hand&limit=1000").ok();
+        let rows = found["items"].as_array().expect("items").clone();
+        (rows.iter().filter(|row| row["outcome"] == "applied").count() >= 50).then_some(rows)
+    });
+    let applied: Vec<&Value> = rows.iter().filter(|row| row["outcome"] == "applied").collect();
+    let ids: BTreeSet<&str> = applied.iter().map(|row| row["tick_id"].as_str().unwrap()).collect();
+    assert_eq!((applied.len(), ids.len()), (50, 50), "each once");
+    let hours: Vec<&str> = applied
+        .iter()
+        .filter(|row| row["tick_type"] == "hourly")
+        .map(|row| row["game_time"].as_str().unwrap())
+        .collect();
+    assert!(hours.is_sorted_by(|later, earlier| later > earlier), "in their order (newest first): {hours:?}");
+    wait_for("none is on its way", || (server.world("hand")["outstanding_ticks"] == 0).then_some(()));
+    // The events of both lives are in the store, once each.
+    let mut events = BTreeSet::new();
+    let mut path = "/api/v1/events?world=hand&limit=1000".to_owned();
+    let mut count = 0;
+    loop {
+        let page = server.api().get(&path).ok();
+        for event in page["items"].as_array().expect("items") {
+            events.insert(event["event_id"].as_str().unwrap().to_owned());
+            count += 1;
+        }
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/api/v1/events?world=hand&limit=1000&cursor={next}");
+    }
+    assert_eq!((count, events.len()), (240, 240));
+    // And a third life has nothing to do.
+    server.restart();
+    assert_eq!(server.read(HOURLY).len(), 0);
+}
+
+/// What a server made of fixed inputs: events by world and key, in order, without the id that belongs to the
+/// incarnation; and the state hashes.
+type Trace = (BTreeMap<(String, String), Vec<Vec<u8>>>, Vec<Value>);
+
+fn run(threads: u32, restart_after: Option<usize>) -> Trace {
+    let ids = ["a", "b", "c", "d", "e"];
+    let worlds: Vec<String> = ids
+        .iter()
+        .enumerate()
+        .map(|(seed, id)| world(id, "ticks").replace("seed: 2281", &format!("seed: {seed}")))
+        .collect();
+    let mut server = TestServer::start_with(&worlds, move |config| config.host.worker_threads = threads);
+    let mut records = Vec::new();
+    for hour in 0..6 {
+        if restart_after == Some(hour) {
+            server.wait_until_published();
+            records.extend(server.read(EVENTS));
+            server.restart();
+        }
+        let time = format!("2077-01-01T{:02}:00:00Z", hour + 1);
+        let tick = Tick::hourly("x", &time).with_id(Uuid::from_u128(1_000 + hour as u128));
+        server.send(HOURLY, 0, &tick.text().replace(r#","world_id":"x""#, ""));
+        server.history(&tick.id, ids.len());
+    }
+    let daily = Tick::hourly("x", "2077-01-02T00:00:00Z").with_id(Uuid::from_u128(2_000));
+    let text =
+        daily.text().replace(r#","world_id":"x""#, "").replace("hourly", "daily").replace("game_hour", "game_day");
+    server.send(DAILY, 0, &text);
+    server.history(&daily.id, ids.len());
+    server.wait_until_published();
+    records.extend(server.read(EVENTS));
+    let mut events: BTreeMap<(String, String), Vec<Vec<u8>>> = BTreeMap::new();
+    for record in records {
+        let mut event: Value = serde_json::from_str(&record.text()).expect("JSON");
+        let world = event["world_id"].as_str().expect("a world").to_owned();
+        event.as_object_mut().expect("an object").shift_remove("event_id").expect("it has an id");
+        let key = String::from_utf8(record.key.expect("a key")).expect("text");
+        events.entry((world, key)).or_default().push(serde_json::to_vec(&event).expect("JSON"));
+    }
+    (events, ids.map(|id| server.world(id)["state_hash"].clone()).to_vec())
+}
+
+#[test]
+fn the_same_inputs_give_the_same_bytes_on_any_number_of_threads_and_through_a_restart() {
+    let one = run(1, None);
+    assert_eq!(one.0.len(), 25, "five markets of five worlds");
+    assert!(one.0.values().all(|events| events.len() == 6));
+    let hashes: BTreeSet<String> = one.1.iter().map(ToString::to_string).collect();
+    assert_eq!(hashes.len(), 5, "five seeds, five histories");
+    assert_eq!(run(2, None), one);
+    assert_eq!(run(8, None), one);
+    assert_eq!(run(2, Some(3)), one, "through a restart");
+}
