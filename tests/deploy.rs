@@ -175,10 +175,12 @@ enum Program {
 /// Reads a command line as the program would that it names.
 fn parse(at: &str, line: &[String]) -> Program {
     let name = line.first().and_then(|program| program.rsplit('/').next()).unwrap_or_default();
-    let refused = |error: clap::Error| panic!("{at}: {line:?}: {error}");
+    let refused = |error: clap::Error| format!("{at}: {line:?}: {error}");
     match name {
-        "worldtick" => Program::Server(Box::new(Cli::try_parse_from(line).unwrap_or_else(refused))),
-        "simulation-ticker" => Program::Ticker(Box::new(TickerArgs::try_parse_from(line).unwrap_or_else(refused))),
+        "worldtick" => Program::Server(Box::new(Cli::try_parse_from(line).map_err(refused).expect("the program takes it"))),
+        "simulation-ticker" => {
+            Program::Ticker(Box::new(TickerArgs::try_parse_from(line).map_err(refused).expect("the program takes it")))
+        }
         other => panic!("{at}: `{other}` is no program of the image"),
     }
 }

@@ -190,11 +190,14 @@ impl Session {
             .failed
             .iter()
             .find(|(_, code)| !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
-        if let Some((index, code)) = telling.or(reports.failed.first()) {
+        if let Some((index, code)) = telling {
             return Err(match batch.rows.get(*index) {
                 Some(row) => self.refused(row, *code),
                 None => Failure::Again(code.to_string()),
             });
+        }
+        if !reports.failed.is_empty() {
+            return Err(self.why_dropped(batch));
         }
         if reports.delivered == batch.rows.len() {
             Ok(())
