@@ -31,6 +31,8 @@ const PLACES: [&str; 12] = [
 const BACKLOG: usize = 800;
 /// Different ticks in all.
 const TICKS: usize = 2_400;
+/// A world with a clock of its own, whose ticks go to Kafka and come back.
+const LIVE_WORLD: &str = "delta";
 const RANDOM_KILLS: usize = 10;
 /// A random kill comes within this time after the start: during it, too.
 const LIFE_MAX_MS: u64 = 4_000;
@@ -62,6 +64,7 @@ fn kill_again_and_again(engine: Engine) {
     launch.set("WORLDTICK_HOST_RECOVERY_SECONDS_MAX", "0.1");
     // Ticks for everybody keep their order for as long as no partition counts as silent.
     launch.set("WORLDTICK_KAFKA_MERGE_HOLD_MAX_SECONDS", "60");
+    launch.add_live_world(LIVE_WORLD);
     let mut numbers = Numbers::new(11);
     let mut deaths: Vec<Option<&str>> = vec![None; RANDOM_KILLS];
     deaths.extend(PLACES.map(Some));
@@ -86,10 +89,12 @@ fn kill_again_and_again(engine: Engine) {
     }
     eprintln!("{engine:?}: {} kills in {:.0} s", deaths.len(), began.elapsed().as_secs_f64());
     assert!(deaths.len() >= 20);
-    let server = launch.start();
+    let mut server = launch.start();
     let script = load.finish(TICKS * factor());
     assert!(script.repeats() * 5 >= script.ticks() + script.repeats(), "a fifth of all records are repetitions");
+    let live = check::Live::at_rest(LIVE_WORLD, &mut server, &servers);
     check::everything_happened_once(&script, server, &servers);
+    live.happened_once(&script, &servers);
 }
 
 #[test]

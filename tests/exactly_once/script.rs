@@ -76,6 +76,11 @@ impl Script {
         &self.expected[world]
     }
 
+    /// What every world must run.
+    pub fn sent_to_all(&self) -> &[TickInput] {
+        &self.to_all
+    }
+
     /// Different ticks so far.
     pub fn ticks(&self) -> usize {
         self.ticks

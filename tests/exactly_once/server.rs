@@ -13,10 +13,18 @@ use super::script::Script;
 
 /// A start takes a second or two; on a busy machine many more.
 const START_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(5);
+
+/// What became of every single tick is not worth a line here, what the publisher does is.
+const LOG: &str = "info,worldtick::plugins::host::intake=warn,worldtick::plugins::host::logs=warn,\
+                   worldtick::plugins::bridge::outbound=debug";
+const LIVE: &str = "clock: live
+meta: { simulation: { timeScale: 14400, tickIntervalSeconds: 0.25 } }";
 
 /// How a server is to be started.
 pub struct Launch {
     folder: PathBuf,
+    worlds: PathBuf,
     variables: Vec<(String, String)>,
     starts: usize,
 }
@@ -28,10 +36,10 @@ impl Launch {
         fs::create_dir_all(&folder).unwrap();
         let worlds = ground.folder().join("worlds");
         write_worlds(&worlds);
-        let mut launch = Self { folder, variables: Vec::new(), starts: 0 };
+        let mut launch = Self { folder, worlds, variables: Vec::new(), starts: 0 };
         let data = launch.folder.join("data").display().to_string();
         launch.set("WORLDTICK_DATA_DIR", data);
-        launch.set("WORLDTICK_WORLDS_DIR", worlds.display().to_string());
+        launch.set("WORLDTICK_WORLDS_DIR", launch.worlds.display().to_string());
         launch.set("WORLDTICK_ADMIN_LISTEN", "127.0.0.1:0");
         launch.set("WORLDTICK_KAFKA_START_AT", "earliest");
         launch.set("KAFKA_BOOTSTRAP_SERVERS", ground.bootstrap_servers());
@@ -44,6 +52,13 @@ impl Launch {
     /// Sets a variable for all further starts.
     pub fn set(&mut self, name: &str, value: impl Into<String>) -> &mut Self {
         self.variables.push((name.into(), value.into()));
+        self
+    }
+
+    /// Adds a world with a clock of its own, four game hours a second.
+    pub fn add_live_world(&mut self, world: &str) -> &mut Self {
+        let file = world_file(0).replace(Script::worlds()[0], world).replace("clock: ticks", LIVE);
+        fs::write(self.worlds.join(format!("{world}.yaml")), file).unwrap();
         self
     }
 
@@ -69,7 +84,7 @@ impl Launch {
         for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
             command.env_remove(name);
         }
-        command.arg("serve").current_dir(&self.folder).env("LOG_LEVEL", "info,worldtick::plugins::host::intake=warn");
+        command.arg("serve").current_dir(&self.folder).env("LOG_LEVEL", LOG);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(failpoint.map(|failpoint| ("WORLDTICK_FAILPOINT", failpoint)));
         let file = File::create(&log).unwrap();
@@ -121,16 +136,35 @@ impl Server {
 
     /// Asks it something, if it answers with success.
     pub fn try_get(&mut self, path: &str) -> Option<Value> {
+        let (good, text) = self.ask("GET", path)?;
+        good.then(|| serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Whether it is ready, and the details.
+    pub fn readiness(&mut self) -> Option<(bool, String)> {
+        self.ask("GET", "/readyz?verbose")
+    }
+
+    /// Asks it something: whether it answers with success, and what.
+    fn ask(&mut self, method: &str, path: &str) -> Option<(bool, String)> {
         if self.admin.is_none() {
             let log = fs::read_to_string(&self.log).unwrap_or_default();
             let (_, rest) = log.split_once("admin API   ")?;
             self.admin = rest.split_whitespace().next()?.strip_suffix("/api/v1").map(str::to_owned);
         }
         let url = format!("{}{path}", self.admin.as_ref()?);
-        let agent: ureq::Agent =
-            ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(5))).build().into();
-        let mut response = agent.get(&url).call().ok()?;
-        response.body_mut().read_to_string().ok().map(|text| serde_json::from_str(&text).unwrap_or(Value::Null))
+        let config = ureq::Agent::config_builder().timeout_global(Some(ANSWER_LIMIT)).http_status_as_error(false);
+        let agent: ureq::Agent = config.build().into();
+        let response = if method == "POST" { agent.post(&url).send_empty() } else { agent.get(&url).call() };
+        let mut response = response.ok()?;
+        let good = response.status().is_success();
+        response.body_mut().read_to_string().ok().map(|text| (good, text))
+    }
+
+    /// Has something done.
+    pub fn post(&mut self, path: &str) {
+        let (good, text) = wait_for(path, START_LIMIT, || self.ask("POST", path));
+        assert!(good, "{path}: {text}");
     }
 
     /// Asks it something.
@@ -138,16 +172,21 @@ impl Server {
         wait_for(path, START_LIMIT, || self.try_get(path))
     }
 
-    /// Waits until its worlds have taken in `count` ticks more than now.
+    /// How many inputs its worlds have taken in, all together.
+    pub fn inputs(&mut self) -> Option<u64> {
+        let worlds = self.try_get("/api/v1/worlds")?;
+        worlds["items"].as_array().filter(|all| !all.is_empty())?.iter().map(|world| world["inputs"].as_u64()).sum()
+    }
+
+    /// Waits until its worlds have taken in `count` inputs more than now.
     pub fn goes_on(&mut self, count: u64) {
-        let inputs = |server: &mut Self| {
-            let worlds = server.try_get("/api/v1/worlds")?;
-            worlds["items"].as_array()?.iter().map(|world| world["inputs"].as_u64()).sum::<Option<u64>>()
-        };
-        let before = wait_for("the server says where it is", START_LIMIT, || inputs(self));
+        let before = wait_for("the server says where it is", START_LIMIT, || {
+            self.still_runs();
+            self.inputs()
+        });
         wait_for("the server goes on", START_LIMIT, || {
             self.still_runs();
-            inputs(self).filter(|now| *now >= before + count)
+            self.inputs().filter(|now| *now >= before + count)
         });
     }
 

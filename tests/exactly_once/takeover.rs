@@ -30,23 +30,29 @@ fn a_server_that_stood_still_is_fenced() {
     let mut server = launch(0).start();
     server.is_ready().goes_on(TICKS);
     for round in 1..=ROUNDS * factor() {
-        let mut next = launch(round);
-        let mut refused = next.start();
-        assert_eq!(refused.wait(Duration::from_secs(30)).code(), Some(1), "one server at a time");
-        server.signal("STOP");
-        let stopped = Instant::now();
-        let mut successor = take_over(&mut next);
-        assert!(stopped.elapsed() >= LEASE / 2, "nobody takes over from a server that may be alive");
-        successor.goes_on(TICKS);
-        server.signal("CONT");
-        let status = server.wait(Duration::from_secs(30));
-        assert_eq!(status.code(), Some(1), "{}", server.said());
-        assert!(server.said().contains("another server has taken over"), "{}", server.said());
-        successor.goes_on(TICKS);
-        server = successor;
+        server = replace(server, &mut launch(round), |successor| successor.goes_on(TICKS));
     }
     let script = load.finish(0);
+    // And once more with nothing to do: what is fenced must notice without a commit.
+    server = replace(server, &mut launch(0), |_| ());
     check::everything_happened_once(&script, server, &servers);
+}
+
+/// Lets the server stand still until another one has taken over; then it must go.
+fn replace(mut server: Server, launch: &mut Launch, work: impl Fn(&mut Server)) -> Server {
+    let mut refused = launch.start();
+    assert_eq!(refused.wait(Duration::from_secs(30)).code(), Some(1), "one server at a time");
+    server.signal("STOP");
+    let stopped = Instant::now();
+    let mut successor = take_over(launch);
+    assert!(stopped.elapsed() >= LEASE / 2, "nobody takes over from a server that may be alive");
+    work(&mut successor);
+    server.signal("CONT");
+    let status = server.wait(Duration::from_secs(30));
+    assert_eq!(status.code(), Some(1), "{}", server.said());
+    assert!(server.said().contains("another server has taken over"), "{}", server.said());
+    work(&mut successor);
+    successor
 }
 
 /// Starts servers until one does not find the lease taken.
