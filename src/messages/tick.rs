@@ -1,8 +1,13 @@
 //! Tick messages as they are on the wire, and their validation.
 
+use std::fmt;
+use std::marker::PhantomData;
+
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -117,6 +122,7 @@ pub struct TickMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<Uuid>,
     /// The tick.
+    #[serde(deserialize_with = "object")]
     pub data: TickData,
     /// How the message wants to be handled on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -244,7 +250,7 @@ impl TickMessage {
     /// # Errors
     /// With a class and a sentence, where it is empty, not UTF-8, not JSON, of another shape, or out of bounds.
     pub fn parse(value: &[u8]) -> Result<Self, MessageError> {
-        let message: Self = parse_json(value)?;
+        let Object(message) = parse_json::<Object<Self>>(value)?;
         message.check()?;
         Ok(message)
     }
@@ -341,6 +347,33 @@ impl TickMessage {
     }
 }
 
+/// A JSON object. To serde a list with the fields in their order would do as well; to the schema it does not.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct FromMap<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(FromMap(PhantomData))
+}
+
 /// Reads JSON of a known shape and says where it differs.
 fn parse_json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, MessageError> {
     if value.is_empty() {
@@ -396,6 +429,21 @@ mod tests {
     fn other_names_of_the_ticks_are_the_same() {
         let text = HOURLY.replace("world.tick.hourly", "world.tick.game_hour").replace("\"hourly\"", "\"game_hour\"");
         assert_eq!(TickMessage::parse(text.as_bytes()).expect("valid").data.tick_type, TickType::Hourly);
+    }
+
+    #[test]
+    fn a_list_of_the_fields_is_no_tick() {
+        let message: serde_json::Value = serde_json::from_str(HOURLY).expect("json");
+        let listed = |value: &serde_json::Value| -> serde_json::Value {
+            value.as_object().expect("an object").values().cloned().collect()
+        };
+        let mut data = message.clone();
+        let fields = ["tick_id", "tick_type", "game_hour", "game_day", "game_time", "tick_timestamp"];
+        data["data"] = fields.iter().map(|name| message["data"][*name].clone()).collect();
+        assert_eq!(class_of(&data.to_string()), "schema");
+        assert_eq!(class_of(&listed(&message).to_string()), "schema");
+        let error = TickMessage::parse(data.to_string().as_bytes()).expect_err("refused").message;
+        assert!(error.starts_with("data: "), "{error}");
     }
 
     #[test]

@@ -88,6 +88,7 @@ fn kill_again_and_again(engine: Engine) {
     assert!(deaths.len() >= 20);
     let server = launch.start();
     let script = load.finish(TICKS * factor());
+    assert!(script.repeats() * 5 >= script.ticks() + script.repeats(), "a fifth of all records are repetitions");
     check::everything_happened_once(&script, server, &servers);
 }
 

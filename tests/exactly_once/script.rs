@@ -10,8 +10,8 @@ pub const PARTITIONS: usize = 3;
 const WORLDS: [&str; PARTITIONS] = ["alpha", "beta", "gamma"];
 /// A repetition is one of the last so many ticks.
 const REPEATED_FROM: usize = 40;
-/// One record in so many repeats an earlier tick: a fifth of all.
-const REPEAT_ONE_IN: u64 = 5;
+/// Of a hundred records so many repeat an earlier tick: more than a fifth, whatever is drawn.
+const REPEATS_PERCENT: u64 = 23;
 
 /// Numbers that look random (splitmix64).
 #[derive(Debug, Clone)]
@@ -97,8 +97,7 @@ impl Script {
         }
         self.to_all.push(input.clone());
         let mut records = vec![record(self.any_partition(), None, &input)];
-        // So that of all records a fifth are repetitions.
-        while self.numbers.below(REPEAT_ONE_IN) == 0 {
+        while self.numbers.below(100) < REPEATS_PERCENT {
             let input = pick(&mut self.numbers, &self.to_all);
             records.push(record(self.any_partition(), None, &input));
             self.repeats += 1;
@@ -113,7 +112,7 @@ impl Script {
         self.hours[world] += 1;
         self.expected[world].push(input.clone());
         let mut records = vec![record(world, Some(WORLDS[world]), &input)];
-        while self.numbers.below(REPEAT_ONE_IN) == 0 {
+        while self.numbers.below(100) < REPEATS_PERCENT {
             let input = pick(&mut self.numbers, &self.expected[world]);
             records.push(record(world, Some(WORLDS[world]), &input));
             self.repeats += 1;

@@ -127,6 +127,18 @@ impl TestServer {
         self.begin();
     }
 
+    /// The server itself, for whoever waits for its end.
+    pub fn take_running(&mut self) -> Running {
+        self.running.take().expect("it runs")
+    }
+
+    /// The same folder with another configuration, for the next start.
+    #[must_use]
+    pub fn changed(mut self, change: impl Fn(&mut ServerConfig) + Send + Sync + 'static) -> Self {
+        self.change = Arc::new(change);
+        self
+    }
+
     pub fn running(&self) -> &Running {
         self.running.as_ref().expect("it runs")
     }

@@ -43,7 +43,7 @@ struct Shared {
     gaps: AtomicU64,
     silences: AtomicU64,
     read_timeouts: Mutex<BTreeMap<String, u64>>,
-    group_offsets: Mutex<Option<Vec<InputPosition>>>,
+    group_offsets: Mutex<BTreeMap<(String, i32), i64>>,
     health: ClientHealth,
 }
 
@@ -171,7 +171,9 @@ impl InboundHandle {
 
     /// Hands over the positions that are in the store now, to be committed for lag tools when convenient.
     pub fn commit_group_offsets(&self, positions: Vec<InputPosition>) {
-        *lock(&self.shared.group_offsets) = Some(positions);
+        // One commit does not name every partition: what an earlier one said of the others still waits.
+        let named = positions.into_iter().map(|position| ((position.topic, position.partition), position.next));
+        lock(&self.shared.group_offsets).extend(named);
     }
 
     /// Stops reading and waits for the thread, but no longer than `timeout`. Returns whether it has ended.

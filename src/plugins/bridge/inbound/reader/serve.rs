@@ -73,10 +73,14 @@ impl<T: Mergeable> Reader<T> {
         if !due || self.in_trouble {
             return;
         }
-        let Some(positions) = lock(&self.shared.group_offsets).take() else { return };
+        let positions = std::mem::take(&mut *lock(&self.shared.group_offsets));
+        if positions.is_empty() {
+            return;
+        }
         self.committed_at = now();
         for source in &self.sources {
-            let offsets = positions.iter().filter(|p| *p.topic == *source.name).map(|p| (p.partition, p.next));
+            let of_topic = positions.iter().filter(|((topic, _), _)| **topic == *source.name);
+            let offsets = of_topic.map(|((_, partition), next)| (*partition, *next));
             if let Err(error) = source.commit(offsets) {
                 tracing::debug!(topic = %source.name, %error, "offsets for lag tools were not committed");
             }

@@ -1,0 +1,261 @@
+//! The program itself: how it starts, what it logs, how it ends, and with which exit code.
+
+#![cfg(all(feature = "server", unix))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
+
+mod bridge_support;
+mod server_support;
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use bridge_support::{LIMIT, Rec, wait_for, write};
+use serde_json::Value;
+use server_support::http::Api;
+use server_support::ticks::{DAILY_EXAMPLE, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK};
+use server_support::{COMMODITIES, DAILY, HOURLY, world};
+use tempfile::TempDir;
+use worldtick::plugins::bridge::KafkaSettings;
+
+/// The program in a folder of its own, with nothing of this process's environment that could change what it does.
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy().into_owned();
+        if ["KAFKA_", "WORLDTICK_", "DATABASE_URL", "LOG_LEVEL"].iter().any(|start| text.starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+const ANY_PORTS: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--set", "kafka.embedded_port=0"];
+
+fn folder_with(worlds: &[String]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    let worlds_dir = folder.path().join("assets/config/worlds");
+    fs::create_dir_all(&worlds_dir).expect("a folder");
+    for (number, text) in worlds.iter().enumerate() {
+        fs::write(worlds_dir.join(format!("{number}.yaml")), text).expect("written");
+    }
+    folder
+}
+
+/// A server in a process of its own.
+struct Process {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Process {
+    fn start(folder: &Path, more: &[&str]) -> Self {
+        let mut child = program(folder, &ANY_PORTS).args(more).stderr(Stdio::piped()).spawn().expect("it runs");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, lines) = channel();
+        std::thread::spawn(move || {
+            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+        });
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Waits for a line, and gives what is in it.
+    fn line<T>(&mut self, what: &str, mut find: impl FnMut(&str) -> Option<T>) -> T {
+        if let Some(found) = self.seen.iter().find_map(|line| find(line)) {
+            return found;
+        }
+        let began = Instant::now();
+        while let Ok(line) = self.lines.recv_timeout(LIMIT.saturating_sub(began.elapsed())) {
+            self.seen.push(line);
+            if let Some(found) = self.seen.last().and_then(|line| find(line)) {
+                return found;
+            }
+        }
+        panic!("no line says {what}:\n{}", self.seen.join("\n"));
+    }
+
+    /// The address of the admin API and of the broker, when everything is in order.
+    fn ready(&mut self) -> (Api, KafkaSettings) {
+        let after = |line: &str, label: &str| {
+            let rest = line.trim().strip_prefix(label)?.trim();
+            Some(rest.split_whitespace().next()?.to_owned())
+        };
+        let broker = self.line("where Kafka is", |line| after(line, "Kafka "));
+        let admin = self.line("where the admin API is", |line| after(line, "admin API "));
+        let address = admin.trim_start_matches("http://").trim_end_matches("/api/v1").to_owned();
+        let api = Api::new(&address);
+        wait_for("the server is ready", || (api.get("/readyz").status == 200).then_some(()));
+        (api, KafkaSettings::new(broker))
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    fn wait(&mut self) -> ExitStatus {
+        wait_for("the process ends", || self.child.try_wait().expect("it is ours"))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn sigterm_and_ctrl_c_end_it_cleanly_and_soon() {
+    let folder = folder_with(&[world("live", "live")]);
+    let mut now = String::new();
+    for signal in ["-TERM", "-INT"] {
+        let mut process = Process::start(folder.path(), &[]);
+        let (api, _) = process.ready();
+        let world = api.get("/api/v1/worlds/live").ok();
+        assert!(*world["now"].as_str().expect("a time") >= *now, "it goes on where it was");
+        wait_for("it moves", || (api.get("/api/v1/worlds/live").ok()["now"] != world["now"]).then_some(()));
+        now = api.get("/api/v1/worlds/live").ok()["now"].as_str().expect("a time").to_owned();
+        let began = Instant::now();
+        process.signal(signal);
+        assert_eq!(process.wait().code(), Some(0), "{signal}: {}", process.seen.join("\n"));
+        assert!(began.elapsed() < Duration::from_secs(15), "{signal}: {:?}", began.elapsed());
+        process.line("that it stopped", |line| line.contains("stopped").then_some(()));
+    }
+    assert!(folder.path().join("worldtick-data").is_dir(), "the data folder is where it is said to be");
+}
+
+#[test]
+fn a_tick_from_outside_is_logged_and_a_worlds_own_are_details() {
+    let folder = folder_with(&[world("hand", "manual"), world("live", "live")]);
+    let mut process = Process::start(folder.path(), &[]);
+    let (api, kafka) = process.ready();
+    wait_for("the live world has had ticks of its own", || {
+        let rows = api.get("/api/v1/ticks?world=live&outcome=applied").ok();
+        (rows["items"].as_array()?.len() >= 3).then_some(())
+    });
+    write(&kafka, HOURLY, &[Rec::to(0, HOURLY_EXAMPLE)]);
+    write(&kafka, DAILY, &[Rec::to(0, DAILY_EXAMPLE)]);
+    let fields = |line: &str| serde_json::from_str::<Value>(line).ok();
+    let hourly =
+        process.line("the hourly tick", |line| fields(line).filter(|line| line["message"] == "Processing hourly tick"));
+    assert_eq!(hourly["level"], "INFO");
+    assert_eq!(hourly["event_id"], "550e8400-e29b-41d4-a716-446655440000");
+    assert_eq!(hourly["tick_id"], HOURLY_EXAMPLE_TICK);
+    assert_eq!(hourly["game_hour"], 14);
+    process.line("the daily tick", |line| fields(line).filter(|line| line["message"] == "Processing daily tick"));
+    for message in ["Market cleared", "Published market event"] {
+        for commodity in COMMODITIES {
+            let line = process.line(&format!("{message}: {commodity}"), |line| {
+                fields(line).filter(|line| {
+                    line["message"] == message && line["commodity"] == commodity && line["world_id"] == "hand"
+                })
+            });
+            assert_eq!(line["tick_id"], HOURLY_EXAMPLE_TICK);
+            assert!(line["price"].as_f64().is_some_and(|price| price > 0.0), "{line}");
+            assert!(line["volume"].is_i64(), "{line}");
+        }
+    }
+    // What the live world did by itself is no line of its own at this level.
+    for line in process.seen.iter().filter_map(|line| fields(line)) {
+        let tick_id = line["tick_id"].as_str().unwrap_or(HOURLY_EXAMPLE_TICK);
+        assert!([HOURLY_EXAMPLE_TICK, "880e8400-e29b-41d4-a716-446655440003"].contains(&tick_id), "{line}");
+    }
+}
+
+/// Runs a server that must not start; gives its exit code and what it says.
+fn refused(folder: &Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let Output { status, stderr, stdout } = program(folder, arguments).output().expect("it runs");
+    assert!(stdout.is_empty(), "{}", String::from_utf8_lossy(&stdout));
+    (status.code(), String::from_utf8(stderr).expect("text"))
+}
+
+/// The lines that tell of an error: there must be one.
+fn the_error(told: &str) -> &str {
+    let errors: Vec<&str> = told.lines().filter(|line| line.starts_with("error:")).collect();
+    assert_eq!(errors.len(), 1, "{told}");
+    errors[0]
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_error_that_names_the_setting() {
+    let folder = folder_with(&[world("hand", "manual")]);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let listen = format!("127.0.0.1:{port}");
+    let (code, told) = refused(folder.path(), &["serve", "--listen", &listen, "--set", "kafka.embedded_port=0"]);
+    assert_eq!(code, Some(1), "{told}");
+    let error = the_error(&told);
+    assert!(error.contains(&listen) && error.contains("--listen"), "{error}");
+
+    let broker = format!("kafka.embedded_port={port}");
+    let (code, told) = refused(folder.path(), &["serve", "--listen", "127.0.0.1:0", "--set", &broker]);
+    assert_eq!(code, Some(1), "{told}");
+    let error = the_error(&told);
+    assert!(error.contains(&port) && error.contains("kafka.embedded_port"), "{error}");
+    // Neither has left the folder locked.
+    let mut process = Process::start(folder.path(), &[]);
+    process.ready();
+}
+
+#[test]
+fn a_data_folder_in_use_is_one_error_that_names_the_setting() {
+    let folder = folder_with(&[world("hand", "manual")]);
+    let mut first = Process::start(folder.path(), &[]);
+    let (api, _) = first.ready();
+    let (code, told) = refused(folder.path(), &ANY_PORTS);
+    assert_eq!(code, Some(1), "{told}");
+    let error = the_error(&told);
+    assert!(error.contains("worldtick-data") && error.contains("--data-dir"), "{error}");
+    assert!(error.contains(&first.child.id().to_string()), "it says who has it: {error}");
+    assert_eq!(api.get("/readyz").status, 200, "the first is not disturbed");
+}
+
+#[test]
+fn an_open_api_beyond_this_machine_is_refused() {
+    let folder = folder_with(&[world("hand", "manual")]);
+    let arguments = ["serve", "--listen", "0.0.0.0:0", "--set", "kafka.embedded_port=0"];
+    let (code, told) = refused(folder.path(), &arguments);
+    assert_eq!(code, Some(78), "{told}");
+    assert!(told.contains("WORLDTICK_ADMIN_TOKEN"), "{told}");
+    assert!(!folder.path().join("worldtick-data").exists(), "nothing was begun");
+    // With a token it starts.
+    let child =
+        program(folder.path(), &arguments).env("WORLDTICK_ADMIN_TOKEN", "secret").stderr(Stdio::piped()).spawn();
+    let mut child = child.expect("it runs");
+    let mut lines = BufReader::new(child.stderr.take().expect("a pipe")).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("admin API")), "it says where it listens");
+    child.kill().expect("ours");
+    child.wait().expect("ours");
+}
+
+#[test]
+fn broken_files_are_told_with_all_that_is_wrong() {
+    let folder = folder_with(&[
+        world("hand", "manual").replace("count: 60", "count: -3").replace("seed: 2281", "seeds: 2281"),
+        "id: Other World\n".to_owned(),
+    ]);
+    let (code, told) = refused(folder.path(), &ANY_PORTS);
+    assert_eq!(code, Some(78), "{told}");
+    for part in ["0.yaml:", "1.yaml:1:5", "count", "seeds", "errors in the configuration"] {
+        assert!(told.contains(part), "{part} is missing:\n{told}");
+    }
+    let folder = folder_with(&[world("hand", "manual")]);
+    let (code, told) =
+        refused(folder.path(), &["serve", "--set", "host.worker_thread=4", "--set", "host.catch_up_steps_max=no"]);
+    assert_eq!(code, Some(78), "{told}");
+    assert!(told.contains("worker_threads") && told.contains("catch_up_steps_max"), "{told}");
+}

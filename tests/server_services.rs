@@ -1,0 +1,225 @@
+//! The main path on Apache Kafka and PostgreSQL: ticks of the ticker, events read once each, and what must be refused.
+
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
+
+mod bridge_support;
+mod server_support;
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::{Command, Output};
+
+use bridge_support::{LIMIT, unique, wait_for};
+use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+use serde_json::Value;
+use server_support::ticks::Tick;
+use server_support::{HOURLY, TestServer, world};
+use sqlx::Connection as _;
+use worldtick::config::{Secret, ServerConfig};
+use worldtick::plugins::store::StoreError;
+use worldtick::server::ServerError;
+
+/// A cluster and a database that is dropped at the end.
+struct Services {
+    kafka: String,
+    database: String,
+    admin: String,
+}
+
+impl Services {
+    /// The services that the environment names. Where they are required they must be there.
+    fn named() -> Option<Self> {
+        let named = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+        let (kafka, admin) = (named("WORLDTICK_TEST_KAFKA"), named("WORLDTICK_TEST_DATABASE_URL"));
+        let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
+        let (Some(kafka), Some(admin)) = (kafka, admin) else {
+            assert!(!required, "services are required: set WORLDTICK_TEST_KAFKA and WORLDTICK_TEST_DATABASE_URL");
+            // Past the test runner's capture, or nobody would see it.
+            let _ =
+                writeln!(std::io::stderr(), "skipped: the system on Apache Kafka and PostgreSQL: they are not named");
+            return None;
+        };
+        let database = unique("worldtick_system").replace('-', "_");
+        sql(&admin, &format!("CREATE DATABASE {database}"));
+        Some(Self { kafka, database, admin })
+    }
+
+    fn url(&self) -> String {
+        let (server, _) = self.admin.rsplit_once('/').expect("the URL names a database");
+        format!("{server}/{}", self.database)
+    }
+
+    fn configure(&self, groups: &str) -> impl Fn(&mut ServerConfig) + Send + Sync + 'static {
+        let (kafka, url, groups) = (self.kafka.clone(), self.url(), groups.to_owned());
+        move |config| {
+            config.kafka.bootstrap_servers = Some(kafka.clone());
+            config.kafka.hourly_group = format!("{groups}-hourly");
+            config.kafka.daily_group = format!("{groups}-daily");
+            config.store.url = Some(Secret::new(url.clone()));
+        }
+    }
+}
+
+impl Drop for Services {
+    fn drop(&mut self) {
+        sql(&self.admin, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database));
+    }
+}
+
+fn sql(url: &str, statement: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let mut link = sqlx::PgConnection::connect(url).await.expect("PostgreSQL answers");
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut link).await.expect("it is done");
+    });
+}
+
+fn run(program: &str, kafka: &str, arguments: &[&str]) -> Output {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy().into_owned();
+        if text.starts_with("KAFKA_") || text.starts_with("WORLDTICK_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder.path()).env("KAFKA_BOOTSTRAP_SERVERS", kafka).args(arguments).output().expect("it runs")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// What a group has committed for the partitions of a topic.
+fn committed(server: &TestServer, group: &str, topic: &str, partitions: i32) -> Vec<Offset> {
+    let consumer = BaseConsumer::from_config(&server.kafka().consumer(group)).expect("consumer");
+    let mut list = TopicPartitionList::new();
+    for partition in 0..partitions {
+        list.add_partition(topic, partition);
+    }
+    let found = consumer.committed_offsets(list, LIMIT).expect("the cluster answers");
+    found.elements().iter().map(|element| element.offset()).collect()
+}
+
+#[test]
+fn the_main_path_runs_on_kafka_and_postgresql() {
+    let Some(services) = Services::named() else { return };
+    let applied =
+        run(env!("CARGO_BIN_EXE_worldtick"), &services.kafka, &["topics", "apply", "--replication-factor", "1"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+
+    let (ours, live) = (unique("w"), unique("live"));
+    let group = unique("group");
+    let worlds = [world(&ours, "ticks"), world(&live, "live")];
+    let mut server = TestServer::start_with(&worlds, services.configure(&group));
+    let verbose = server.api().get("/readyz?verbose").text;
+    assert!(verbose.contains("exactly once"), "{verbose}");
+
+    // Somebody else with the same database is refused, and says which setting to change.
+    let mut second = TestServer::prepare(&worlds, services.configure(&group));
+    match second.try_begin() {
+        Err(error @ ServerError::Store(StoreError::InUse { .. })) => {
+            assert!(error.to_string().contains("DATABASE_URL") || error.to_string().contains("store.url"), "{error}");
+        }
+        other => panic!("it must be refused: {other:?}"),
+    }
+
+    // The ticker's tick, twice: one run.
+    let slot = ["--type", "hourly", "--slot", "2024-01-15T14:00:00Z", "--world", &ours, "--output", "json"];
+    let mut printed = Vec::new();
+    for _ in 0..2 {
+        let ticker = run(env!("CARGO_BIN_EXE_simulation-ticker"), &services.kafka, &slot);
+        assert!(ticker.status.success(), "{}", text(&ticker));
+        printed.push(serde_json::from_slice::<Value>(&ticker.stdout).expect("JSON"));
+    }
+    assert_eq!(printed[0]["tick_id"], printed[1]["tick_id"]);
+    let tick_id = printed[0]["tick_id"].as_str().expect("an id").to_owned();
+    let rows = server.history(&tick_id, 2);
+    let mut outcomes: Vec<&str> = rows.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, ["applied", "duplicate"]);
+    assert_eq!(server.world(&ours)["now"], "2024-01-15T14:00:00Z");
+    server.wait_until_published();
+    let events = server.events_of(&ours);
+    assert_eq!(events.len(), 5);
+    assert!(events.iter().all(|event| event["tick_id"] == tick_id.as_str()));
+    wait_for("events of the live world", || (server.events_of(&live).len() >= 10).then_some(()));
+
+    // Lag tools see how far reading has come.
+    let partition = printed[1]["partition"].as_i64().expect("a partition");
+    let offset = printed[1]["offset"].as_i64().expect("an offset");
+    wait_for("the group's offsets", || {
+        let found = committed(&server, &format!("{group}-hourly"), HOURLY, 3);
+        matches!(found[usize::try_from(partition).unwrap()], Offset::Offset(at) if at > offset).then_some(())
+    });
+
+    // Restarted, it goes on; nothing is published twice, nothing is lost.
+    server.api().post(&format!("/api/v1/worlds/{live}/pause"), &serde_json::json!({})).ok();
+    let state = server.world(&ours);
+    server.restart();
+    for field in ["now", "state_hash", "inputs", "incarnation"] {
+        assert_eq!(server.world(&ours)[field], state[field], "{field}");
+    }
+    let next = Tick::hourly(&ours, "2024-01-15T15:00:00Z");
+    server.send(HOURLY, 0, &next.text());
+    server.history(&next.id, 1);
+    server.wait_until_published();
+    assert_eq!(server.events_of(&ours).len(), 10);
+    let live_events = server.events_of(&live);
+    let ids: BTreeSet<&str> = live_events.iter().map(|event| event["event_id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), live_events.len(), "each event of the live world once");
+    let in_store = {
+        let mut count = 0;
+        let mut path = format!("/api/v1/events?world={live}&limit=1000");
+        loop {
+            let page = server.api().get(&path).ok();
+            count += page["items"].as_array().expect("items").len();
+            let Some(next) = page["next"].as_str() else { break count };
+            path = format!("/api/v1/events?world={live}&limit=1000&cursor={next}");
+        }
+    };
+    wait_for("all of them", || (server.events_of(&live).len() == in_store).then_some(()));
+
+    // The store knows its cluster: another one is refused, unless it is said that it is meant.
+    server.stop();
+    sql(&services.url(), "UPDATE cluster SET cluster_id = 'somewhere-else' WHERE embedded = 0");
+    server.try_begin().expect("it begins");
+    match server.take_running().wait_for_signal() {
+        Err(error @ ServerError::OtherCluster { .. }) => {
+            let told = error.to_string();
+            assert!(told.contains("somewhere-else") && told.contains("--accept-new-cluster"), "{told}");
+        }
+        other => panic!("it must be refused: {other:?}"),
+    }
+    let configure = services.configure(&group);
+    let mut server = server.changed(move |config| {
+        configure(config);
+        config.kafka.accept_new_cluster = true;
+    });
+    server.begin();
+    assert_eq!(server.world(&ours)["incarnation"], state["incarnation"]);
+    server.wait_until_published();
+    let live_again = server.events_of(&live);
+    assert_eq!(live_again.len(), in_store, "what was published before is not published again");
+
+    // A new store is a new beginning beside it: other incarnation, other producer, the old history out of sight.
+    server.stop();
+    let fresh = Services::named().expect("they were there");
+    let anew = TestServer::start_with(&[world(&ours, "ticks")], fresh.configure(&group));
+    assert_ne!(anew.world(&ours)["incarnation"], state["incarnation"]);
+    let again = Tick::hourly(&ours, "2024-01-15T14:00:00Z").with_id(tick_id.parse().expect("an id"));
+    anew.send(HOURLY, 1, &again.text());
+    assert_eq!(anew.history(&tick_id, 1)[0]["outcome"], "applied", "it is new to this store");
+    anew.wait_until_published();
+    let ids: BTreeSet<String> = anew.events_of(&ours).iter().map(|event| event["event_id"].to_string()).collect();
+    assert_eq!(ids.len(), 15, "no event id of the old incarnation is used again");
+}
