@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::worlds::items;
 use crate::cli::client::{Client, ClientArgs};
@@ -229,26 +230,27 @@ fn readable(event: &Value) -> String {
     format!("{}  {}  {short}  {}", text("timestamp"), text("world_id"), fields.join(" "))
 }
 
-/// Ctrl-C and SIGTERM are how one stops looking: the program ends with 0.
+/// Ctrl-C and SIGTERM are how one stops looking: the program ends with 0. Returns once that holds.
 fn end_cleanly_on_signals() {
-    let waiting = std::thread::Builder::new().name("signals".to_owned()).spawn(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        let signalled = runtime.block_on(async {
-            let Ok(mut terminated) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) else {
-                return tokio::signal::ctrl_c().await.is_ok();
-            };
+    let (ready, waiting) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            let handlers = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+            let (Ok(mut interrupt), Ok(mut terminate)) = handlers else { return };
+            // Whoever waited for it may have stopped waiting.
+            let _ = ready.send(());
             tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => interrupted.is_ok(),
-                _ = terminated.recv() => true,
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
             }
-        });
-        if signalled {
             std::process::exit(0);
-        }
+        });
     });
-    // Without the thread a signal still ends the program, with its own code.
-    drop(waiting);
+    // Without the thread a signal still ends the program, with a code of its own.
+    if thread.is_ok() {
+        let _ = waiting.recv_timeout(Duration::from_secs(5));
+    }
 }
 
 #[cfg(test)]
