@@ -177,7 +177,9 @@ fn parse(at: &str, line: &[String]) -> Program {
     let name = line.first().and_then(|program| program.rsplit('/').next()).unwrap_or_default();
     let refused = |error: clap::Error| format!("{at}: {line:?}: {error}");
     match name {
-        "worldtick" => Program::Server(Box::new(Cli::try_parse_from(line).map_err(refused).expect("the program takes it"))),
+        "worldtick" => {
+            Program::Server(Box::new(Cli::try_parse_from(line).map_err(refused).expect("the program takes it")))
+        }
         "simulation-ticker" => {
             Program::Ticker(Box::new(TickerArgs::try_parse_from(line).map_err(refused).expect("the program takes it")))
         }
