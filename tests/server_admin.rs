@@ -1,7 +1,7 @@
 //! The admin API over HTTP: steering worlds, reading what they did, and what it answers to those who may not.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 mod server_support;

@@ -5,7 +5,7 @@
 
 mod bridge_support;
 #[path = "../examples/custom_plugin/plugin.rs"]
-#[allow(dead_code, unreachable_pub, reason = "the example, as it is")]
+#[allow(dead_code, reason = "the example, as it is")]
 mod plugin;
 mod server_support;
 

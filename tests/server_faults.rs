@@ -1,7 +1,7 @@
 //! A world's trouble stays in that world; and it comes back from it. With it the metrics, which all of this moves.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 mod server_support;

@@ -1,7 +1,7 @@
 //! The program itself: how it starts, what it logs, how it ends, and with which exit code.
 
 #![cfg(all(feature = "server", unix))]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
 
 mod bridge_support;
 mod server_support;
