@@ -17,6 +17,8 @@ RUN apt-get update \
     && useradd --system --uid 10001 --user-group --home-dir /var/lib/worldtick --shell /usr/sbin/nologin worldtick \
     && install --directory --owner worldtick --group worldtick --mode 0750 /var/lib/worldtick
 COPY --from=builder /build/target/release/worldtick /build/target/release/simulation-ticker /usr/local/bin/
+# Where the CronJobs that came before this image expect it.
+RUN ln -s /usr/local/bin/simulation-ticker /simulation-ticker
 COPY assets/config /opt/worldtick/assets/config
 COPY LICENSE-MIT LICENSE-APACHE /opt/worldtick/
 
@@ -29,6 +31,6 @@ ENV WORLDTICK_DATA_DIR=/var/lib/worldtick \
 VOLUME /var/lib/worldtick
 EXPOSE 8080
 # /readyz: the store answers, Kafka is read and written, the worlds are restored.
-HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["worldtick", "health"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["/usr/local/bin/worldtick", "health"]
 STOPSIGNAL SIGTERM
-ENTRYPOINT ["worldtick"]
+ENTRYPOINT ["/usr/local/bin/worldtick"]

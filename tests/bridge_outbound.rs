@@ -520,7 +520,7 @@ fn killed_at_every_step_it_publishes_each_row_once() {
 }
 
 #[test]
-fn a_broker_that_is_killed_and_comes_back_gets_each_row_once() {
+fn a_broker_that_ends_and_comes_back_gets_each_row_once() {
     let Some(mut kafka) = PrivateKafka::start() else { return };
     let broker = Broker::Kafka(kafka.plain.clone());
     let mut settings = broker.settings();
@@ -533,10 +533,12 @@ fn a_broker_that_is_killed_and_comes_back_gets_each_row_once() {
     for round in 1..=2 {
         // In the midst of publishing.
         wait_for("it publishes", || (running.handle.positions()[&0] >= round * 100 - 50).then_some(()));
-        kafka.kill();
+        // In good order: a node alone that is killed may forget the end of a transaction that it had promised, and
+        // then nobody can tell what is on it.
+        kafka.stop();
         (0..2).for_each(|shard| outbox.fill(&topic, shard, round * 100 + 1..=(round + 1) * 100));
         running.handle.wake(&[(0, (round + 1) * 100), (1, (round + 1) * 100)]);
-        wait_for("it says so", || matches!(running.handle.status(), PublisherStatus::Retrying { .. }).then_some(()));
+        wait_for("it says so", || (running.handle.status() != PublisherStatus::Running).then_some(()));
         kafka.run();
     }
     running.until(&outbox.last_ids());

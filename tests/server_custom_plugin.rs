@@ -1,7 +1,13 @@
 //! The example's plugin in a whole server: what it declares survives a restart and is on the topic.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
 
 mod bridge_support;
 #[path = "../examples/custom_plugin/plugin.rs"]

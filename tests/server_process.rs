@@ -1,7 +1,13 @@
 //! The program itself: how it starts, what it logs, how it ends, and with which exit code.
 
 #![cfg(all(feature = "server", unix))]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
 
 mod bridge_support;
 mod server_support;

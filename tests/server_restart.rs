@@ -1,7 +1,13 @@
 //! What outlives a server: time, state, ticks that were on their way; and the same inputs give the same bytes.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
 
 mod bridge_support;
 mod server_support;

@@ -1,7 +1,13 @@
 //! The main path on Apache Kafka and PostgreSQL: ticks of the ticker, events read once each, and what must be refused.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
 
 mod bridge_support;
 mod server_support;

@@ -1,7 +1,13 @@
 //! A whole server: ticks come in over Kafka, markets clear, events go out.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
 
 mod bridge_support;
 mod server_support;

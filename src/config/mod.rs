@@ -7,7 +7,8 @@
 //! |---|---|
 //! | [`model`] | every section and key, with its default and bounds |
 //! | `keys` | the same as a list, for variables, `show` and documentation |
-//! | `layers` | puts the layers together |
+//! | `layers` | the layers, and where each value came from |
+//! | `merge` | takes one layer after the other |
 //! | `rules` | what a schema cannot say |
 //! | `verify` | checks a value against a JSON Schema, with words for people |
 //! | `worlds` | world files and the catalogue of topics |
@@ -17,9 +18,11 @@ pub mod model;
 pub mod show;
 
 mod convert;
+mod hide;
 mod keys;
 mod layers;
 pub(crate) mod located;
+mod merge;
 mod problem;
 mod rules;
 mod toml_file;

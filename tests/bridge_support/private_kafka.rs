@@ -67,14 +67,6 @@ impl PrivateKafka {
         });
     }
 
-    /// Ends it without a warning.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().expect("killed");
-            child.wait().expect("gone");
-        }
-    }
-
     /// Ends it in good order.
     pub fn stop(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -14,11 +14,12 @@ mod batch;
 mod context;
 mod publisher;
 mod session;
+mod watchdog;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use uuid::Uuid;
@@ -192,11 +193,23 @@ pub enum PublisherEvent {
     Fatal(PublisherFatal),
 }
 
-/// What handle and thread share.
+/// What handle, thread and watchdog share.
 struct Shared {
     last_assigned: Mutex<BTreeMap<ShardId, i64>>,
     status: Mutex<PublisherStatus>,
     positions: Mutex<BTreeMap<ShardId, i64>>,
+    /// Since when the thread has been at a transaction.
+    at_work_since: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    /// Returns whether the status is another one than before.
+    fn change_status(&self, status: &PublisherStatus) -> bool {
+        let mut known = lock(&self.status);
+        let changed = *known != *status;
+        known.clone_from(status);
+        changed
+    }
 }
 
 /// A running publisher.
@@ -229,10 +242,13 @@ pub fn spawn(
         last_assigned: Mutex::new(config.last_assigned.clone()),
         status: Mutex::new(PublisherStatus::Connecting),
         positions: Mutex::new(config.marks.clone()),
+        at_work_since: Mutex::new(None),
     });
     let (wake, wakes) = bounded(1);
     let (stop, stops) = bounded(0);
     let (stopping, stopped) = bounded(1);
+    watchdog::start(shared.clone(), stops.clone(), events.clone())
+        .map_err(|error| KafkaUnavailable::Settings(format!("the publisher's watchdog cannot be started: {error}")))?;
     let links = publisher::Links { shared: shared.clone(), wakes, stops, events };
     let publisher = publisher::Publisher::new(settings.clone(), config, source, hooks, links);
     let thread = std::thread::Builder::new()

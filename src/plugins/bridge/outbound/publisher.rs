@@ -114,7 +114,10 @@ impl<S: OutboxSource> Publisher<S> {
         }
         let start = now();
         let Some(session) = &self.session else { return Next::Go };
-        match session.publish(&batch, &|detail| self.set_status(PublisherStatus::Retrying { detail })) {
+        *lock(&self.links.shared.at_work_since) = Some(start);
+        let outcome = session.publish(&batch, &|detail| self.set_status(PublisherStatus::Retrying { detail }));
+        *lock(&self.links.shared.at_work_since) = None;
+        match outcome {
             Ok(()) => self.succeed(&batch, start),
             Err(failure) => self.fail(&batch, failure),
         }
@@ -255,12 +258,8 @@ impl<S: OutboxSource> Publisher<S> {
     }
 
     fn set_status(&self, status: PublisherStatus) {
-        {
-            let mut known = lock(&self.links.shared.status);
-            if *known == status {
-                return;
-            }
-            known.clone_from(&status);
+        if !self.links.shared.change_status(&status) {
+            return;
         }
         match &status {
             PublisherStatus::Held { detail } => tracing::error!(detail, "the outbox is held"),

@@ -203,6 +203,18 @@ impl Session {
         }
     }
 
+    /// The transaction itself has failed and its records were dropped: its next step tells why. Should that step work all
+    /// the same, nothing is lost: the transaction is aborted.
+    fn why_dropped(&self, batch: &Batch) -> Failure {
+        let again = Failure::Again("records were dropped before they were sent".to_owned());
+        let Some(progress) = &self.progress else { return again };
+        let answer = progress.offsets(&batch.marks()).and_then(|offsets| {
+            let sent = self.producer.send_offsets_to_transaction(&offsets, &progress.metadata, self.write_timeout);
+            sent.map_err(|error| Failure::of(&error))
+        });
+        answer.err().unwrap_or(again)
+    }
+
     /// Polls until nothing is in flight. Not `flush`, which always takes its tenth of a second.
     fn drain(&self, limit: Duration, waits: &dyn Fn(String)) -> bool {
         let start = now();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::failure::{Failure, is_authorization};
@@ -54,9 +54,16 @@ impl Progress {
 
     /// The committed positions. Waits for a transaction that is still open.
     pub(super) fn read(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
-        let again = |error: KafkaError| match error.rdkafka_error_code() {
+        let again = |error: KafkaError| {
+            match error.rdkafka_error_code() {
             Some(code) if is_authorization(code) => Failure::not_permitted("reading the position of the outbox", code),
+            // The brokers answer, as the metadata showed, but not this: they wait for the end of a transaction.
+            Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::UnstableOffsetCommit) => Failure::Held(
+                "the position of the outbox is not told: a transaction on it does not end. Should this last, look for it with Kafka's `kafka-transactions.sh find-hanging`"
+                    .to_owned(),
+            ),
             _ => Failure::Again(format!("the position of the outbox cannot be read: {error}")),
+        }
         };
         self.check_topic(shards)?;
         let mut list = TopicPartitionList::with_capacity(shards.len());

@@ -1,0 +1,180 @@
+//! Pages of documentation that are made from the code: they say what it says.
+//!
+//! After a change on purpose: `UPDATE_DOCS=1 cargo test --test docs`.
+
+#![cfg(feature = "server")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use worldtick::config::{Key, sections, show};
+use worldtick::plugins::metrics::{METRICS, MetricKind};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+}
+
+/// Compares a page with what it should be; with `UPDATE_DOCS` it is written instead.
+fn hold(name: &str, expected: &str) {
+    let path = root().join(name);
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&path, expected).expect("written");
+        return;
+    }
+    let found = fs::read_to_string(&path).unwrap_or_default();
+    let differs = found.lines().zip(expected.lines()).find(|(found, expected)| found != expected);
+    assert!(
+        found == expected,
+        "{name} is not what the code says; first difference: {differs:?}\nUPDATE_DOCS=1 cargo test --test docs"
+    );
+}
+
+/// A text in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+const CONFIGURATION: &str = "# Configuration
+
+<!-- Made from the code: UPDATE_DOCS=1 cargo test --test docs -->
+
+Later ones win: defaults, a TOML file, environment, flags. The file is that of `--config`, of `WORLDTICK_CONFIG`, or
+`assets/config/server.toml` if it is there. A variable that is empty is not set. `--set section.key=value` sets any key; for
+some there are flags of their own (`worldtick serve --help`). `worldtick config check` tells everything that is wrong,
+`worldtick config show` what holds and where it came from. `worldtick config example` writes all of this as a file.
+
+Times are in seconds and may have a fraction. Lists are written with commas in a variable, tables as a JSON object.
+";
+
+#[test]
+fn the_configuration_is_documented_as_it_is() {
+    let mut page = CONFIGURATION.to_owned();
+    for section in sections() {
+        write!(page, "\n## `[{}]`\n\n{}\n\n", section.name, section.description).unwrap();
+        page.push_str("| key | default | what it does | environment |\n|---|---|---|---|\n");
+        for key in &section.keys {
+            let variables: Vec<String> = key.variables.iter().map(|name| format!("`{name}`")).collect();
+            writeln!(page, "| `{}` | {} | {} | {} |", key.name, default(key), meaning(key), variables.join(", "))
+                .unwrap();
+        }
+    }
+    hold("docs/configuration.md", &page);
+}
+
+fn default(key: &Key) -> String {
+    match &key.default {
+        Value::Null => "not set".to_owned(),
+        Value::String(text) => format!("`{text}`"),
+        Value::Array(items) if items.is_empty() => "none".to_owned(),
+        Value::Object(table) if table.is_empty() => "none".to_owned(),
+        other => format!("`{other}`"),
+    }
+}
+
+fn meaning(key: &Key) -> String {
+    let bounds = match key.bounds {
+        (Some(least), Some(largest)) => format!(" {least} to {largest}."),
+        (Some(least), None) => format!(" At least {least}."),
+        _ => String::new(),
+    };
+    let secret = if key.secret { " Secret." } else { "" };
+    format!("{}{bounds}{secret}", cell(&key.description))
+}
+
+#[test]
+fn the_configuration_file_that_ships_is_the_example() {
+    let path = root().join("assets/config/server.toml");
+    assert_eq!(fs::read_to_string(path).expect("the file"), show::example(), "worldtick config example writes it");
+}
+
+const METRICS_PAGE: &str = "# Metrics
+
+<!-- Made from the code: UPDATE_DOCS=1 cargo test --test docs -->
+
+`GET /metrics` has them in Prometheus' text format, without a token. Times are in seconds, sizes in bytes. The metrics of
+the process itself (`process_*`) stand beside these. The label `world` names at most `metrics.world_labels_max` worlds.
+
+| metric | type | labels | what it says |
+|---|---|---|---|
+";
+
+const TICKER: &str = "
+## The ticker
+
+`simulation-ticker` adds its run to a file for Prometheus' textfile collector (`--metrics-file`,
+`WORLDTICK_TICKER_METRICS_FILE`) or pushes it to a Pushgateway (`--metrics-push`, `WORLDTICK_TICKER_METRICS_PUSH`).
+
+";
+
+/// The metrics of the ticker, in a form like the server's.
+const TICKER_METRICS: [(&str, &str, &str, &str); 3] = [
+    (
+        "worldtick_ticker_published_total",
+        "counter",
+        "`type`, `outcome`",
+        "Ticks that were to be published, by outcome: published, failed.",
+    ),
+    ("worldtick_ticker_duration_seconds", "gauge", "`type`", "How long the last run took."),
+    (
+        "worldtick_ticker_last_success_timestamp_seconds",
+        "gauge",
+        "`type`",
+        "When a tick was last published, in seconds since 1970.",
+    ),
+];
+
+#[test]
+fn the_metrics_are_documented_as_they_are() {
+    let mut page = METRICS_PAGE.to_owned();
+    for metric in METRICS {
+        let kind = match metric.kind {
+            MetricKind::Counter => "counter",
+            MetricKind::Gauge => "gauge",
+            MetricKind::Histogram => "histogram",
+        };
+        let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+        writeln!(page, "| `{}` | {kind} | {} | {} |", metric.name, labels.join(", "), cell(metric.help)).unwrap();
+    }
+    page.push_str(TICKER);
+    page.push_str("| metric | type | labels | what it says |\n|---|---|---|---|\n");
+    for (name, kind, labels, help) in TICKER_METRICS {
+        writeln!(page, "| `{name}` | {kind} | {labels} | {help} |").unwrap();
+    }
+    hold("docs/metrics.md", &page);
+}
+
+#[test]
+fn every_metric_is_declared_and_recorded() {
+    let mut recorded = BTreeSet::new();
+    let mut folders = vec![root().join("src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let is_catalogue = path.ends_with("plugins/metrics/mod.rs");
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") && !is_catalogue {
+                recorded.extend(names(&fs::read_to_string(&path).expect("text")));
+            }
+        }
+    }
+    // This one is set where the catalogue is.
+    recorded.insert("worldtick_build_info".to_owned());
+    let mut declared: BTreeSet<String> = METRICS.iter().map(|metric| metric.name.to_owned()).collect();
+    declared.extend(TICKER_METRICS.iter().map(|(name, ..)| (*name).to_owned()));
+    assert_eq!(recorded, declared, "left: recorded, right: declared");
+}
+
+/// Names of metrics that stand in string literals of a source.
+fn names(source: &str) -> Vec<String> {
+    let is_part = |letter: char| letter.is_ascii_lowercase() || letter == '_';
+    let literals = source.match_indices("\"worldtick_");
+    let names =
+        literals.map(|(at, _)| source[at + 1..].chars().take_while(|letter| is_part(*letter)).collect::<String>());
+    // A prefix that tells metrics apart from other lines is no name.
+    names.filter(|name| !name.ends_with('_')).collect()
+}
