@@ -37,6 +37,7 @@ fn cases() -> Vec<(&'static str, Option<Vec<u8>>)> {
         ("not_json", Some(vec![b'x'; TOPIC_BYTES_MAX - 200])),
         ("schema", text("{}".into())),
         ("schema", text("[1, 2, 3]".into())),
+        ("schema", change(r#""data":{"#, r#""data":[{"#).map(|bytes| [&bytes[..bytes.len() - 1], b"]}"].concat())),
         ("schema", change("\"2024-01-15T14:00:00Z\",\"tick_timestamp\"", "\"yesterday\",\"tick_timestamp\"")),
         ("schema", change(tick_id, "")),
         ("schema", change(r#""version":"1.0.0","#, "")),
