@@ -1,11 +1,12 @@
 //! Brokers are killed and started again, one after the other, while the server works and is killed as well; and one
 //! topic cannot be written for so long that the outbox fills.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{ClientConfig, FromClientConfig};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::check;
 use super::ground::{Engine, Ground, factor, wait_for};
@@ -20,6 +21,8 @@ const AFTERWARDS: u64 = 20;
 const OUTBOX_ROWS: usize = 100;
 const PER_COMMIT: usize = 4;
 const EVENTS_PER_TICK: usize = 5;
+/// Longer than a transaction may last.
+const OUTAGE: Duration = Duration::from_secs(25);
 const OUTAGE_LIMIT: Duration = Duration::from_secs(60);
 
 #[test]
@@ -59,7 +62,10 @@ fn an_outbox_that_is_full_stops_the_worlds_until_the_brokers_are_back() {
     launch.set("WORLDTICK_HOST_INPUTS_PER_COMMIT_MAX", PER_COMMIT.to_string());
     let mut server = launch.start();
     server.is_ready().goes_on(AFTERWARDS);
-    ground.kafka.kill(3);
+    // The one to go is the one that keeps the position of the outbox: the worst choice.
+    let node = coordinator(&servers, &format!("worldtick-{}", server.store_id()));
+    ground.kafka.kill(node);
+    let away = Instant::now();
     wait_for("the outbox is full", OUTAGE_LIMIT, || {
         server.still_runs();
         let (ready, words) = server.readiness()?;
@@ -72,6 +78,7 @@ fn an_outbox_that_is_full_stops_the_worlds_until_the_brokers_are_back() {
         let before = std::mem::replace(&mut last, server.inputs()?);
         (before == last).then_some(last)
     });
+    wait_for("transactions have timed out", OUTAGE_LIMIT, || (away.elapsed() > OUTAGE).then_some(()));
     assert_eq!(server.inputs(), Some(still));
     let (_, words) = server.readiness().unwrap();
     let rows: usize = words
@@ -86,10 +93,24 @@ fn an_outbox_that_is_full_stops_the_worlds_until_the_brokers_are_back() {
     // Taken in before the outbox was full: up to four commits of units, one of them on its way.
     let most = OUTBOX_ROWS + 5 * PER_COMMIT * EVENTS_PER_TICK;
     assert!((OUTBOX_ROWS..=most).contains(&rows), "{rows} rows wait, of at most {most}");
-    ground.kafka.restart(3).unwrap();
+    ground.kafka.restart(node).unwrap();
     server.is_ready().goes_on(WHILE_AWAY);
     let script = load.finish(0);
     check::everything_happened_once(&script, server, &servers);
+}
+
+/// The broker that coordinates a group: it leads the partition of the offsets that the group's name falls on.
+fn coordinator(bootstrap_servers: &str, group: &str) -> usize {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", bootstrap_servers);
+    let consumer = BaseConsumer::from_config(&config).unwrap();
+    let metadata = consumer.fetch_metadata(Some("__consumer_offsets"), OUTAGE_LIMIT).unwrap();
+    let partitions = metadata.topics()[0].partitions();
+    // As Java hashes text.
+    let hash = group.bytes().fold(0_i32, |hash, byte| hash.wrapping_mul(31).wrapping_add(i32::from(byte)));
+    let partition = (hash & i32::MAX) % i32::try_from(partitions.len()).unwrap();
+    let found = partitions.iter().find(|found| found.id() == partition).unwrap();
+    usize::try_from(found.leader()).unwrap()
 }
 
 fn want_replicas_in_sync(bootstrap_servers: &str, topic: &str, count: usize) {

@@ -172,6 +172,13 @@ impl Server {
         wait_for(path, START_LIMIT, || self.try_get(path))
     }
 
+    /// The id of its store, as it says when it starts.
+    pub fn store_id(&self) -> String {
+        let log = fs::read_to_string(&self.log).unwrap();
+        let (_, rest) = log.split_once("\"store_id\":\"").expect("it says which store it uses");
+        rest.split('"').next().unwrap().to_owned()
+    }
+
     /// How many inputs its worlds have taken in, all together.
     pub fn inputs(&mut self) -> Option<u64> {
         let worlds = self.try_get("/api/v1/worlds")?;

@@ -4,11 +4,14 @@
 
 mod failure;
 mod progress;
+mod watched;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, TryRecvError};
+use rdkafka::TopicPartitionList;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{Header, OwnedHeaders};
@@ -34,8 +37,8 @@ const ABORT_ATTEMPTS_MAX: u32 = 15;
 
 /// A producer, and where its position is kept.
 pub(super) struct Session {
-    producer: BaseProducer<PublishContext>,
-    progress: Option<Progress>,
+    producer: Arc<BaseProducer<PublishContext>>,
+    progress: Option<Arc<Progress>>,
     write_timeout: Duration,
     stops: Receiver<()>,
 }
@@ -50,12 +53,12 @@ impl Session {
             Guarantee::AtLeastOnce => (settings.producer(Compression::Lz4), None),
             Guarantee::ExactlyOnce => {
                 let client = settings.transactional_producer(Compression::Lz4, &config.transactional_id());
-                (client, Some(Progress::open(settings, config)?))
+                (client, Some(Arc::new(Progress::open(settings, config)?)))
             }
         };
         let producer = BaseProducer::from_config_and_context(&client, PublishContext::default())
             .map_err(|error| KafkaUnavailable::Settings(error.to_string()))?;
-        Ok(Self { producer, progress, write_timeout: settings.write_timeout, stops })
+        Ok(Self { producer: Arc::new(producer), progress, write_timeout: settings.write_timeout, stops })
     }
 
     /// Ends what an earlier owner left open, and reads how far the outbox is published. Shards without a position in
@@ -100,8 +103,7 @@ impl Session {
         let outcome = self.send_all(batch, waits).and_then(|()| {
             failpoint::hit("publish.before_offsets");
             let offsets = progress.offsets(&batch.marks())?;
-            let metadata = &progress.metadata;
-            self.persist(waits, || self.producer.send_offsets_to_transaction(&offsets, metadata, self.write_timeout))?;
+            self.persist(waits, || self.send_offsets(progress, &offsets, waits))?;
             failpoint::hit("publish.before_commit");
             self.persist(waits, || self.producer.commit_transaction(ATTEMPT))?;
             failpoint::hit("publish.after_commit");
@@ -118,6 +120,21 @@ impl Session {
             }
             other => other,
         }
+    }
+
+    fn send_offsets(
+        &self,
+        progress: &Arc<Progress>,
+        offsets: &TopicPartitionList,
+        waits: &dyn Fn(String),
+    ) -> Result<(), KafkaError> {
+        let limit = self.write_timeout + ATTEMPT;
+        watched::send_offsets(&self.producer, progress, offsets, self.write_timeout, |waited| {
+            if waited >= ATTEMPT {
+                waits("the position is not added to the transaction yet".to_owned());
+            }
+            waited < limit && !(waited >= ATTEMPT && self.stopping())
+        })
     }
 
     fn send_all(&self, batch: &Batch, waits: &dyn Fn(String)) -> Result<(), Failure> {
