@@ -185,16 +185,19 @@ impl Session {
         if !indices.is_empty() {
             return Err(Failure::TooLarge { indices, certain: false });
         }
-        // Records that were dropped because another one failed say nothing; the first real reason counts.
+        // Records that were dropped because something else failed say nothing; the first real reason counts.
         let telling = reports
             .failed
             .iter()
             .find(|(_, code)| !matches!(code, RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight));
-        if let Some((index, code)) = telling.or(reports.failed.first()) {
+        if let Some((index, code)) = telling {
             return Err(match batch.rows.get(*index) {
                 Some(row) => self.refused(row, *code),
                 None => Failure::Again(code.to_string()),
             });
+        }
+        if !reports.failed.is_empty() {
+            return Err(self.why_dropped(batch));
         }
         if reports.delivered == batch.rows.len() {
             Ok(())
