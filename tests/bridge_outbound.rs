@@ -436,11 +436,12 @@ fn publish_through(errors: &[(RDKafkaApiKey, RDKafkaRespErr)]) -> (Vec<Rec>, Vec
     }
     outbox.fill(&topic, 0, 11..=20);
     running.handle.wake(&[(0, 20)]);
-    let mut events = Vec::new();
+    let mut events: Vec<PublisherEvent> = running.events.try_iter().collect();
     while running.handle.positions() != outbox.last_ids() {
         events.extend(running.events.recv_timeout(Duration::from_millis(100)));
         assert!(!running.handle.is_finished(), "{events:?}");
     }
+    events.extend(running.events.try_iter());
     running.stop();
     (read_all(&settings, &topic), events)
 }
@@ -468,6 +469,8 @@ fn errors_in_every_step_of_a_transaction_lose_nothing() {
         assert_eq!(found, expected(1, 20).into_iter().collect(), "{case:?}: {events:?}");
         let fatal = events.iter().find(|event| matches!(event, PublisherEvent::Fatal(_)));
         assert_eq!(fatal, None, "{case:?}");
+        let held = events.iter().any(|event| matches!(event, PublisherEvent::Status(PublisherStatus::Held { .. })));
+        assert_eq!(held, format!("{case:?}").contains("AUTHORIZATION"), "{case:?}: {events:?}");
     }
 }
 

@@ -202,7 +202,7 @@ impl Session {
         if !indices.is_empty() {
             return Err(Failure::TooLarge { indices, certain: false });
         }
-        // Records that were dropped because another one failed say nothing; the first real reason counts.
+        // Records that were dropped because something else failed say nothing; the first real reason counts.
         let telling = reports
             .failed
             .iter()
