@@ -30,6 +30,8 @@ mod database;
 mod ground;
 #[path = "exactly_once/kills.rs"]
 mod kills;
+#[path = "exactly_once/live.rs"]
+mod live;
 #[path = "exactly_once/load.rs"]
 mod load;
 #[path = "exactly_once/script.rs"]
@@ -38,3 +40,5 @@ mod script;
 mod server;
 #[path = "exactly_once/takeover.rs"]
 mod takeover;
+#[path = "exactly_once/topics.rs"]
+mod topics;

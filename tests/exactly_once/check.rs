@@ -1,31 +1,24 @@
 //! Compares what the server did with an undisturbed run, through a reader of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bevy_app::App;
-use rdkafka::config::{ClientConfig, FromClientConfig};
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
-use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use uuid::Uuid;
-use worldtick::components::clock::{GameInstant, MICROS_PER_HOUR};
 use worldtick::messages::{Envelope, Input};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
-use super::ground::wait_for;
 use super::script::{PARTITIONS, Script};
 use super::server::{Server, world_file};
+use super::topics::{Found, of_world, read_all};
 
 const LIMIT: Duration = Duration::from_secs(120);
-/// Game hours that a live world lives undisturbed at the end.
-const LIVE_HOURS: i64 = 24;
-const COMMODITIES: usize = 5;
+/// Markets of every world.
+pub const COMMODITIES: usize = 5;
 
 /// An undisturbed run of one world.
 struct Undisturbed {
@@ -137,7 +130,7 @@ fn histories_agree(script: &Script, server: &mut Server) {
 }
 
 /// The ids of a world's ticks with this outcome.
-fn history(server: &mut Server, world: &str, outcome: &str) -> Vec<String> {
+pub fn history(server: &mut Server, world: &str, outcome: &str) -> Vec<String> {
     let mut ids = Vec::new();
     let mut cursor = String::new();
     loop {
@@ -148,124 +141,6 @@ fn history(server: &mut Server, world: &str, outcome: &str) -> Vec<String> {
             None => return ids,
         }
     }
-}
-
-/// A world with a clock of its own: what it runs depends on when it was killed, so there is no run to compare with.
-/// But its hours follow each other, each is on the topic once, and each clears every market once.
-pub struct Live {
-    world: &'static str,
-    /// The ticks that it has asked for itself, as they are on the topic.
-    own: Vec<Value>,
-    /// Those that it has run, of others too.
-    applied: BTreeSet<String>,
-}
-
-impl Live {
-    /// Lets the world live for a while, stops its clock, and waits until it has run what it has asked for.
-    pub fn at_rest(world: &'static str, server: &mut Server, bootstrap_servers: &str) -> Self {
-        server.is_ready();
-        let path = format!("/api/v1/worlds/{world}");
-        let begun = server.get(&path)["now"].as_str().map(|now| now.parse::<GameInstant>().unwrap()).unwrap();
-        let mut wait = |what: &str, found: &dyn Fn(&Value) -> bool| {
-            wait_for(what, LIMIT, || server.try_get(&path).filter(found).map(|_| ()));
-        };
-        wait("the live world lives", &|view| {
-            let now: GameInstant = view["now"].as_str().unwrap().parse().unwrap();
-            now.micros_since(begun) > LIVE_HOURS * MICROS_PER_HOUR
-        });
-        server.post(&format!("{path}/pause"));
-        let mut wait = |what: &str, found: &dyn Fn(&Value) -> bool| {
-            wait_for(what, LIMIT, || server.try_get(&path).filter(found).map(|_| ()));
-        };
-        wait("the live world's own ticks come back", &|view| {
-            assert_eq!(view["status"]["state"], "paused", "{view}");
-            view["outstanding_ticks"] == 0
-        });
-        let ticks = read_all(bootstrap_servers, "world.tick.hourly");
-        let own: Vec<Value> = of_world(&ticks, world).flatten().map(|bytes| json_of(bytes)).collect();
-        let ids: BTreeSet<&str> = own.iter().map(|tick| tick["data"]["tick_id"].as_str().unwrap()).collect();
-        assert_eq!(ids.len(), own.len(), "each of its ticks is published once");
-        let applied = wait_for("the live world has run all of its own ticks", LIMIT, || {
-            let rows = history(server, world, "applied");
-            let applied: BTreeSet<String> = rows.iter().cloned().collect();
-            assert_eq!(applied.len(), rows.len(), "no tick is applied twice");
-            ids.iter().all(|id| applied.contains(*id)).then_some(applied)
-        });
-        Self { world, own, applied }
-    }
-
-    /// Checks it against the topics.
-    pub fn happened_once(&self, script: &Script, bootstrap_servers: &str) {
-        let hours: Vec<GameInstant> =
-            self.own.iter().map(|tick| tick["data"]["game_time"].as_str().unwrap().parse().unwrap()).collect();
-        for pair in hours.windows(2) {
-            assert_eq!(pair[1].micros_since(pair[0]), MICROS_PER_HOUR, "hour after hour, none is missing");
-        }
-        assert_eq!(self.applied.len(), self.own.len() + script.sent_to_all().len(), "its own ticks and those for all");
-        let events = read_all(bootstrap_servers, "simulation.event");
-        let mut markets = 0;
-        for bytes in of_world(&events, self.world) {
-            markets += 1;
-            let found: Vec<String> =
-                bytes.iter().map(|bytes| json_of(bytes)["tick_id"].as_str().unwrap().to_owned()).collect();
-            assert_eq!(found.len(), self.applied.len(), "{}: each tick clears each market once", self.world);
-            assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), self.applied);
-        }
-        assert_eq!(markets, COMMODITIES);
-        eprintln!("{}: {} ticks of its own and {} for all", self.world, hours.len(), script.sent_to_all().len());
-    }
-}
-
-fn of_world<'f>(found: &'f Found, world: &'f str) -> impl Iterator<Item = &'f Vec<Vec<u8>>> {
-    found.iter().filter(move |((of, _), _)| of == world).map(|(_, bytes)| bytes)
-}
-
-fn json_of(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap()
-}
-
-/// The events that a reader of committed records finds, by key of world and event, in the order of their offsets.
-type Found = BTreeMap<(String, String), Vec<Vec<u8>>>;
-
-fn read_all(bootstrap_servers: &str, topic: &str) -> Found {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", bootstrap_servers)
-        .set("group.id", format!("checker-{}", Uuid::new_v4()))
-        .set("isolation.level", "read_committed")
-        .set("enable.auto.commit", "false")
-        .set("enable.partition.eof", "true");
-    let consumer = BaseConsumer::from_config(&config).unwrap();
-    let metadata = wait_for("the checker reaches the brokers", LIMIT, || {
-        consumer.fetch_metadata(Some(topic), Duration::from_secs(10)).ok()
-    });
-    let mut list = TopicPartitionList::new();
-    for partition in metadata.topics()[0].partitions() {
-        list.add_partition_offset(topic, partition.id(), Offset::Beginning).unwrap();
-    }
-    let mut open: Vec<i32> = list.elements().iter().map(|element| element.partition()).collect();
-    consumer.assign(&list).unwrap();
-    let mut found = Found::new();
-    let mut places: BTreeMap<(String, String), i32> = BTreeMap::new();
-    let start = Instant::now();
-    while !open.is_empty() {
-        assert!(start.elapsed() < LIMIT, "{topic} is not read to its end: {open:?} are left");
-        match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => {
-                let bytes = message.payload().expect("every record has a value").to_vec();
-                let world = json_of(&bytes)["world_id"].as_str().unwrap_or("all").to_owned();
-                let key = (world, String::from_utf8(message.key().expect("every record has a key").to_vec()).unwrap());
-                let place = *places.entry(key.clone()).or_insert(message.partition());
-                // Ticks for everybody are sent wherever the script likes.
-                assert!(place == message.partition() || key.0 == "all", "{key:?} stays on its partition");
-                found.entry(key).or_default().push(bytes);
-            }
-            Some(Err(KafkaError::PartitionEOF(partition))) => open.retain(|other| *other != partition),
-            Some(Err(error)) => eprintln!("the checker goes on after: {error}"),
-            None => {}
-        }
-    }
-    found
 }
 
 fn events_agree(run: &Undisturbed, found: &Found) {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::check;
 use super::ground::{Engine, Ground, factor};
+use super::live::Live;
 use super::load::{Load, Sender};
 use super::script::{Numbers, Script};
 use super::server::Launch;
@@ -92,7 +93,7 @@ fn kill_again_and_again(engine: Engine) {
     let mut server = launch.start();
     let script = load.finish(TICKS * factor());
     assert!(script.repeats() * 5 >= script.ticks() + script.repeats(), "a fifth of all records are repetitions");
-    let live = check::Live::at_rest(LIVE_WORLD, &mut server, &servers);
+    let live = Live::at_rest(LIVE_WORLD, &mut server, &servers);
     check::everything_happened_once(&script, server, &servers);
     live.happened_once(&script, &servers);
 }
