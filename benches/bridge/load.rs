@@ -35,6 +35,8 @@ pub struct Load {
     pub rate: f64,
     /// How many.
     pub ticks: usize,
+    /// Whose latency is not counted, from the first: connections, code and the broker's caches warm up.
+    pub warm_up: usize,
 }
 
 pub fn client(servers: &str) -> ClientConfig {
@@ -73,11 +75,23 @@ pub fn reader_at_end(servers: &str, topic: &str, partitions: i32) -> Result<Base
         .create()?;
     let mut places = TopicPartitionList::new();
     for partition in 0..partitions {
-        let (_, end) = consumer.fetch_watermarks(topic, partition, Duration::from_secs(10))?;
+        let end = end_of(&consumer, topic, partition)?;
         places.add_partition_offset(topic, partition, Offset::Offset(end))?;
     }
     consumer.assign(&places)?;
     Ok(consumer)
+}
+
+/// Where a partition ends. One that was made a moment ago may not have a leader yet.
+fn end_of(consumer: &BaseConsumer, topic: &str, partition: i32) -> Result<i64, Box<dyn Error>> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        match consumer.fetch_watermarks(topic, partition, Duration::from_secs(10)) {
+            Ok((_, end)) => return Ok(end),
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            Err(_) => std::thread::park_timeout(Duration::from_millis(50)),
+        }
+    }
 }
 
 /// Sends the load, and waits until every tick's events are visible on `topic`.
@@ -89,25 +103,28 @@ pub fn drive(servers: &str, load: &Load, topic: &str, first_hour: i64, world: &s
     let sender = std::thread::spawn(move || {
         send(&servers_of_sender, &load_of_sender, first_hour, &world, &sent_at).map_err(|error| error.to_string())
     });
-    let mut sent: BTreeMap<Uuid, Instant> = BTreeMap::new();
+    let mut sent: BTreeMap<Uuid, (usize, Instant)> = BTreeMap::new();
     let mut seen: BTreeMap<Uuid, usize> = BTreeMap::new();
-    let mut latencies = Vec::with_capacity(load.ticks);
+    let mut latencies = Vec::with_capacity(load.ticks.saturating_sub(load.warm_up));
+    let mut through = 0;
     let deadline = began + Duration::from_secs_f64(load.ticks as f64 / load.rate * 3.0 + 60.0);
-    while latencies.len() < load.ticks {
+    while through < load.ticks {
         if Instant::now() > deadline {
-            return Err(format!("only {} of {} ticks came through", latencies.len(), load.ticks).into());
+            return Err(format!("only {through} of {} ticks came through", load.ticks).into());
         }
         let Some(message) = reader.poll(Duration::from_millis(50)) else { continue };
         let message = message?;
         let now = Instant::now();
         let Some(tick_id) = message.payload().and_then(tick_of) else { continue };
-        sent.extend(sends.try_iter());
+        let first = sent.len();
+        sent.extend(sends.try_iter().enumerate().map(|(index, (id, at))| (id, (first + index, at))));
         let count = seen.entry(tick_id).or_insert(0);
         *count += 1;
         if *count == EVENTS_PER_TICK
-            && let Some(at) = sent.get(&tick_id)
+            && let Some((index, at)) = sent.get(&tick_id)
         {
-            latencies.push(now.duration_since(*at));
+            through += 1;
+            latencies.extend((*index >= load.warm_up).then(|| now.duration_since(*at)));
         }
     }
     let took = began.elapsed();

@@ -8,7 +8,7 @@ pub struct Report {
     pub ticks: usize,
     /// From the first send to the last event.
     pub took: Duration,
-    /// From each tick's send to its last event.
+    /// From each tick's send to its last event, without the first ones.
     pub latencies: Vec<Duration>,
 }
 

@@ -70,7 +70,7 @@ pub fn memory(servers: &str, count: usize) -> Result<(), Box<dyn Error>> {
     println!("ticks        resident MiB");
     let mut sent = 0;
     while sent < count {
-        drive(servers, &Load { rate: 2_000.0, ticks: piece }, EVENTS, sent as i64, WORLD)?;
+        drive(servers, &Load { rate: 2_000.0, ticks: piece, warm_up: 0 }, EVENTS, sent as i64, WORLD)?;
         sent += piece;
         println!("{sent:9} {:12.1}", resident_bytes() as f64 / 1_048_576.0);
     }
