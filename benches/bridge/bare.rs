@@ -75,7 +75,9 @@ fn turn(consumer: &BaseConsumer, producer: &BaseProducer) -> Result<(), Box<dyn 
         }
     }
     while producer.in_flight_count() > 0 {
-        producer.poll(Duration::from_millis(1));
+        // As the server does it: a poll with a timeout spins.
+        producer.poll(Duration::ZERO);
+        std::thread::park_timeout(Duration::from_micros(300));
     }
     let group = consumer.group_metadata().ok_or("the consumer has no group")?;
     producer.send_offsets_to_transaction(&next, &group, Duration::from_secs(10))?;

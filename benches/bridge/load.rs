@@ -150,7 +150,8 @@ fn send(
     for index in 0..load.ticks {
         let due = began + Duration::from_secs_f64(index as f64 / load.rate);
         while Instant::now() < due {
-            producer.poll(due.saturating_duration_since(Instant::now()));
+            producer.poll(Duration::ZERO);
+            std::thread::park_timeout(due.saturating_duration_since(Instant::now()));
         }
         let message = tick(first_hour + index as i64, world)?;
         let body = serde_json::to_vec(&message)?;

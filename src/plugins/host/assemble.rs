@@ -20,10 +20,9 @@ use crate::plugins::store::{
     WorldChange, WorldStatus,
 };
 
-/// A commit with what is to be told once it is durable.
+/// What is to be told once a commit is durable.
 #[derive(Debug, Default)]
-pub(super) struct Assembled {
-    pub(super) commit: Commit,
+pub(super) struct ToTell {
     pub(super) events: Vec<EventLine>,
     pub(super) markets: Vec<MarketLine>,
     pub(super) next_outbox: BTreeMap<ShardId, i64>,
@@ -39,7 +38,8 @@ struct Journal {
 
 struct Assembly<'a> {
     engine: &'a Engine,
-    out: Assembled,
+    commit: Commit,
+    to_tell: ToTell,
     journal: BTreeMap<WorldId, Journal>,
     positions: BTreeMap<(String, i32), i64>,
     wall: i64,
@@ -47,12 +47,13 @@ struct Assembly<'a> {
 
 impl Engine {
     /// Builds the rows for these units. Changes nothing: built again, it is the same but for the wall time.
-    pub(super) fn assemble(&self, units: &[Unit]) -> Assembled {
+    pub(super) fn assemble(&self, units: &[Unit]) -> (Commit, ToTell) {
         let commit_no = self.commit_no + 1;
         let commit = Commit { epoch: self.lease.epoch(), commit_no, ..Commit::default() };
-        let out = Assembled { commit, next_outbox: self.next_outbox.clone(), ..Assembled::default() };
+        let to_tell = ToTell { next_outbox: self.next_outbox.clone(), ..ToTell::default() };
         let wall = self.wall_micros();
-        let mut assembly = Assembly { engine: self, out, journal: BTreeMap::new(), positions: BTreeMap::new(), wall };
+        let mut assembly =
+            Assembly { engine: self, commit, to_tell, journal: BTreeMap::new(), positions: BTreeMap::new(), wall };
         for unit in units {
             assembly.unit(unit);
         }
@@ -69,7 +70,7 @@ impl Assembly<'_> {
         if let Work::Order { change: Some(change), .. } = &unit.work
             && !self.is_overtaken(change)
         {
-            self.out.commit.worlds.push(change.clone());
+            self.commit.worlds.push(change.clone());
         }
         let own = unit.is_own();
         let (mut events, mut markets) = (BTreeMap::new(), BTreeMap::new());
@@ -112,7 +113,7 @@ impl Assembly<'_> {
             Some(status @ WorldStatus::Faulted { .. }) => status.clone(),
             _ => WorldStatus::Faulted { error: clean(error), input, since: self.wall },
         };
-        self.out.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
+        self.commit.worlds.push(WorldChange::Status { world_id: id.to_string(), status });
     }
 
     /// Events, own ticks and the journal of one world's part. Returns how many markets were cleared.
@@ -135,13 +136,13 @@ impl Assembly<'_> {
             if event.event_type == MarketCleared::EVENT_TYPE
                 && let Some(row) = self.market_state(event, shard)
             {
-                let outbox_id = self.out.next_outbox.get(&shard).copied().unwrap_or(1);
-                self.out.markets.push(MarketLine::new(&row, outbox_id, own));
-                self.out.commit.market_states.push(row);
+                let outbox_id = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1);
+                self.to_tell.markets.push(MarketLine::new(&row, outbox_id, own));
+                self.commit.market_states.push(row);
                 cleared += 1;
             }
             let row = event_row(event, self.engine.config.envelope, &self.engine.config.event_topic, shard, self.wall);
-            self.out.events.push(EventLine {
+            self.to_tell.events.push(EventLine {
                 event_id: row.event_id,
                 event_type: row.event_type.clone(),
                 world_id: row.world_id.clone(),
@@ -177,7 +178,7 @@ impl Assembly<'_> {
             game_time: event.timestamp.as_micros(),
             recorded_at: self.wall,
             measures: Value::Object(measures).to_string(),
-            commit_no: self.out.commit.commit_no,
+            commit_no: self.commit.commit_no,
         })
     }
 
@@ -190,7 +191,7 @@ impl Assembly<'_> {
     ) {
         for shard in &tick.shards {
             let seen = TickSeenRow { shard: *shard, tick_id: tick.tick_id, seen_at: self.wall };
-            self.out.commit.ticks_seen.push(seen);
+            self.commit.ticks_seen.push(seen);
         }
         let mut refused = None;
         for (id, slot) in &unit.slots {
@@ -216,12 +217,12 @@ impl Assembly<'_> {
             let mut row = self.history(unit, tick, Some(id.to_string()), shard, outcome, detail);
             row.events = events.get(id).and_then(|count| i64::try_from(*count).ok()).unwrap_or(0);
             row.markets_cleared = markets.get(id).copied().unwrap_or(0);
-            self.out.commit.tick_history.push(row);
+            self.commit.tick_history.push(row);
         }
         for note in &tick.notes {
             let world = note.world.as_ref().map(ToString::to_string);
             let row = self.history(unit, tick, world, note.shard, note.outcome, note.detail.clone());
-            self.out.commit.tick_history.push(row);
+            self.commit.tick_history.push(row);
         }
         if let Some(words) = refused {
             let raw = &tick.raw;
@@ -252,13 +253,13 @@ impl Assembly<'_> {
             events: 0,
             markets_cleared: 0,
             recorded_at: self.wall,
-            commit_no: self.out.commit.commit_no,
+            commit_no: self.commit.commit_no,
         }
     }
 
     fn gap(&mut self, unit: &Unit, from: i64, reason: &str) {
         let Some(origin) = &unit.origin else { return };
-        self.out.commit.tick_history.push(TickHistoryRow {
+        self.commit.tick_history.push(TickHistoryRow {
             shard: self.engine.shard_of_partition(origin.partition),
             tick_type: String::new(),
             outcome: "gap".into(),
@@ -267,7 +268,7 @@ impl Assembly<'_> {
             partition: Some(origin.partition),
             offset: Some(from),
             recorded_at: self.wall,
-            commit_no: self.out.commit.commit_no,
+            commit_no: self.commit.commit_no,
             ..TickHistoryRow::default()
         });
     }
@@ -293,14 +294,14 @@ impl Assembly<'_> {
             error_class: class.into(),
             error_message: clean(message),
             recorded_at: self.wall,
-            commit_no: self.out.commit.commit_no,
+            commit_no: self.commit.commit_no,
         };
         // With the commit: a broker that is made anew counts its offsets from the start again.
         let name = format!("{}:{}:{}:{}", letter.topic, letter.partition, letter.offset, letter.commit_no);
         let event_id = Uuid::new_v5(&self.engine.store_id, name.as_bytes());
         let limit = self.engine.config.message_bytes_max(&dead_letter_topic(&letter.topic));
         let row = dead_letter(&letter, event_id, 1, limit, self.wall);
-        self.out.commit.dead_letters.push(letter);
+        self.commit.dead_letters.push(letter);
         self.outbox(row);
     }
 
@@ -314,16 +315,16 @@ impl Assembly<'_> {
             );
             row = reference_to(&row);
         }
-        let next = self.out.next_outbox.entry(row.shard).or_insert(1);
+        let next = self.to_tell.next_outbox.entry(row.shard).or_insert(1);
         row.id = *next;
         *next += 1;
-        self.out.commit.outbox.push(row);
+        self.commit.outbox.push(row);
     }
 
-    fn finish(mut self) -> Assembled {
-        let commit_no = self.out.commit.commit_no;
+    fn finish(mut self) -> (Commit, ToTell) {
+        let commit_no = self.commit.commit_no;
         for (id, journal) in self.journal {
-            self.out.commit.journal.push(JournalRow {
+            self.commit.journal.push(JournalRow {
                 world_id: id.to_string(),
                 shard: journal.shard,
                 commit_no,
@@ -335,11 +336,11 @@ impl Assembly<'_> {
             });
         }
         let positions = self.positions.into_iter();
-        self.out.commit.positions =
+        self.commit.positions =
             positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect();
-        self.out.commit.next_outbox_ids = self.out.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
-        self.out.commit.marks.clone_from(&self.engine.pending_marks);
-        self.out
+        self.commit.next_outbox_ids = self.to_tell.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
+        self.commit.marks.clone_from(&self.engine.pending_marks);
+        (self.commit, self.to_tell)
     }
 }
 

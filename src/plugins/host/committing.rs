@@ -3,24 +3,27 @@
 //! At most one is on its way. What has become durable is told afterwards: answers, views, events, the outbox.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
 
 use super::HostFailure;
-use super::assemble::{Assembled, clean};
+use super::assemble::{ToTell, clean};
 use super::engine::{Engine, wall_now};
 use super::measure;
 use super::orders::{OrderError, Reply};
 use super::unit::{Slot, Unit, Work};
 use super::worker::{Job, Task};
 use crate::components::ids::WorldId;
-use crate::plugins::store::{CommitOutcome, InputPosition, StoreError, WorldStatus};
+use crate::plugins::store::{Commit, CommitOutcome, InputPosition, StoreError, WorldStatus};
 use crate::world::Answer;
+
 /// What is on its way to the database.
 pub(super) struct Committing {
     pub(super) units: Vec<Unit>,
-    pub(super) assembled: Assembled,
+    pub(super) commit: Arc<Commit>,
+    pub(super) to_tell: ToTell,
     pub(super) began: Instant,
 }
 
@@ -36,6 +39,9 @@ impl Engine {
             self.republish();
         }
         let now = wall_now();
+        if self.gathers_until(now).is_some() {
+            return;
+        }
         let idle = self.stopping || now.duration_since(self.last_commit) >= self.config.idle_commit_interval;
         // After a refusal the units are committed one by one, until the one that was refused is found.
         let units = match self.again.pop_front() {
@@ -45,13 +51,13 @@ impl Engine {
         if units.is_empty() && (!idle || self.pending_marks.is_empty()) {
             return;
         }
-        let mut assembled = self.assemble(&units);
-        let silent = assembled.commit.is_silent();
+        let (mut commit, to_tell) = self.assemble(&units);
+        let silent = commit.is_silent();
         if silent {
             // There will be no such commit: what is said of its state holds for the last one.
-            assembled.commit.commit_no = self.commit_no;
+            commit.commit_no = self.commit_no;
         }
-        self.committing = Some(Committing { units, assembled, began: now });
+        self.committing = Some(Committing { units, commit: Arc::new(commit), to_tell, began: now });
         if silent {
             // Questions alone: everything that they saw is durable already.
             self.on_committed(Ok(CommitOutcome::Done));
@@ -61,10 +67,23 @@ impl Engine {
         self.send_commit();
     }
 
+    /// Until when more is gathered for the next commit. While the publisher still has rows, a commit sooner brings
+    /// nothing to the topic any sooner, and many small ones cost more than few: the database then rests for as long as
+    /// its last commit took, unless a commit is full.
+    pub(super) fn gathers_until(&self, now: Instant) -> Option<Instant> {
+        let until = self.last_commit + self.last_commit_took.min(self.config.idle_commit_interval);
+        let gathers = !self.stopping
+            && self.committing.is_none()
+            && self.again.is_empty()
+            && (1..self.config.commit_units_max).contains(&self.units.len())
+            && self.outbox_len() > 0;
+        (gathers && until > now).then_some(until)
+    }
+
     pub(super) fn send_commit(&mut self) {
         let Some(committing) = &self.committing else { return };
         let (store, lease) = (self.store.clone(), self.lease.clone());
-        let (commit, answer) = (committing.assembled.commit.clone(), self.committed.0.clone());
+        let (commit, answer) = (committing.commit.clone(), self.committed.0.clone());
         self.parts.runtime.spawn(async move {
             let result = store.commit(&lease, &commit).await;
             // The engine may have ended.
@@ -92,13 +111,13 @@ impl Engine {
 
     /// What has become durable is told.
     pub(super) fn conclude(&mut self, committing: Committing) {
-        let Committing { units, assembled, began } = committing;
+        let Committing { units, commit, to_tell, began } = committing;
         let now = wall_now();
         self.last_commit = now;
+        self.last_commit_took = now.duration_since(began);
         metrics::histogram!("worldtick_commit_duration_seconds", "stage" => "database")
             .record(now.duration_since(began).as_secs_f64());
-        let commit = assembled.commit;
-        self.next_outbox = assembled.next_outbox;
+        self.next_outbox = to_tell.next_outbox;
         self.pending_marks.retain(|mark| !commit.marks.contains(mark));
         measure::commit(&commit, &units);
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
@@ -117,19 +136,19 @@ impl Engine {
         let views = touched.iter().filter_map(|id| self.worlds.get(id)).map(|world| world.view(now)).collect();
         self.parts.view.put(views);
         self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
-        self.parts.view.tell(assembled.events);
+        self.parts.view.tell(to_tell.events);
         // After the view: whoever has an answer sees what it is about.
         for (reply, answer) in replies {
             // Whoever asked may have gone.
             let _ = reply.send(answer);
         }
-        self.unannounced.cleared(assembled.markets);
+        self.unannounced.cleared(to_tell.markets);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
             self.parts.surroundings.outbox_grew(&last);
         }
         if !commit.positions.is_empty() {
-            self.parts.surroundings.positions_stored(commit.positions);
+            self.parts.surroundings.positions_stored(commit.positions.clone());
         }
         self.hand_over_partitions();
         self.snapshot_if_owing();

@@ -60,6 +60,7 @@ pub struct Engine {
     pub(super) snapshots: usize,
     pub(super) snapshot_done: (Sender<WorldId>, Receiver<WorldId>),
     pub(super) last_commit: Instant,
+    pub(super) last_commit_took: Duration,
     pub(super) last_glance: Instant,
     pub(super) stopping: bool,
     pub(super) failure: Option<HostFailure>,
@@ -114,6 +115,7 @@ impl Engine {
             snapshots: 0,
             snapshot_done: bounded(1),
             last_commit: wall_now(),
+            last_commit_took: Duration::ZERO,
             last_glance: wall_now(),
             stopping: false,
             failure: None,
@@ -263,7 +265,7 @@ impl Engine {
                 .filter(|world| self.may_step(world))
                 .filter_map(|world| world.pace.as_ref())
                 .map(|pace| pace.due());
-            next = due.chain(self.records_retry).fold(next, Instant::min);
+            next = due.chain(self.records_retry).chain(self.gathers_until(now)).fold(next, Instant::min);
         }
         next.saturating_duration_since(now)
     }

@@ -11,7 +11,7 @@ use super::lease::Lease;
 use super::prepared::for_each_shard;
 use super::rows::{InputPosition, ShardId};
 use super::session::Session;
-use super::statements::{Batch, Grouping, placeholders};
+use super::statements::{Batch, Grouping};
 use super::store::Store;
 use super::tables::INPUT_POSITION;
 use super::value::{Value, values};
@@ -52,8 +52,10 @@ impl Store {
         ids: &[Uuid],
     ) -> Result<Vec<(ShardId, Uuid)>, StoreError> {
         let size = ID_LISTS.into_iter().find(|size| *size >= ids.len()).unwrap_or(ids.len());
-        let sql = self.inner.texts.get("known ticks", size, || {
-            format!("SELECT tick_id FROM tick WHERE shard = $1 AND tick_id IN {}", placeholders(2, size))
+        let texts = &self.inner.texts;
+        let sql = texts.get("known ticks", size, || {
+            let (shard, ids) = (texts.places(1, 1), texts.places(2, size));
+            format!("SELECT tick_id FROM tick WHERE shard = {shard} AND tick_id IN {ids}")
         });
         let mut values = Vec::from(values![shard]);
         values.extend(ids.iter().map(|id| Value::from(*id)));

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::StoreError;
+use super::engine::EngineKind;
 use super::tables::Table;
 use super::value::Value;
 
@@ -36,21 +37,39 @@ pub(super) enum Grouping {
     Single,
 }
 
-/// Texts of statements by table and number of rows.
-#[derive(Debug, Default)]
-pub(super) struct Texts(Mutex<BTreeMap<(&'static str, usize), Arc<str>>>);
+/// Texts of statements by table and number of rows, for one engine.
+#[derive(Debug)]
+pub(super) struct Texts {
+    engine: EngineKind,
+    made: Mutex<BTreeMap<(&'static str, usize), Arc<str>>>,
+}
 
 impl Texts {
+    pub(super) fn new(engine: EngineKind) -> Self {
+        Self { engine, made: Mutex::default() }
+    }
+
+    /// `($first, …)`, as many as `count`, for a text that has no other placeholders than such.
+    ///
+    /// In SQLite without numbers: for a numbered one it looks through the names of all that stand before it, each time
+    /// that it is bound.
+    pub(super) fn places(&self, first: usize, count: usize) -> String {
+        match self.engine {
+            EngineKind::Sqlite => format!("({})", vec!["?"; count].join(", ")),
+            EngineKind::Postgres => placeholders(first, count),
+        }
+    }
+
     /// The text kept under `name` and `size`, made on first use.
     pub(super) fn get(&self, name: &'static str, size: usize, make: impl FnOnce() -> String) -> Arc<str> {
-        let mut texts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut texts = self.made.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(texts.entry((name, size)).or_insert_with(|| make().into()))
     }
 
     pub(super) fn insert(&self, table: &Table, rows: usize) -> Arc<str> {
         self.get(table.name, rows, || {
             let columns = table.columns.len();
-            let rows: Vec<String> = (0..rows).map(|row| placeholders(row * columns + 1, columns)).collect();
+            let rows: Vec<String> = (0..rows).map(|row| self.places(row * columns + 1, columns)).collect();
             format!(
                 "INSERT INTO {} ({}) VALUES {}{}",
                 table.name,
@@ -165,7 +184,9 @@ mod tests {
 
     #[test]
     fn a_text_numbers_its_placeholders_through() {
-        let text = Texts::default().insert(&TICK, 2);
-        assert_eq!(&*text, "INSERT INTO tick (tick_id, shard, seen_at) VALUES ($1, $2, $3), ($4, $5, $6)");
+        let text = |engine| Texts::new(engine).insert(&TICK, 2);
+        let begin = "INSERT INTO tick (tick_id, shard, seen_at) VALUES";
+        assert_eq!(&*text(EngineKind::Postgres), format!("{begin} ($1, $2, $3), ($4, $5, $6)"));
+        assert_eq!(&*text(EngineKind::Sqlite), format!("{begin} (?, ?, ?), (?, ?, ?)"));
     }
 }

@@ -66,12 +66,13 @@ impl Store {
         migrate(&engine).await?;
         let id = store_id(&engine).await?;
         tracing::info!(store = %location, store_id = %id, "store opened");
+        let texts = Texts::new(engine.kind());
         let inner = Inner {
             engine,
             config: config.clone(),
             location,
             id,
-            texts: Texts::default(),
+            texts,
             state: watch::Sender::new(DatabaseState::Available),
             touched: Mutex::new(None),
             folder,

@@ -32,6 +32,8 @@ use crate::plugins::store::{OutboxRow, ShardId};
 
 /// How long one call may take that goes on in the background: then it is told what is being waited for.
 const ATTEMPT: Duration = Duration::from_secs(2);
+/// Between two looks at what has been acknowledged.
+const REST: Duration = Duration::from_micros(300);
 /// Attempts at ending a transaction before the producer is given up.
 const ABORT_ATTEMPTS_MAX: u32 = 15;
 
@@ -168,7 +170,7 @@ impl Session {
             };
             match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::QueueFull) if start.elapsed() < self.write_timeout => {
-                    self.producer.poll(Duration::from_millis(5));
+                    self.serve_and_rest();
                 }
                 // librdkafka refuses it by itself, without a delivery report and without failing the transaction.
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
@@ -249,9 +251,16 @@ impl Session {
                 told = true;
                 waits("records are not acknowledged yet".to_owned());
             }
-            self.producer.poll(Duration::from_millis(1));
+            self.serve_and_rest();
         }
         true
+    }
+
+    /// Serves call-backs and gives the processor away for a moment. Not a poll with a timeout: its last millisecond
+    /// spins, because librdkafka counts whole ones.
+    fn serve_and_rest(&self) {
+        self.producer.poll(Duration::ZERO);
+        std::thread::park_timeout(REST);
     }
 
     /// Repeats a call for as long as it may be repeated and nobody asks to stop.
