@@ -88,7 +88,10 @@ fn meaning(key: &Key) -> String {
 #[test]
 fn the_configuration_file_that_ships_is_the_example() {
     let path = root().join("assets/config/server.toml");
-    assert_eq!(fs::read_to_string(path).expect("the file"), show::example(), "worldtick config example writes it");
+    let found = fs::read_to_string(path).expect("the file");
+    let made = show::example();
+    let line = found.lines().zip(made.lines()).find(|(one, other)| one != other).map(|(found, _)| found);
+    assert!(found == made, "`worldtick config example` writes it anew; first difference: {line:?}");
 }
 
 const METRICS_PAGE: &str = "# Metrics

@@ -187,3 +187,20 @@ fn every_metric_appears_and_every_one_that_appears_is_known() {
     }
     assert!(text.contains("process_resident_memory_bytes"), "the process's own");
 }
+
+#[test]
+fn no_more_worlds_have_gauges_of_their_own_than_are_asked_for() {
+    let worlds = [world("a-first", "manual"), world("z-last", "manual")];
+    let mut server = TestServer::prepare(&worlds, |config| config.metrics.world_labels_max = 1);
+    server.begin();
+    let tick = for_all();
+    send_to_all(&server, &tick);
+    server.history(&tick.id, 2);
+    let gauges = ["world_time_seconds", "world_lag_seconds", "market_clearing_price", "market_efficiency_ratio"];
+    let text = wait_for("every gauge of a world", || {
+        let text = server.api().get("/metrics").text;
+        let shown = |name: &&str| text.lines().any(|line| line.contains(*name) && line.contains("\"a-first\""));
+        gauges.iter().all(shown).then_some(text)
+    });
+    assert!(!text.contains("z-last"), "{text}");
+}

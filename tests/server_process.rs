@@ -139,6 +139,21 @@ fn sigterm_and_ctrl_c_end_it_cleanly_and_soon() {
 }
 
 #[test]
+fn it_can_be_stopped_while_it_waits_for_its_database() {
+    let folder = folder_with(&[world("live", "live")]);
+    // Takes connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("store.url=postgres://nobody@{}/none", silent.local_addr().expect("an address"));
+    for signal in ["-TERM", "-INT"] {
+        let mut process = Process::start(folder.path(), &["--set", &url]);
+        let _waits = silent.accept().expect("it asks for its database");
+        process.signal(signal);
+        assert_eq!(process.wait().code(), Some(0), "{signal}: {}", process.seen.join("\n"));
+        process.line("why it ended", |line| line.contains("before the start was complete").then_some(()));
+    }
+}
+
+#[test]
 fn a_tick_from_outside_is_logged_and_a_worlds_own_are_details() {
     let folder = folder_with(&[world("hand", "manual"), world("live", "live")]);
     let mut process = Process::start(folder.path(), &[]);

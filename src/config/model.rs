@@ -337,7 +337,7 @@ impl Default for LagSection {
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub struct MetricsSection {
-    /// Worlds that are told apart by a label; further ones count as `other`.
+    /// Worlds, the first by name, that have gauges of their own (time, lag, prices); further ones have none.
     #[schemars(range(min = 0, max = 1_000))]
     pub world_labels_max: u32,
 }

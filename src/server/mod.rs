@@ -21,6 +21,7 @@
 //! | `cluster` | which cluster it is, and where reading and publishing begin on it |
 //! | `running` | a running server: waiting for it, stopping it |
 //! | `ready` | what readiness depends on |
+//! | `signals` | SIGTERM and Ctrl-C |
 //! | `chores` | what is done every now and then: old rows, lag, gauges |
 //! | `error` | why a server does not start or does not go on |
 
@@ -30,6 +31,7 @@ mod error;
 mod links;
 mod ready;
 mod running;
+mod signals;
 mod start;
 
 use std::sync::Arc;
@@ -80,12 +82,22 @@ impl Server {
         start::start(self.config, build, catalogue)
     }
 
+    /// Starts everything as a program does that has nothing else to do: until [`Running::wait_for_signal`] listens,
+    /// SIGTERM and Ctrl-C end the process at once, with exit code 0.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_process(self) -> Result<Running, ServerError> {
+        let early = signals::LeaveAtOnce::begin()?;
+        Ok(self.start()?.with_early_end(early))
+    }
+
     /// Starts everything and runs until SIGTERM or Ctrl-C, then finishes, commits and returns.
     ///
     /// # Errors
     /// As [`start`](Self::start), and when another server takes over or the store is lost for good.
     pub fn run(self) -> Result<(), ServerError> {
-        self.start()?.wait_for_signal()
+        self.start_process()?.wait_for_signal()
     }
 
     fn build_app(&self) -> BuildApp {

@@ -73,7 +73,7 @@ impl Sources {
                 checks.push(Check { name: "kafka_in", ok: inbound.connected, detail });
             }
             checks.push(publisher(&status.publisher));
-            let detail = format!("{} rows wait to be published", status.outbox_rows);
+            let detail = format!("{} rows wait to be published, as of commit {}", status.outbox_rows, status.commit_no);
             let detail = if status.outbox_full {
                 format!(
                     "{detail}, as many as host.outbox_rows_max allows: nothing is taken in and live worlds stand still"

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::ServerError;
 use super::links::Bridges;
 use super::ready::Phase;
+use super::signals::{LeaveAtOnce, Signals};
 use crate::plugins::store::{Lease, Store};
 
 /// What has to be ended, and in which order.
@@ -32,6 +33,7 @@ pub(super) struct Ending {
     pub(super) embedded: bool,
     pub(super) store_location: String,
     pub(super) worlds: Vec<String>,
+    pub(super) early: Option<LeaveAtOnce>,
 }
 
 /// A server that runs.
@@ -42,6 +44,11 @@ pub struct Running {
 impl Running {
     pub(super) fn new(parts: Ending) -> Self {
         Self { parts }
+    }
+
+    pub(super) fn with_early_end(mut self, early: LeaveAtOnce) -> Self {
+        self.parts.early = Some(early);
+        self
     }
 
     /// Where the admin API listens.
@@ -84,9 +91,11 @@ impl Running {
     ///
     /// # Errors
     /// When another server takes over, the store is lost, or the worlds could not end in time.
-    pub fn wait_for_signal(self) -> Result<(), ServerError> {
+    pub fn wait_for_signal(mut self) -> Result<(), ServerError> {
+        let early = self.parts.early.take();
         let told = self.parts.runtime.block_on(async {
-            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            let mut signals = Signals::listen()?;
+            drop(early);
             let ended = self.parts.ended.clone();
             let watch = tokio::task::spawn_blocking(move || {
                 // The message stays for `stop`: a clone of the receiver only looks.
@@ -94,11 +103,10 @@ impl Running {
                 select.recv(&ended);
                 select.ready();
             });
-            tokio::select! {
-                _ = terminate.recv() => Ok::<_, std::io::Error>(Some("SIGTERM")),
-                told = tokio::signal::ctrl_c() => told.map(|()| Some("Ctrl-C")),
-                _ = watch => Ok(None),
-            }
+            Ok::<_, std::io::Error>(tokio::select! {
+                signal = signals.next() => Some(signal),
+                _ = watch => None,
+            })
         })?;
         if let Some(signal) = told {
             tracing::info!(signal, "stopping");

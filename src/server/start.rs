@@ -182,6 +182,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         embedded: is_embedded,
         store_location,
         worlds: world_names,
+        early: None,
     }))
 }
 
@@ -331,6 +332,7 @@ impl Ground {
             catch_up_steps_max: host.catch_up_steps_max,
             recovery_seconds_max: host.recovery_seconds_max.duration().as_secs_f64(),
             idle_commit_interval: host.idle_commit_interval_seconds.duration(),
+            world_labels_max: self.config.metrics.world_labels_max as usize,
             envelope: self.config.events.envelope,
             event_topic: "simulation.event".into(),
             message_bytes_max: sizes.collect(),

@@ -173,22 +173,31 @@ impl TestServer {
         self.api().get(&format!("/api/v1/worlds/{world}")).ok()
     }
 
-    /// The tick history of a tick: waits until as many rows are there.
+    /// The tick history of a tick: waits until as many rows are there, and the server has told everybody of their commit.
     pub fn history(&self, tick_id: &str, rows: usize) -> Vec<Value> {
-        wait_for(&format!("{rows} rows of the history of tick {tick_id}"), || {
+        let found = wait_for(&format!("{rows} rows of the history of tick {tick_id}"), || {
             let found = self.api().get(&format!("/api/v1/ticks?tick={tick_id}")).ok();
             let items = found["items"].as_array().expect("items").clone();
             (items.len() >= rows).then_some(items)
-        })
+        });
+        let last = found.iter().filter_map(|row| row["commit_no"].as_i64()).max().expect("a commit");
+        wait_for("the commit is told", || {
+            let told: i64 = self.outbox()?.rsplit(' ').next()?.parse().ok()?;
+            (told >= last).then_some(())
+        });
+        found
+    }
+
+    /// What readiness says of the outbox.
+    fn outbox(&self) -> Option<String> {
+        let checks = self.api().get("/readyz?verbose").json();
+        let outbox = checks["checks"].as_array()?.iter().find(|check| check["name"] == "outbox")?["detail"].clone();
+        outbox.as_str().map(str::to_owned)
     }
 
     /// Waits until everything that is in the store is on Kafka, too.
     pub fn wait_until_published(&self) {
-        wait_for("everything is published", || {
-            let checks = self.api().get("/readyz?verbose").json();
-            let outbox = checks["checks"].as_array()?.iter().find(|check| check["name"] == "outbox")?.clone();
-            (outbox["detail"].as_str()?.starts_with("0 rows")).then_some(())
-        });
+        wait_for("everything is published", || self.outbox()?.starts_with("0 rows").then_some(()));
     }
 }
 

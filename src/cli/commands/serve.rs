@@ -18,7 +18,7 @@ use crate::server::{Server, ServerError};
 /// With exit code 78 where the configuration is to blame, otherwise 1.
 pub(in crate::cli) fn run(loaded: Loaded) -> Result<(), CliError> {
     begin_logging(&loaded.config.log)?;
-    let running = Server::builder(loaded.config).start().map_err(explain)?;
+    let running = Server::builder(loaded.config).start_process().map_err(explain)?;
     output::tell(&running.banner());
     running.wait_for_signal().map_err(explain)
 }

@@ -119,7 +119,8 @@ impl Engine {
             .record(now.duration_since(began).as_secs_f64());
         self.next_outbox = to_tell.next_outbox;
         self.pending_marks.retain(|mark| !commit.marks.contains(mark));
-        measure::commit(&commit, &units);
+        let labelled: Vec<&WorldId> = self.worlds.keys().take(self.config.world_labels_max).collect();
+        measure::commit(&commit, &units, |world| labelled.iter().any(|id| id.as_str() == world));
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
         let mut replies = Vec::new();
         for unit in units {
@@ -136,6 +137,7 @@ impl Engine {
         let views = touched.iter().filter_map(|id| self.worlds.get(id)).map(|world| world.view(now)).collect();
         self.parts.view.put(views);
         self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
+        self.parts.view.set_commit(commit.commit_no);
         self.parts.view.tell(to_tell.events);
         // After the view: whoever has an answer sees what it is about.
         for (reply, answer) in replies {

@@ -90,6 +90,7 @@ impl Engine {
         let tasks_max = config.units_max.saturating_mul(2).max(1_024);
         let workers = Workers::start(config.worker_threads, tasks_max, &build, &restorer, &finished_tx)
             .map_err(|error| HostFailure::Threads(error.to_string()))?;
+        view.set_commit(lease.commit_no());
         let next_outbox = lease.rows().iter().map(|row| (row.shard, row.next_outbox_id)).collect();
         Ok(Self {
             store_id: store.id(),

@@ -6,9 +6,6 @@ use super::unit::{Slot, Unit, Work};
 use crate::plugins::bridge::outbound::Published;
 use crate::plugins::store::{Commit, MarketStateRow};
 
-/// As many different `world` labels a metric may have; further worlds share `other`.
-const WORLD_LABELS_MAX: usize = 100;
-
 /// Whole numbers as metrics take them.
 #[expect(clippy::cast_precision_loss, reason = "metrics are approximate beyond 2^53")]
 pub(super) fn float(number: u64) -> f64 {
@@ -20,8 +17,8 @@ fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
-/// A commit that has become durable.
-pub(super) fn commit(commit: &Commit, units: &[Unit]) {
+/// A commit that has become durable. Only worlds for which `has_label` says so are told apart.
+pub(super) fn commit(commit: &Commit, units: &[Unit], has_label: impl Fn(&str) -> bool) {
     let rows = commit.journal.len()
         + commit.ticks_seen.len()
         + commit.tick_history.len()
@@ -43,7 +40,7 @@ pub(super) fn commit(commit: &Commit, units: &[Unit]) {
     }
     units.iter().for_each(unit);
     let mut latest: BTreeMap<(&str, &str), &MarketStateRow> = BTreeMap::new();
-    for row in &commit.market_states {
+    for row in commit.market_states.iter().filter(|row| has_label(&row.world_id)) {
         latest.insert((&row.world_id, &row.commodity), row);
     }
     for row in latest.values() {
@@ -72,7 +69,7 @@ fn unit(unit: &Unit) {
 }
 
 fn market(row: &MarketStateRow) {
-    let (world, commodity) = (world_label(&row.world_id), row.commodity.clone());
+    let (world, commodity) = (row.world_id.clone(), row.commodity.clone());
     if let Some(price) = row.price {
         let price = crate::components::money::Money(price).to_major();
         metrics::gauge!("worldtick_market_clearing_price", "world" => world.clone(), "commodity" => commodity.clone())
@@ -94,19 +91,5 @@ pub(super) fn published(published: &Published) {
     for (event_type, bytes) in &published.sizes {
         metrics::histogram!("worldtick_event_size_bytes", "event_type" => event_type.clone())
             .record(float(*bytes as u64));
-    }
-}
-
-/// A world as a label: its name, while there are few.
-pub(super) fn world_label(world_id: &str) -> String {
-    use std::collections::BTreeSet;
-    use std::sync::{Mutex, PoisonError};
-    static LABELS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
-    let mut labels = LABELS.lock().unwrap_or_else(PoisonError::into_inner);
-    if labels.contains(world_id) || labels.len() < WORLD_LABELS_MAX {
-        labels.insert(world_id.to_owned());
-        world_id.to_owned()
-    } else {
-        "other".to_owned()
     }
 }

@@ -76,6 +76,8 @@ pub struct HostConfig {
     pub recovery_seconds_max: f64,
     /// How long positions and marks may wait for a commit that has more to say.
     pub idle_commit_interval: Duration,
+    /// Worlds, the first by name, that have gauges of their own.
+    pub world_labels_max: usize,
     /// Where the payload of an event stands.
     pub envelope: Envelope,
     /// Where simulation events go.

@@ -62,6 +62,8 @@ pub struct EventLine {
 /// How the host is doing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostStatus {
+    /// The last commit that this view shows.
+    pub commit_no: i64,
     /// Rows that wait to be published.
     pub outbox_rows: u64,
     /// Whether that is as many as may be; then nothing is taken in and live worlds stand still.
@@ -114,6 +116,11 @@ impl HostView {
         }
         status.outbox_rows = rows;
         status.outbox_full = full;
+    }
+
+    /// After the views of worlds: whoever sees the commit's number sees what it changed.
+    pub(super) fn set_commit(&self, commit_no: i64) {
+        self.status.write().unwrap_or_else(PoisonError::into_inner).commit_no = commit_no;
     }
 
     pub(super) fn set_publisher(&self, publisher: PublisherStatus) {
