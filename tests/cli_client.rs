@@ -229,29 +229,27 @@ fn event(number: u32) -> String {
 fn stream(numbers: &[u32]) -> String {
     let events: String = numbers
         .iter()
-        .map(|n| format!("id: e{n}\nevent: simulation.event.market_cleared\ndata: {}\n\n", event(*n)))
+        .map(|n| format!("id: {n}.0.0\nevent: simulation.event.market_cleared\ndata: {}\n\n", event(*n)))
         .collect();
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hello\n\nevent: missed\ndata: {{\"batches\":1}}\n\n{events}"
-    )
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n: hello\n\n{events}")
 }
 
 #[test]
 fn events_are_followed_across_a_broken_connection() {
     let latest =
-        format!(r#"{{"items":[{{"event_id":"e2","body":{}}},{{"event_id":"e1","body":{}}}]}}"#, event(2), event(1));
+        format!(r#"{{"items":[{{"cursor":"2.0.0","body":{}}},{{"cursor":"1.0.0","body":{}}}]}}"#, event(2), event(1));
     let server = Server::start(vec![json(&latest), stream(&[3, 4]), stream(&[5, 6])]);
     let run = run(&server.address, &["events", "tail", "--last", "2", "--count", "5", "--world", "w"]);
     assert!(run.status.success(), "{}", err(&run));
     let lines: Vec<String> =
         (1..=5).map(|n| format!("2077-01-01T0{n}:00:00Z  w  market_cleared  commodity=Food price=10.50\n")).collect();
     assert_eq!(out(&run), lines.concat());
-    assert!(err(&run).contains("some events were left out"), "{}", err(&run));
+    assert!(err(&run).contains("the stream has broken"), "{}", err(&run));
     let requests = server.requests();
     assert_eq!(requests[0].line, "GET /api/v1/events?world=w&limit=2");
     assert_eq!(requests[1].line, "GET /api/v1/events/stream?world=w");
-    assert!(requests[1].headers.contains("last-event-id: e2"), "{}", requests[1].headers);
-    assert!(requests[2].headers.contains("last-event-id: e4"), "{}", requests[2].headers);
+    assert!(requests[1].headers.contains("last-event-id: 2.0.0"), "{}", requests[1].headers);
+    assert!(requests[2].headers.contains("last-event-id: 4.0.0"), "{}", requests[2].headers);
 }
 
 #[test]

@@ -101,8 +101,17 @@ impl Api {
 
     /// The stream of events, from now on.
     pub fn follow(&self, path: &str) -> Stream {
+        self.follow_after(path, "")
+    }
+
+    /// Follows a stream behind the event with this id.
+    pub fn follow_after(&self, path: &str, last: &str) -> Stream {
         let config = Agent::config_builder().timeout_recv_body(Some(LIMIT)).timeout_connect(Some(LIMIT));
-        let response = config.build().new_agent().get(self.url(path)).call().expect("a stream");
+        let mut request = config.build().new_agent().get(self.url(path));
+        if !last.is_empty() {
+            request = request.header("last-event-id", last);
+        }
+        let response = request.call().expect("a stream");
         Stream { lines: BufReader::new(Box::new(response.into_body().into_reader())) }
     }
 }

@@ -77,7 +77,7 @@ pub(in crate::cli) fn run(args: &EventsArgs) -> Result<(), CliError> {
     follow(&client, tail, &mut writer, last_id)
 }
 
-/// Writes the latest events, the oldest of them first. Returns the id of the last one.
+/// Writes the latest events, the oldest of them first. Returns the place of the last one, which the stream goes on from.
 fn write_last(client: &Client, tail: &TailArgs, writer: &mut Writer) -> Result<Option<String>, CliError> {
     let mut query = filters(tail);
     query.push(("tick", tail.tick.map(|id| id.to_string())));
@@ -87,7 +87,7 @@ fn write_last(client: &Client, tail: &TailArgs, writer: &mut Writer) -> Result<O
         writer.write(event.get("body").unwrap_or(event))?;
     }
     let newest = items(&answer).first();
-    Ok(newest.and_then(|event| event.get("event_id")?.as_str().map(str::to_owned)))
+    Ok(newest.and_then(|event| event.get("cursor")?.as_str().map(str::to_owned)))
 }
 
 fn filters(tail: &TailArgs) -> Vec<(&'static str, Option<String>)> {
@@ -136,10 +136,6 @@ fn read_stream(lines: impl BufRead, writer: &mut Writer, last_id: &mut Option<St
         // Broken or silent for too long: whoever called connects again.
         let Ok(line) = line else { return Ok(()) };
         let Some(done) = event.take(&line) else { continue };
-        if done.kind == "missed" {
-            tell("some events were left out: they came faster than they could be written");
-            continue;
-        }
         if let Ok(value) = serde_json::from_str::<Value>(&done.data) {
             writer.write(&value)?;
         }
@@ -157,7 +153,6 @@ fn read_stream(lines: impl BufRead, writer: &mut Writer, last_id: &mut Option<St
 #[derive(Debug, Default, PartialEq, Eq)]
 struct StreamEvent {
     id: String,
-    kind: String,
     data: String,
 }
 
@@ -172,14 +167,13 @@ impl StreamEvent {
         let value = value.strip_prefix(' ').unwrap_or(value);
         match field {
             "id" => value.clone_into(&mut self.id),
-            "event" => value.clone_into(&mut self.kind),
             "data" => {
                 if !self.data.is_empty() {
                     self.data.push('\n');
                 }
                 self.data.push_str(value);
             }
-            // Comments keep the connection alive.
+            // Comments keep the connection alive; the type stands in the data, too.
             _ => {}
         }
         None
@@ -262,7 +256,7 @@ mod tests {
         let mut event = StreamEvent::default();
         let lines = [": hello", "", "id: 7", "event: x", "data: {\"a\":", "data: 1}", ""];
         let done: Vec<StreamEvent> = lines.iter().filter_map(|line| event.take(line)).collect();
-        assert_eq!(done, [StreamEvent { id: "7".into(), kind: "x".into(), data: "{\"a\":\n1}".into() }]);
+        assert_eq!(done, [StreamEvent { id: "7".into(), data: "{\"a\":\n1}".into() }]);
     }
 
     #[test]

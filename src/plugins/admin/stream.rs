@@ -1,21 +1,27 @@
-//! Events as they are committed, as server-sent events. A reader that is too slow is told what it missed and goes on.
+//! Events as they are committed, as server-sent events. Whoever comes back with `Last-Event-ID`, and whoever reads too
+//! slowly, gets what it has missed from the store: every event once, in the order of the list.
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
-use futures_util::Stream;
+use futures_util::{Stream, StreamExt, stream};
 use serde::Deserialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::{App, Problem};
 use crate::plugins::host::EventLine;
+use crate::plugins::store::{Cursor, EventFilter, Page, ShardId};
 
 /// Silence on the stream is broken by a comment this often, so that both ends notice a dead connection.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Events that are read from the store at a time.
+const PAGE_ROWS: u32 = 200;
 
 /// Which events.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -31,45 +37,105 @@ impl StreamQuery {
         self.world.as_ref().is_none_or(|world| line.world_id.as_ref() == Some(world))
             && self.kind.as_ref().is_none_or(|kind| line.event_type == *kind)
     }
+
+    fn filter(&self) -> EventFilter {
+        EventFilter {
+            topic: Some("simulation.event".into()),
+            world_id: self.world.clone(),
+            event_type: self.kind.clone(),
+            tick_id: None,
+        }
+    }
 }
 
 pub(super) async fn events(
     State(app): State<App>,
+    headers: HeaderMap,
     query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let asked = last_event_id(&headers)?;
     let Ok(permit) = app.streams.clone().try_acquire_owned() else {
         let words = "too many followers at a time (admin.streams_max): try again later";
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, words));
     };
+    // In this order: what is committed in between is told, too.
     let events = app.parts.view.subscribe();
-    let stopping = app.parts.stopping.clone();
-    let stream = futures_util::stream::unfold((events, query, permit), move |(mut events, query, permit)| {
-        let stopping = stopping.clone();
-        async move {
-            loop {
-                let batch = tokio::select! {
-                    batch = events.recv() => batch,
-                    () = stopping.cancelled() => return None,
-                };
-                let lines: Vec<Event> = match batch {
-                    Ok(batch) => batch.iter().filter(|line| query.wants(line)).map(to_sse).collect(),
-                    Err(RecvError::Lagged(missed)) => {
-                        vec![Event::default().event("missed").data(format!("{{\"batches\":{missed}}}"))]
-                    }
-                    Err(RecvError::Closed) => return None,
-                };
-                if !lines.is_empty() {
-                    return Some((futures_util::stream::iter(lines.into_iter().map(Ok)), (events, query, permit)));
-                }
-            }
-        }
-    });
-    Ok(Sse::new(futures_util::StreamExt::flatten(stream)).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    let now = end_of(app.parts.view.status().commit_no);
+    // A place that is still to come is one of another store.
+    let asked = asked.filter(|asked| *asked < now);
+    let follower =
+        Follower { last: asked.unwrap_or(now), behind: asked.is_some(), app, query, events, _permit: permit };
+    let lines = stream::unfold(follower, Follower::next).flat_map(stream::iter);
+    Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
 
-fn to_sse(line: &EventLine) -> Event {
+fn last_event_id(headers: &HeaderMap) -> Result<Option<Cursor>, Problem> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let cursor = value.to_str().unwrap_or_default().parse::<Cursor>();
+    cursor.map(Some).map_err(|error| Problem::invalid("Last-Event-ID", "invalid", error.to_string()))
+}
+
+/// Behind everything that a commit holds.
+fn end_of(commit_no: i64) -> Cursor {
+    Cursor { commit_no, shard: ShardId::MAX, seq: i64::MAX }
+}
+
+/// One reader of the stream.
+struct Follower {
+    app: App,
+    query: StreamQuery,
+    events: Receiver<std::sync::Arc<Vec<EventLine>>>,
+    /// Everything up to here has been sent.
+    last: Cursor,
+    /// Whether the store holds something that is still to be sent.
+    behind: bool,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// The next events. Nothing: the server stops, or the store does not answer; the reader comes back and goes on.
+    async fn next(mut self) -> Option<(Vec<Result<Event, Infallible>>, Self)> {
+        loop {
+            let lines = if self.behind { self.stored().await? } else { self.live().await? };
+            if !lines.is_empty() {
+                return Some((lines.into_iter().map(Ok).collect(), self));
+            }
+        }
+    }
+
+    async fn stored(&mut self) -> Option<Vec<Event>> {
+        let page = self.app.parts.store.events(&self.query.filter(), Page::After(self.last), PAGE_ROWS).await;
+        let rows = page.inspect_err(|error| tracing::debug!(%error, "a stream of events ends")).ok()?;
+        self.behind = rows.len() == PAGE_ROWS as usize;
+        self.last = rows.last().map_or(self.last, |row| row.cursor);
+        let line = |cursor, kind: &str, body: Option<&[u8]>| to_sse(cursor, kind, body.unwrap_or_default());
+        Some(rows.iter().map(|row| line(row.cursor, &row.row.event_type, row.row.body.as_deref())).collect())
+    }
+
+    async fn live(&mut self) -> Option<Vec<Event>> {
+        let batch = tokio::select! {
+            batch = self.events.recv() => batch,
+            () = self.app.parts.stopping.cancelled() => return None,
+        };
+        match batch {
+            Ok(batch) => {
+                let last = self.last;
+                let wanted = batch.iter().filter(|line| line.cursor > last && self.query.wants(line));
+                let lines = wanted.map(|line| to_sse(line.cursor, &line.event_type, &line.body)).collect();
+                self.last = batch.last().map_or(last, |line| line.cursor.max(last));
+                Some(lines)
+            }
+            Err(RecvError::Lagged(_)) => {
+                self.behind = true;
+                Some(Vec::new())
+            }
+            Err(RecvError::Closed) => None,
+        }
+    }
+}
+
+fn to_sse(cursor: Cursor, kind: &str, body: &[u8]) -> Event {
     // Events are one line of JSON.
-    let data = String::from_utf8_lossy(&line.body).into_owned();
-    Event::default().id(line.event_id.to_string()).event(line.event_type.clone()).data(data)
+    Event::default().id(cursor.to_string()).event(kind).data(String::from_utf8_lossy(body))
 }

@@ -16,8 +16,8 @@ use crate::messages::{EventRecord, Input, Outcome, SimulationEvent, TickOutcome}
 use crate::plugins::bridge::dead_letter::{dead_letter, dead_letter_topic, record_size, reference_to};
 use crate::plugins::bridge::wire::{event_row, own_tick_row};
 use crate::plugins::store::{
-    Commit, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow, ShardId, TickHistoryRow, TickSeenRow,
-    WorldChange, WorldStatus,
+    Commit, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow, ShardId, TickHistoryRow,
+    TickSeenRow, WorldChange, WorldStatus,
 };
 
 /// What is to be told once a commit is durable.
@@ -133,16 +133,17 @@ impl Assembly<'_> {
         }
         let mut cleared = 0;
         for event in &outcome.events {
+            let outbox_id = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1);
             if event.event_type == MarketCleared::EVENT_TYPE
                 && let Some(row) = self.market_state(event, shard)
             {
-                let outbox_id = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1);
                 self.to_tell.markets.push(MarketLine::new(&row, outbox_id, own));
                 self.commit.market_states.push(row);
                 cleared += 1;
             }
             let row = event_row(event, self.engine.config.envelope, &self.engine.config.event_topic, shard, self.wall);
             self.to_tell.events.push(EventLine {
+                cursor: Cursor { commit_no: self.commit.commit_no, shard, seq: outbox_id },
                 event_id: row.event_id,
                 event_type: row.event_type.clone(),
                 world_id: row.world_id.clone(),
@@ -340,6 +341,7 @@ impl Assembly<'_> {
             positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect();
         self.commit.next_outbox_ids = self.to_tell.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
         self.commit.marks.clone_from(&self.engine.pending_marks);
+        self.to_tell.events.sort_by_key(|line| line.cursor);
         (self.commit, self.to_tell)
     }
 }

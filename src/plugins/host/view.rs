@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::components::clock::{ClockSource, GameInstant};
 use crate::components::ids::WorldId;
 use crate::plugins::bridge::outbound::PublisherStatus;
-use crate::plugins::store::{ShardId, WorldStatus};
+use crate::plugins::store::{Cursor, ShardId, WorldStatus};
 
 /// Events that a slow reader may be behind before it misses some.
 const EVENTS_KEPT: usize = 4_096;
@@ -49,6 +49,8 @@ pub struct WorldView {
 /// An event as it was committed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EventLine {
+    /// Its place in the list of events.
+    pub cursor: Cursor,
     /// Its id.
     pub event_id: Uuid,
     /// Its type.
@@ -127,7 +129,7 @@ impl HostView {
         self.status.write().unwrap_or_else(PoisonError::into_inner).publisher = publisher;
     }
 
-    /// Events from now on, a batch a commit.
+    /// Events from now on, a batch a commit, in the order of their places.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<Vec<EventLine>>> {
         self.events.subscribe()
     }
