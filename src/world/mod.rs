@@ -2,13 +2,17 @@
 
 mod clock;
 mod column;
+mod faults;
 mod game_world;
 mod hash;
+mod inputs;
 mod registry;
+mod saving;
 mod snapshot;
 pub mod spec;
 
-pub use game_world::{GameWorld, WorldError, WorldFault};
-pub(crate) use game_world::{note_failure, panic_text};
+pub use faults::{WorldError, WorldFault};
+pub(crate) use faults::{note_failure, panic_text};
+pub use game_world::GameWorld;
 pub use hash::StateHash;
 pub use registry::{Answer, CallInfo, Catalogue, EventInfo, Persist, RegisterExt, WorldCommand, WorldQuery};

@@ -1,0 +1,181 @@
+//! What a world does with an input.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bevy_ecs::schedule::ScheduleLabel;
+use uuid::Uuid;
+
+use super::clock::{show_time, ticks_due};
+use super::faults::{panic_text, take_failures};
+use super::registry::RawEvent;
+use super::spec::WorldSpec;
+use super::{GameWorld, WorldFault};
+use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
+use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
+use crate::schedules::{DailyTick, HourlyTick, WorldStep};
+
+#[derive(Default)]
+struct Collector {
+    raw: Vec<RawEvent>,
+    events: Vec<EventRecord>,
+}
+
+impl GameWorld {
+    /// Takes one input.
+    ///
+    /// # Errors
+    /// When a system panics or fails. The world is then unusable: drop it and restore it from its last commit.
+    pub fn apply(&mut self, input: &Input) -> Result<Outcome, WorldFault> {
+        let fault = |error| WorldFault { world: self.id.clone(), error };
+        if self.broken {
+            return Err(fault("it has failed before and must be restored".into()));
+        }
+        take_failures();
+        let applied = catch_unwind(AssertUnwindSafe(|| self.apply_unguarded(input)))
+            .unwrap_or_else(|panic| Err(panic_text(&*panic)));
+        let error = match (applied, take_failures()) {
+            (Ok(outcome), None) => return Ok(outcome),
+            (Err(error), None) => error,
+            (Ok(_), Some(failures)) => failures,
+            (Err(error), Some(failures)) => format!("{failures}; {error}"),
+        };
+        self.broken = true;
+        Err(WorldFault { world: self.id.clone(), error })
+    }
+
+    fn apply_unguarded(&mut self, input: &Input) -> Result<Outcome, String> {
+        let before = self.now();
+        let mut out = Collector::default();
+        let (changed, tick, reply) = match input {
+            Input::Elapsed { real_micros, .. } => {
+                let game_micros = self.app.world_mut().resource_mut::<WorldClock>().game_micros(*real_micros);
+                let game_micros = game_micros.ok_or("a step of that length does not fit the clock")?;
+                self.advance(game_micros, &mut out)?;
+                (true, None, None)
+            }
+            Input::Advance { game_micros, .. } => {
+                let game_micros = i64::try_from(*game_micros).map_err(|error| error.to_string())?;
+                self.advance(game_micros, &mut out)?;
+                (true, None, None)
+            }
+            Input::Tick(tick) => {
+                let outcome = self.tick(tick, &mut out)?;
+                (outcome == TickOutcome::Applied, Some(outcome), None)
+            }
+            Input::Command(command) => {
+                let reply = match self.commands.get_mut(command.command.as_str()) {
+                    Some(call) => call(self.app.world_mut(), command.payload.clone()),
+                    None => Err(format!("this world takes no command `{}`", command.command)),
+                };
+                self.collect(&mut out, None)?;
+                (reply.is_ok(), None, Some(reply))
+            }
+            Input::Clock { source, scale } => {
+                let mut clock = self.app.world_mut().resource_mut::<WorldClock>();
+                clock.source = *source;
+                clock.scale = *scale;
+                (true, None, None)
+            }
+        };
+        if changed {
+            self.app.world_mut().resource_mut::<WorldClock>().inputs += 1;
+        }
+        let now = self.now();
+        let due_ticks = match (self.clock().source, before, now) {
+            (ClockSource::Live | ClockSource::Manual, Some(before), Some(now)) => {
+                ticks_due(self.incarnation, before, now, input.wall_micros())
+            }
+            _ => Vec::new(),
+        };
+        let game_micros = match (before, now) {
+            (Some(before), Some(now)) => now.micros_since(before),
+            _ => 0,
+        };
+        let hash = self.hash()?;
+        self.settle();
+        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash })
+    }
+
+    /// Moves game time on, in steps of at most `maxStepGameSeconds`.
+    fn advance(&mut self, game_micros: i64, out: &mut Collector) -> Result<(), String> {
+        let longest =
+            i64::from(self.app.world().resource::<WorldSpec>().meta.simulation.max_step_game_seconds) * 1_000_000;
+        let mut left = game_micros;
+        while left > 0 {
+            let step = left.min(longest.max(1));
+            left -= step;
+            let world = self.app.world_mut();
+            let mut clock = world.resource_mut::<WorldClock>();
+            let now = clock.now.ok_or("its clock has not begun: it waits for its first tick")?;
+            clock.now = Some(now.checked_add_micros(step).ok_or("the calendar ends in the year 9999")?);
+            show_time(world);
+            self.run(WorldStep);
+            self.collect(out, None)?;
+        }
+        Ok(())
+    }
+
+    fn tick(&mut self, tick: &TickInput, out: &mut Collector) -> Result<TickOutcome, String> {
+        let jump = i64::from(self.app.world().resource::<WorldSpec>().meta.simulation.max_tick_jump_days);
+        let mut clock = self.app.world_mut().resource_mut::<WorldClock>();
+        if clock.source == ClockSource::Ticks {
+            if clock.last_tick(tick.tick_type).is_some_and(|last| tick.game_time < last) {
+                return Ok(TickOutcome::Late);
+            }
+            match clock.now {
+                None => {
+                    clock.began = Some(tick.game_time);
+                    clock.now = Some(tick.game_time);
+                    show_time(self.app.world_mut());
+                }
+                Some(now) => {
+                    let ahead = tick.game_time.micros_since(now);
+                    if ahead > jump * MICROS_PER_DAY {
+                        return Ok(TickOutcome::TooFarAhead);
+                    }
+                    self.advance(ahead, out)?;
+                }
+            }
+        }
+        *self.app.world_mut().resource_mut::<WorldClock>().last_tick(tick.tick_type) = Some(tick.game_time);
+        match tick.tick_type {
+            TickType::Hourly => self.run(HourlyTick),
+            TickType::Daily => self.run(DailyTick),
+        }
+        self.collect(out, Some(tick.tick_id))?;
+        Ok(TickOutcome::Applied)
+    }
+
+    /// Runs a schedule once and counts the run: random draws are keyed by that number.
+    fn run(&mut self, label: impl ScheduleLabel) {
+        let world = self.app.world_mut();
+        world.resource_mut::<WorldClock>().runs += 1;
+        world.run_schedule(label);
+    }
+
+    /// Takes the events that were written and gives them ids: the same in every replay.
+    fn collect(&mut self, out: &mut Collector, tick_id: Option<Uuid>) -> Result<(), String> {
+        let world = self.app.world_mut();
+        for drain in &self.drains {
+            drain(world, &mut out.raw)?;
+        }
+        let clock = world.resource::<WorldClock>();
+        let (input, now) = (clock.inputs, clock.now);
+        for event in out.raw.drain(..) {
+            let name = format!("event:{input}:{}", out.events.len());
+            out.events.push(EventRecord {
+                event_id: Uuid::new_v5(&self.incarnation, name.as_bytes()),
+                event_type: event.event_type,
+                source: event.source,
+                version: event.version,
+                // Only a command can speak in a world whose time has not begun.
+                timestamp: now.unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
+                world_id: self.id.clone(),
+                tick_id,
+                key: event.key,
+                payload: event.payload,
+            });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,174 @@
+//! Making a world, saving it, and bringing it back.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bevy_app::App;
+use bevy_ecs::prelude::*;
+use bevy_ecs::schedule::{ScheduleLabel, Schedules};
+use uuid::Uuid;
+
+use super::clock::show_time;
+use super::faults::{panic_text, take_failures};
+use super::registry::Registry;
+use super::snapshot::{SavedColumn, Snapshot};
+use super::spec::WorldSpec;
+use super::{GameWorld, StateHash, WorldError};
+use crate::components::ids::{StableId, WorldId};
+use crate::schedules::{DailyTick, HourlyTick, WorldReady, WorldSetup, WorldStep};
+
+impl GameWorld {
+    /// Makes a world from an app with [`SimulationPlugin`](crate::plugins::simulation::SimulationPlugin) and domains,
+    /// and sets it up as its file says.
+    ///
+    /// # Errors
+    /// When the plugins do not fit together, a schedule does not build, or the set-up fails.
+    pub fn create(app: App, incarnation: Uuid) -> Result<Self, WorldError> {
+        let mut world = Self::build(app, incarnation)?;
+        world.guarded(|world| {
+            show_time(world.app.world_mut());
+            world.app.world_mut().run_schedule(WorldSetup);
+            world.app.world_mut().run_schedule(WorldReady);
+            world.hash()?;
+            world.settle();
+            Ok(())
+        })?;
+        Ok(world)
+    }
+
+    /// Makes a world from an app and a snapshot that a world of the same plugins saved.
+    ///
+    /// # Errors
+    /// As [`create`](Self::create), and when the snapshot is damaged, of another world, holds what no plugin knows, or
+    /// its state does not have the hash that it was saved with.
+    pub fn restore(app: App, snapshot: &[u8]) -> Result<Self, WorldError> {
+        let mut world = Self::build(app, Uuid::nil())?;
+        let id = world.id.clone();
+        let refuse = |error: String| WorldError::Snapshot { world: id.clone(), error };
+        let saved = Snapshot::unpack(snapshot).map_err(refuse)?;
+        if saved.world_id != world.id {
+            return Err(refuse(format!("it is of world `{}`", saved.world_id)));
+        }
+        world.incarnation = saved.incarnation;
+        world.guarded(|world| {
+            world.restore_columns(&saved)?;
+            show_time(world.app.world_mut());
+            world.app.world_mut().run_schedule(WorldReady);
+            world.hash()?;
+            world.settle();
+            Ok(())
+        })?;
+        let hash = world.hash().map_err(refuse)?;
+        if hash != saved.hash {
+            return Err(refuse(format!("its state has hash {hash}, but was saved with {}", saved.hash)));
+        }
+        Ok(world)
+    }
+
+    fn build(mut app: App, incarnation: Uuid) -> Result<Self, WorldError> {
+        app.finish();
+        app.cleanup();
+        let mut app = std::mem::take(app.main_mut());
+        let world = app.world_mut();
+        let id = world.get_resource::<WorldSpec>().ok_or(WorldError::NoSimulation)?.id.clone();
+        let registry = world.remove_resource::<Registry>().ok_or(WorldError::NoSimulation)?;
+        if !registry.catalogue.errors.is_empty() {
+            return Err(WorldError::Declarations { world: id, errors: registry.catalogue.errors.join("; ") });
+        }
+        build_schedules(world, &id)?;
+        Ok(Self {
+            app,
+            id,
+            incarnation,
+            catalogue: registry.catalogue,
+            columns: registry.columns,
+            drains: registry.drains,
+            commands: registry.commands,
+            queries: registry.queries,
+            scratch: Vec::new(),
+            broken: false,
+        })
+    }
+
+    /// Runs what builds or restores the world; a panic becomes an error.
+    fn guarded(&mut self, build: impl FnOnce(&mut Self) -> Result<(), String>) -> Result<(), WorldError> {
+        let world = self.id.clone();
+        take_failures();
+        let built = catch_unwind(AssertUnwindSafe(|| build(self))).unwrap_or_else(|panic| Err(panic_text(&*panic)));
+        let failed = built.err().into_iter().chain(take_failures()).collect::<Vec<_>>().join("; ");
+        if failed.is_empty() { Ok(()) } else { Err(WorldError::Build { world, error: failed }) }
+    }
+
+    fn restore_columns(&mut self, saved: &Snapshot) -> Result<(), String> {
+        let world = self.app.world_mut();
+        // Entities come back in the order of their ids, whatever components they have.
+        let mut ids: Vec<u64> = saved.columns.iter().flat_map(|column| column.rows.iter().map(|(id, _)| *id)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        for id in ids.into_iter().filter(|id| *id != 0) {
+            world.spawn(StableId(id));
+        }
+        for column in &saved.columns {
+            let Some(known) = self.columns.iter().find(|known| known.name() == column.name) else {
+                return Err(format!("it holds `{}`, which no plugin of this program knows", column.name));
+            };
+            if column.version > known.version() {
+                return Err(format!("`{}` is of version {}, newer than this program", column.name, column.version));
+            }
+            for (id, bytes) in &column.rows {
+                known.restore(world, column.version, *id, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Saves the world. The hash is computed afresh and compared with the running one.
+    ///
+    /// # Errors
+    /// When a value does not serialise, or the running hash has gone wrong.
+    pub fn snapshot(&mut self) -> Result<Vec<u8>, WorldError> {
+        let refuse = |error: String| WorldError::Snapshot { world: self.id.clone(), error };
+        let world = self.app.world_mut();
+        let mut columns = Vec::with_capacity(self.columns.len());
+        let (mut running, mut fresh) = (0_u64, 0_u64);
+        for column in &mut self.columns {
+            running = running.wrapping_add(column.hash(world, &mut self.scratch).map_err(refuse)?);
+            fresh = fresh.wrapping_add(column.hash_afresh(world, &mut self.scratch).map_err(refuse)?);
+            let rows = column.save(world).map_err(refuse)?;
+            columns.push(SavedColumn { name: column.name().into(), version: column.version(), rows });
+        }
+        if running != fresh {
+            return Err(refuse(format!(
+                "the running state hash {} differs from the state's {}",
+                StateHash(running),
+                StateHash(fresh)
+            )));
+        }
+        let snapshot = Snapshot {
+            world_id: self.id.clone(),
+            incarnation: self.incarnation,
+            simulation_version: env!("CARGO_PKG_VERSION").into(),
+            hash: StateHash(fresh),
+            columns,
+        };
+        snapshot.pack().map_err(refuse)
+    }
+}
+
+fn build_schedules(world: &mut World, id: &WorldId) -> Result<(), WorldError> {
+    fn build(world: &mut World, id: &WorldId, label: impl ScheduleLabel + Clone) -> Result<(), WorldError> {
+        let mut schedules = world.resource_mut::<Schedules>();
+        let Some(mut schedule) = schedules.remove(label.clone()) else { return Ok(()) };
+        let built = schedule.initialize(world).map(|_| ()).map_err(|error| WorldError::Schedule {
+            world: id.clone(),
+            schedule: format!("{label:?}"),
+            error: error.to_string(schedule.graph(), world),
+        });
+        world.resource_mut::<Schedules>().insert(schedule);
+        built
+    }
+    build(world, id, WorldSetup)?;
+    build(world, id, WorldReady)?;
+    build(world, id, WorldStep)?;
+    build(world, id, HourlyTick)?;
+    build(world, id, DailyTick)
+}
