@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A file may have so many lines.
-const LINES_MAX: usize = 450;
+const LINES_MAX: usize = 465;
 
 /// One source file.
 struct Source {

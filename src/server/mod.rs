@@ -18,6 +18,7 @@
 //! | module | what it does |
 //! |---|---|
 //! | `start` | the steps of a start, in the order of the commit protocol |
+//! | `ground` | the second half of a start: Kafka is waited for, the worlds are restored and run |
 //! | `cluster` | which cluster it is, and where reading and publishing begin on it |
 //! | `running` | a running server: waiting for it, stopping it |
 //! | `ready` | what readiness depends on |
@@ -28,6 +29,7 @@
 mod chores;
 mod cluster;
 mod error;
+mod ground;
 mod links;
 mod ready;
 mod running;
