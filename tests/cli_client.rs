@@ -277,3 +277,14 @@ fn ctrl_c_ends_following_cleanly() {
     assert!(sent.success());
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
 }
+
+#[test]
+fn health_asks_the_server_that_has_the_same_environment() {
+    let server = Server::start(vec!["HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\nready\n".into()]);
+    let port = server.address.rsplit(':').next().expect("a port");
+    let mut command = command("", &["health"]);
+    command.env_remove("WORLDTICK_SERVER").env("WORLDTICK_ADMIN_LISTEN", format!("0.0.0.0:{port}"));
+    let run = command.output().expect("it runs");
+    assert!(run.status.success(), "{}", err(&run));
+    assert_eq!((out(&run).as_str(), server.requests()[0].line.as_str()), ("ready\n", "GET /readyz"));
+}

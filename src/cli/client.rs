@@ -13,6 +13,8 @@ use crate::config::Secret;
 
 /// Where help shows these arguments.
 const HEADING: &str = "Server";
+/// Where a server is if nobody says otherwise.
+pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
 /// How to reach the server, and in which form to write what it says.
 #[derive(Debug, Clone, Args)]
@@ -24,7 +26,7 @@ pub struct ClientArgs {
         help_heading = HEADING,
         env = "WORLDTICK_SERVER",
         hide_env_values = true,
-        default_value = "http://127.0.0.1:8080",
+        default_value = DEFAULT_SERVER,
         value_name = "URL"
     )]
     pub server: String,
