@@ -11,6 +11,7 @@ use crate::config::model::{LagSection, StoreSection};
 use crate::plugins::bridge::KafkaSettings;
 use crate::plugins::bridge::lag::LagProbe;
 use crate::plugins::host::HostView;
+use crate::plugins::metrics::Recorder;
 use crate::plugins::store::{PrunePolicy, Store, WorldStatus};
 
 const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
@@ -27,6 +28,7 @@ pub(super) struct Chores {
     pub(super) settings: KafkaSettings,
     pub(super) lag: LagSection,
     pub(super) world_labels_max: u32,
+    pub(super) recorder: Recorder,
     pub(super) stop: CancellationToken,
 }
 
@@ -41,9 +43,10 @@ impl Chores {
         if let Err(error) = std::thread::Builder::new().name("kafka-lag".into()).spawn(measure) {
             tracing::warn!(%error, "lag is not measured: the system gives no thread");
         }
-        let (view, bridges, most) = (self.view, self.bridges, self.world_labels_max);
+        let (view, bridges, most, recorder) = (self.view, self.bridges, self.world_labels_max, self.recorder);
         let gauges = move || {
             take_gauges(&view, &bridges, most);
+            recorder.upkeep();
             std::future::ready(())
         };
         runtime.spawn(every(GAUGE_INTERVAL, stop, gauges));

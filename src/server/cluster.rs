@@ -51,7 +51,8 @@ impl Question<'_> {
             store.max_marks().await?.into_iter().collect()
         };
         let positions = if same { self.stored(store).await? } else { Vec::new() };
-        let positions = if positions.is_empty() { self.first(store, lease).await? } else { positions };
+        let returns = !same && known.iter().any(|earlier| earlier.cluster_id == cluster_id);
+        let positions = if positions.is_empty() { self.first(store, lease, returns).await? } else { positions };
         if !same {
             tracing::info!(cluster_id, embedded = self.embedded, "the store belongs to this cluster now");
             store.use_cluster(lease, &cluster_id, self.embedded, self.now).await?;
@@ -73,9 +74,15 @@ impl Question<'_> {
     }
 
     /// First positions, written before anything is read.
-    async fn first(&self, store: &Store, lease: &Lease) -> Result<Vec<InputPosition>, ServerError> {
-        // A broker that is new has nothing that was seen before.
-        let start_at = if self.embedded { StartAt::Earliest } else { self.start_at };
+    async fn first(&self, store: &Store, lease: &Lease, returns: bool) -> Result<Vec<InputPosition>, ServerError> {
+        if returns && !self.embedded {
+            tracing::warn!(
+                "the store was on another broker meanwhile: this cluster's ticks are read from their start, and those \
+                 that are known by their ids are not run again"
+            );
+        }
+        // A broker that is new has nothing that was seen before, and one that is known may have what was not seen.
+        let start_at = if self.embedded || returns { StartAt::Earliest } else { self.start_at };
         let (settings, topics) =
             (self.settings.clone(), self.topics.iter().map(ToString::to_string).collect::<Vec<_>>());
         let asked = tokio::task::spawn_blocking(move || {

@@ -67,6 +67,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
     let (order_sender, orders) = bounded(ORDERS_MAX);
     let (view, bridges, phase, stop) = (HostView::default(), Bridges::default(), Phase::new(), bounded(1));
     let stopping = CancellationToken::new();
+    let rendering = recorder.clone();
     let sources = Sources {
         phase: phase.clone(),
         view: view.clone(),
@@ -83,7 +84,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         view: view.clone(),
         orders: order_sender,
         store: store.clone(),
-        metrics: Arc::new(move || recorder.render()),
+        metrics: Arc::new(move || rendering.render()),
         readiness: sources.readiness(),
         schemas: schemas(),
         catalogue,
@@ -111,6 +112,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         settings: settings.clone(),
         lag: config.lag.clone(),
         world_labels_max: config.metrics.world_labels_max,
+        recorder,
         stop: stopping.clone(),
     };
     chores.begin(runtime.handle());

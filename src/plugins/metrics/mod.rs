@@ -136,10 +136,16 @@ impl Recorder {
         Ok(recorder)
     }
 
+    /// Sorts what histograms were given into their buckets. To be called every now and then: until somebody does, every
+    /// single value is kept, and there may be nobody who ever reads the metrics.
+    pub fn upkeep(&self) {
+        self.handle.run_upkeep();
+    }
+
     /// The metrics in Prometheus' text format.
     pub fn render(&self) -> String {
         self.process.collect();
-        self.handle.run_upkeep();
+        self.upkeep();
         self.handle.render()
     }
 }
