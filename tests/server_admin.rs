@@ -193,6 +193,55 @@ fn with_a_token_nobody_else_is_served_but_probes() {
 }
 
 #[test]
+fn a_token_may_stand_in_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("token");
+    std::fs::write(&path, "open sesame\n").expect("written");
+    let server = TestServer::start_with(&[world("hand", "manual")], move |config| {
+        config.admin.token_file = Some(path.clone());
+    });
+    server.api().get("/api/v1/worlds").problem(401);
+    assert_eq!(items(&server.api().token("open sesame").get("/api/v1/worlds").ok()).len(), 1);
+}
+
+#[test]
+fn time_requests_and_followers_have_limits() {
+    // The world stands still in its tick for as long as the gate is held.
+    let gate = std::sync::Arc::new(std::sync::Mutex::new(()));
+    let inside = gate.clone();
+    let mut server = TestServer::prepare(&[world("hand", "manual")], |config| {
+        config.admin.request_timeout_seconds = serde_json::from_value(json!(1)).expect("seconds");
+        config.admin.requests_max = 1;
+        config.admin.streams_max = 1;
+    })
+    .plugins(move |app| {
+        let gate = inside.clone();
+        app.add_systems(worldtick::schedules::HourlyTick, move || drop(gate.lock()));
+    });
+    server.begin();
+    let api = server.api();
+    let held = gate.lock().expect("nobody has failed");
+    let late = {
+        let api = server.api();
+        // It may itself be the one too many, beside a look of the other thread.
+        let order = move || api.post("/api/v1/worlds/hand/tick", &json!({ "type": "hourly" }));
+        std::thread::spawn(move || {
+            wait_for("the order is let in", || Some(order()).filter(|answer| answer.status != 503))
+        })
+    };
+    wait_for("the one request is under way", || {
+        let answer = api.get("/api/v1/worlds");
+        (answer.status == 503).then(|| answer.problem(503))
+    });
+    assert_eq!(api.get("/livez").status, 200, "probes are served all the same");
+    late.join().expect("an answer").problem(504);
+    drop(held);
+    wait_for("there is room again", || (api.get("/api/v1/worlds").status == 200).then_some(()));
+    let _follower = api.follow("/api/v1/events/stream");
+    api.get("/api/v1/events/stream").problem(503);
+}
+
+#[test]
 fn lists_have_pages_and_a_stream_follows() {
     let mut server = TestServer::start(&[world("alpha", "manual"), world("beta", "manual")]);
     let api = server.api();
