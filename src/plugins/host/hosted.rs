@@ -67,7 +67,8 @@ impl Hosted {
         self.now = made.now;
         self.hash = made.hash;
         self.inputs = made.inputs;
-        self.debt_micros = made.debt_micros;
+        // A faulted world is shown and not run: it owes no snapshot.
+        self.debt_micros = if self.is_faulted() { 0 } else { made.debt_micros };
         self.begin_pace(now, catch_up_steps_max);
     }
 
