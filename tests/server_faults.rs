@@ -155,6 +155,35 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
 }
 
 #[test]
+fn a_faulted_world_that_cannot_be_brought_back_keeps_the_input_that_failed() {
+    let set = Arc::new(AtomicU64::new(1));
+    let mut server = TestServer::prepare(&[trapped("beta")], |_| {}).plugins(trap(set.clone()));
+    server.begin();
+    let (first, fatal) = (for_all(), for_all());
+    for tick in [&first, &fatal] {
+        send_to_all(&server, tick);
+        server.history(&tick.id, 1);
+    }
+    let broken = server.world("beta");
+    server.stop();
+    server.change_store("UPDATE journal SET state_hash = state_hash + 1");
+    server.begin();
+    assert_eq!(server.world("beta")["status"], broken["status"], "what failed first is what is shown");
+    set.store(OPEN, Ordering::Release);
+    server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"}));
+    let still = wait_for("it cannot be brought back", || {
+        Some(server.world("beta")).filter(|world| world["status"]["state"] == "faulted")
+    });
+    assert!(still["status"]["error"].as_str().unwrap().contains("was stored"), "{still}");
+    assert_eq!(still["status"]["input"], broken["status"]["input"]);
+    assert_eq!(lines_of(&server.history(&fatal.id, 2)), [("faulted", 0), ("faulted", 0)]);
+    // The store mended, it is.
+    server.change_store("UPDATE journal SET state_hash = state_hash - 1");
+    server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
+    assert_eq!(lines_of(&server.history(&fatal.id, 3)), [("faulted", 0), ("faulted", 0), ("applied", 5)]);
+}
+
+#[test]
 fn a_journal_that_gives_another_state_faults_its_world_and_names_the_tick() {
     let mut server = TestServer::start(&[world("alpha", "manual"), world("beta", "manual")]);
     let ticks = [for_all(), for_all(), for_all()];
@@ -214,6 +243,23 @@ fn a_world_that_cannot_be_saved_is_faulted_after_a_restart_as_well() {
     let words = beta["status"]["error"].as_str().expect("words");
     assert!(words.contains("the running state hash"), "{words}");
     assert_eq!(server.world("alpha")["status"]["state"], "running");
+}
+
+#[test]
+fn a_step_that_the_store_refuses_leaves_no_ticks_to_wait_for() {
+    let server = TestServer::start(&[world("alpha", "manual")]);
+    let before = server.world("alpha");
+    server.change_store(
+        "CREATE TRIGGER spite BEFORE INSERT ON journal WHEN NEW.inputs LIKE '%advance%'
+         BEGIN SELECT RAISE(ABORT, 'by spite'); END",
+    );
+    let answer = server.api().post("/api/v1/worlds/alpha/step", &json!({"game_seconds": 7200}));
+    assert!(answer.text.contains("by spite"), "{}", answer.text);
+    let after = server.world("alpha");
+    assert_eq!(after["status"]["state"], "faulted");
+    for field in ["now", "state_hash", "outstanding_ticks"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
 }
 
 /// The names of Prometheus' own lines of a histogram.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::HostFailure;
 use super::assemble::{ToTell, clean};
@@ -268,9 +269,11 @@ impl Engine {
 
     pub(super) fn fault_by_refusal(&mut self, unit: &mut Unit, id: &WorldId, error: &str) {
         let reason = format!("an earlier input was refused by the store: {error}");
+        let mut never_due: BTreeSet<Uuid> = BTreeSet::new();
         if let Some(slot @ Slot::Applied { .. }) = unit.slots.get_mut(id)
-            && let Slot::Applied { input, .. } = std::mem::replace(slot, Slot::Touched)
+            && let Slot::Applied { input, outcome, .. } = std::mem::replace(slot, Slot::Touched)
         {
+            never_due.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
             let text = serde_json::to_string(&input).ok();
             let status = WorldStatus::Faulted { error: clean(error), input: text, since: self.wall_micros() };
             *slot = Slot::Failed { input, error: error.to_owned() };
@@ -285,13 +288,19 @@ impl Engine {
             }
         }
         // What the world did after that input never happened.
-        let undo = |later: &mut Unit| {
+        let mut undo = |later: &mut Unit| {
             if let Some(slot) = later.slots.get_mut(id).filter(|slot| slot.is_of_a_living_world()) {
+                if let Slot::Applied { outcome, .. } = slot {
+                    never_due.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
+                }
                 *slot = Slot::Gone { reason: reason.clone() };
             }
         };
-        self.again.iter_mut().for_each(undo);
+        self.again.iter_mut().for_each(&mut undo);
         self.units.each(undo);
+        if let Some(world) = self.worlds.get_mut(id) {
+            world.outstanding.retain(|tick_id| !never_due.contains(tick_id));
+        }
     }
 }
 

@@ -380,7 +380,7 @@ impl Engine {
                 Slot::Failed { error, .. } | Slot::NotMade(error) => {
                     let input = match &slot {
                         Slot::Failed { input, .. } => serde_json::to_string(input).ok(),
-                        _ => None,
+                        _ => world.retried.take(),
                     };
                     tracing::error!(world_id = %id, error, "world has faulted; its last commit stands");
                     metrics::counter!("worldtick_world_faults_total").increment(1);

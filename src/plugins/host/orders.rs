@@ -260,6 +260,7 @@ impl Engine {
                 return Err((OrderError::Conflict(words), reply));
             }
         };
+        world.retried = input.clone().filter(|_| retry);
         world.status = WorldStatus::Running;
         world.row.status = WorldStatus::Running;
         let row = world.row.clone();
