@@ -10,8 +10,8 @@ use worldtick::components::ids::{StableId, StableIndex};
 use worldtick::components::market::{
     Ledger, Market, MarketStatistics, PerCommodity, Purse, Stock, TRADE_HISTORY_MAX, TradeHistory, Trader,
 };
-use worldtick::messages::Envelope;
 use worldtick::messages::market::MarketCleared;
+use worldtick::messages::{Envelope, EventRecord};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;
@@ -209,6 +209,20 @@ fn a_restart_after_every_hour_changes_no_byte() -> Result<(), StepError> {
     }
     let bytes = |world: &Stepper| -> Vec<_> { world.events().iter().map(|e| e.to_bytes(Envelope::Flat)).collect() };
     assert_eq!(bytes(&undisturbed), bytes(&restarted));
+    Ok(())
+}
+
+#[test]
+fn a_journal_gives_the_same_bytes_again() -> Result<(), StepError> {
+    let mut world = default_world()?;
+    // Past midnight, so that a daily tick is among them.
+    world.hours(30)?;
+    let (mut again, events) = world.replay()?;
+    assert_eq!(events.len(), 30 * COMMODITIES.len());
+    let bytes = |events: &[EventRecord]| -> Vec<_> { events.iter().map(|e| e.to_bytes(Envelope::Flat)).collect() };
+    assert_eq!(bytes(&events), bytes(world.events()));
+    assert_eq!(again.state_hash().expect("a hash"), world.state_hash()?);
+    assert_eq!(again.snapshot().expect("a snapshot"), world.snapshot()?);
     Ok(())
 }
 

@@ -27,6 +27,7 @@ use worldtick::components::clock::WorldClock;
 use worldtick::plugins::metrics::{METRICS, MetricKind};
 use worldtick::schedules::HourlyTick;
 use worldtick::world::spec::WorldSpec;
+use worldtick::world::{Persist, RegisterExt};
 
 /// No trap is set.
 const OPEN: u64 = u64::MAX;
@@ -54,6 +55,13 @@ fn outcomes(rows: &[Value]) -> BTreeMap<String, String> {
 
 fn expected(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(world, outcome)| ((*world).to_owned(), (*outcome).to_owned())).collect()
+}
+
+/// What the history says of a tick in world `beta`, oldest first: outcome and events.
+fn lines_of(rows: &[Value]) -> Vec<(&str, i64)> {
+    let mut of_beta: Vec<&Value> = rows.iter().filter(|row| row["world_id"] == "beta").collect();
+    of_beta.sort_by_key(|row| row["commit_no"].as_i64());
+    of_beta.iter().map(|row| (row["outcome"].as_str().unwrap(), row["events"].as_i64().unwrap())).collect()
 }
 
 /// An hourly tick for every world.
@@ -103,12 +111,16 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
 
     // Nothing heals by a restart.
     server.restart();
-    assert_eq!(server.world("beta")["status"], broken["status"]);
+    let again = server.world("beta");
+    for field in ["status", "now", "inputs", "state_hash"] {
+        assert_eq!(again[field], broken[field], "{field}");
+    }
 
     // Tried again while the trap is still set, it faults again.
     let retried = server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
     assert_eq!(retried["input"], "retried");
     wait_for("it faults again", || (server.world("beta")["status"]["state"] == "faulted").then_some(()));
+    assert_eq!(lines_of(&server.history(&fatal.id, 3)), [("faulted", 0), ("faulted", 0)]);
     // The trap gone, it runs what had failed.
     set.store(OPEN, Ordering::Release);
     server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
@@ -119,6 +131,8 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
     server.wait_until_published();
     let of_fatal = server.events_of("beta").iter().filter(|event| event["tick_id"] == fatal.id.as_str()).count();
     assert_eq!(of_fatal, 5, "and published");
+    let rows = server.history(&fatal.id, 4);
+    assert_eq!(lines_of(&rows), [("faulted", 0), ("faulted", 0), ("applied", 5)], "{rows:?}");
 
     // Or it goes on without.
     set.store(2, Ordering::Release);
@@ -128,6 +142,7 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
     set.store(OPEN, Ordering::Release);
     let answer = server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "skip"})).ok();
     assert_eq!(answer["input"], "skipped");
+    assert_eq!(lines_of(&server.history(&skipped.id, 2)), [("faulted", 0), ("skipped", 0)]);
     assert_eq!(server.world("beta")["state_hash"], healed["state_hash"]);
     let next = Tick::hourly("beta", "2077-01-01T00:00:00Z");
     server.send(HOURLY, 0, &next.text());
@@ -137,6 +152,114 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
     server.restart();
     assert_eq!(server.world("beta")["state_hash"], state["state_hash"]);
     assert_eq!(server.world("beta")["inputs"], 3);
+}
+
+#[test]
+fn a_faulted_world_that_cannot_be_brought_back_keeps_the_input_that_failed() {
+    let set = Arc::new(AtomicU64::new(1));
+    let mut server = TestServer::prepare(&[trapped("beta")], |_| {}).plugins(trap(set.clone()));
+    server.begin();
+    let (first, fatal) = (for_all(), for_all());
+    for tick in [&first, &fatal] {
+        send_to_all(&server, tick);
+        server.history(&tick.id, 1);
+    }
+    let broken = server.world("beta");
+    server.stop();
+    server.change_store("UPDATE journal SET state_hash = state_hash + 1");
+    server.begin();
+    assert_eq!(server.world("beta")["status"], broken["status"], "what failed first is what is shown");
+    set.store(OPEN, Ordering::Release);
+    server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"}));
+    let still = wait_for("it cannot be brought back", || {
+        Some(server.world("beta")).filter(|world| world["status"]["state"] == "faulted")
+    });
+    assert!(still["status"]["error"].as_str().unwrap().contains("was stored"), "{still}");
+    assert_eq!(still["status"]["input"], broken["status"]["input"]);
+    assert_eq!(lines_of(&server.history(&fatal.id, 2)), [("faulted", 0), ("faulted", 0)]);
+    // The store mended, it is.
+    server.change_store("UPDATE journal SET state_hash = state_hash - 1");
+    server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
+    assert_eq!(lines_of(&server.history(&fatal.id, 3)), [("faulted", 0), ("faulted", 0), ("applied", 5)]);
+}
+
+#[test]
+fn a_journal_that_gives_another_state_faults_its_world_and_names_the_tick() {
+    let mut server = TestServer::start(&[world("alpha", "manual"), world("beta", "manual")]);
+    let ticks = [for_all(), for_all(), for_all()];
+    for tick in &ticks {
+        send_to_all(&server, tick);
+        server.history(&tick.id, 2);
+    }
+    let last = server.history(&ticks[2].id, 2)[0]["commit_no"].clone();
+    let healthy = server.world("alpha");
+    server.stop();
+    // Without the snapshots of the stop the journal is replayed.
+    server.change_store("DELETE FROM snapshot");
+    server.change_store(&format!(
+        "UPDATE journal SET state_hash = state_hash + 1 WHERE world_id = 'beta' AND commit_no = {last}"
+    ));
+    server.begin();
+    let beta = server.world("beta");
+    assert_eq!(beta["status"]["state"], "faulted", "{beta}");
+    let words = beta["status"]["error"].as_str().expect("words");
+    assert!(words.contains(&format!("commit {last} (tick {})", ticks[2].id)), "{words}");
+    let alpha = server.world("alpha");
+    for field in ["status", "now", "inputs", "state_hash"] {
+        assert_eq!(alpha[field], healthy[field], "the other is replayed: {field}");
+    }
+    let next = for_all();
+    send_to_all(&server, &next);
+    assert_eq!(outcomes(&server.history(&next.id, 2)), expected(&[("alpha", "applied"), ("beta", "faulted")]));
+}
+
+/// Something that is saved and whose changes nobody notices, as a plugin must not have it.
+#[derive(Resource, Default, serde::Serialize, serde::Deserialize)]
+struct Secret(u64);
+
+impl Persist for Secret {
+    const NAME: &'static str = "test.secret";
+}
+
+#[test]
+fn a_world_that_cannot_be_saved_is_faulted_after_a_restart_as_well() {
+    let worlds = [world("alpha", "manual"), trapped("beta")];
+    let mut server = TestServer::prepare(&worlds, |_| {}).plugins(|app| {
+        app.init_resource::<Secret>().persist_resource::<Secret>();
+        app.add_systems(HourlyTick, |spec: Res<WorldSpec>, mut secret: ResMut<Secret>| {
+            secret.bypass_change_detection().0 += u64::from(spec.plugins.contains_key("trap"));
+        });
+    });
+    server.begin();
+    for tick in [for_all(), for_all()] {
+        send_to_all(&server, &tick);
+        server.history(&tick.id, 2);
+    }
+    assert_eq!(server.world("beta")["status"]["state"], "running");
+    // The stop takes a snapshot, and that compares the hashes.
+    server.restart();
+    let beta = server.world("beta");
+    assert_eq!(beta["status"]["state"], "faulted", "{beta}");
+    let words = beta["status"]["error"].as_str().expect("words");
+    assert!(words.contains("the running state hash"), "{words}");
+    assert_eq!(server.world("alpha")["status"]["state"], "running");
+}
+
+#[test]
+fn a_step_that_the_store_refuses_leaves_no_ticks_to_wait_for() {
+    let server = TestServer::start(&[world("alpha", "manual")]);
+    let before = server.world("alpha");
+    server.change_store(
+        "CREATE TRIGGER spite BEFORE INSERT ON journal WHEN NEW.inputs LIKE '%advance%'
+         BEGIN SELECT RAISE(ABORT, 'by spite'); END",
+    );
+    let answer = server.api().post("/api/v1/worlds/alpha/step", &json!({"game_seconds": 7200}));
+    assert!(answer.text.contains("by spite"), "{}", answer.text);
+    let after = server.world("alpha");
+    assert_eq!(after["status"]["state"], "faulted");
+    for field in ["now", "state_hash", "outstanding_ticks"] {
+        assert_eq!(after[field], before[field], "{field}");
+    }
 }
 
 /// The names of Prometheus' own lines of a histogram.

@@ -4,7 +4,8 @@
 //! For each rate of ticks it prints ticks per second and the time from a tick's send to its last visible event
 //! (p50, p99), of the loop and of the server, and their ratios; beside them what one database commit costs. `--rate R` looks at one
 //! rate only; `--memory N`
-//! sends N ticks instead, and `--stepped N` steps N hours by hand; both print the memory of the process on the way.
+//! sends N ticks instead, and `--stepped N` steps N hours by hand; both print the memory of the process on the way and
+//! fail if it grows.
 
 #![allow(
     clippy::print_stdout,

@@ -62,23 +62,63 @@ fn commits(running: &Running) -> Result<(f64, f64), Box<dyn Error>> {
     Ok((value("sum"), value("count")))
 }
 
+/// Prints the memory after each piece of a run, and says at its end whether it grew.
+struct Memory(Vec<u64>);
+
+impl Memory {
+    /// A run of this many pieces is long enough to tell.
+    const PIECES: usize = 20;
+    /// What is allowed from a quarter of the run, when everything is warm, to its end.
+    const FACTOR: f64 = 1.2;
+    const SPARE_BYTES: f64 = 16.0 * 1_048_576.0;
+
+    fn new(unit: &str) -> Self {
+        println!("{unit:12} resident MiB");
+        Self(Vec::new())
+    }
+
+    fn sample(&mut self, done: usize) {
+        let resident = resident_bytes();
+        println!("{done:9} {:12.1}", resident as f64 / 1_048_576.0);
+        self.0.push(resident);
+    }
+
+    fn judge(&self) -> Result<(), Box<dyn Error>> {
+        let (Some(quarter), Some(last)) = (self.0.get((self.0.len() / 4).saturating_sub(1)), self.0.last()) else {
+            return Err("the run was too short for a sample".into());
+        };
+        let most = *quarter as f64 * Self::FACTOR + Self::SPARE_BYTES;
+        if *last as f64 > most {
+            let mib = [*quarter as f64, *last as f64, most].map(|bytes| bytes / 1_048_576.0);
+            return Err(format!("memory grows: {:.1} MiB, then {:.1}; at most {:.1}", mib[0], mib[1], mib[2]).into());
+        }
+        Ok(())
+    }
+}
+
 /// Sends `count` ticks and prints the memory on the way.
+///
+/// # Errors
+/// If something fails or the memory grows.
 pub fn memory(servers: &str, count: usize) -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let running = start(servers, folder.path())?;
-    let piece = (count / 20).max(1);
-    println!("ticks        resident MiB");
+    let piece = (count / Memory::PIECES).max(1);
+    let mut memory = Memory::new("ticks");
     let mut sent = 0;
     while sent < count {
         drive(servers, &Load { rate: 2_000.0, ticks: piece, warm_up: 0 }, EVENTS, sent as i64, WORLD)?;
         sent += piece;
-        println!("{sent:9} {:12.1}", resident_bytes() as f64 / 1_048_576.0);
+        memory.sample(sent);
     }
     running.stop()?;
-    Ok(())
+    memory.judge()
 }
 
 /// Steps the default world by hand `count` times and prints the memory on the way.
+///
+/// # Errors
+/// If something fails or the memory grows.
 pub fn stepped(count: u32) -> Result<(), Box<dyn Error>> {
     let mut world = Stepper::new(|| {
         let mut app = App::new();
@@ -87,12 +127,15 @@ pub fn stepped(count: u32) -> Result<(), Box<dyn Error>> {
         }
         app
     })?;
-    println!("hours        resident MiB");
-    for piece in 1..=20 {
-        world.hours(count / 20)?;
-        world.take_events();
+    let mut memory = Memory::new("hours");
+    let piece = (count as usize / Memory::PIECES).max(1);
+    for done in 1..=Memory::PIECES * piece {
+        // What the stepper keeps for whoever wants to replay is no part of the world.
+        world.hours(1)?.take_events();
         world.forget_journal();
-        println!("{:9} {:12.1}", piece * (count / 20), resident_bytes() as f64 / 1_048_576.0);
+        if done % piece == 0 {
+            memory.sample(done);
+        }
     }
-    Ok(())
+    memory.judge()
 }

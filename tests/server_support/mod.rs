@@ -11,6 +11,7 @@ use std::time::Instant;
 
 use bevy_app::App;
 use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _};
 use tempfile::TempDir;
 use worldtick::Server;
 use worldtick::config::ServerConfig;
@@ -125,6 +126,17 @@ impl TestServer {
     pub fn restart(&mut self) {
         self.stop();
         self.begin();
+    }
+
+    /// Changes the SQLite store behind the server's back.
+    pub fn change_store(&self, sql: &str) {
+        let url = format!("sqlite:{}", self.folder.path().join("data/worldtick.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut link = sqlx::SqliteConnection::connect(&url).await.expect("the store's file");
+            sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut link).await.expect("changed");
+            link.close().await.expect("closed");
+        });
     }
 
     /// The server itself, for whoever waits for its end.

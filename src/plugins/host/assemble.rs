@@ -84,7 +84,7 @@ impl Assembly<'_> {
                 Slot::Failed { input, error } => {
                     self.fault(id, error, serde_json::to_string(input).ok());
                 }
-                Slot::NotMade(error) if !matches!(unit.work, Work::Snapshot) => self.fault(id, error, None),
+                Slot::NotMade(error) => self.fault(id, error, None),
                 _ => {}
             }
         }

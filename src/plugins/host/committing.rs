@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::Value;
+use uuid::Uuid;
 
 use super::HostFailure;
 use super::assemble::{ToTell, clean};
 use super::engine::{Engine, wall_now};
 use super::measure;
 use super::orders::{OrderError, Reply};
-use super::unit::{Slot, Unit, Work};
+use super::unit::{Slot, TickWork, Unit, Work};
 use super::worker::{Job, Task};
 use crate::components::ids::WorldId;
 use crate::plugins::store::{Commit, CommitOutcome, InputPosition, StoreError, WorldStatus};
@@ -26,6 +27,9 @@ pub(super) struct Committing {
     pub(super) to_tell: ToTell,
     pub(super) began: Instant,
 }
+
+/// The class of a dead letter that the store made necessary.
+const REFUSED_BY_STORE: &str = "refused_by_store";
 
 pub(super) type CommitResult = Result<CommitOutcome, StoreError>;
 
@@ -205,8 +209,9 @@ impl Engine {
         }
     }
 
-    /// The store refuses a value for good. One by one the units are tried again; the one that is refused alone faults
-    /// its worlds, or loses its bytes to the log.
+    /// The store refuses a value for good. One by one the units are tried again; the one that is refused alone loses
+    /// a part with each refusal, so that this ends: first the world that is named faults, then all of its worlds; its
+    /// record becomes a dead letter, and if that is refused as well, it is passed over with a line in the log.
     pub(super) fn refused(&mut self, mut units: Vec<Unit>, error: &StoreError) {
         if units.len() > 1 {
             for unit in units.into_iter().rev() {
@@ -219,11 +224,15 @@ impl Engine {
             return;
         };
         tracing::error!(%error, "the store refuses what an input led to; the input is taken out");
-        let worlds: Vec<WorldId> = unit.slots.keys().cloned().collect();
-        if worlds.is_empty() {
-            let message = format!("the store refuses it: {error}");
-            unit.work = Work::Bad { class: "refused_by_store".into(), message, raw: Default::default() };
-            self.again.push_front(unit);
+        let ran = |(_, slot): &(&WorldId, &Slot)| matches!(slot, Slot::Applied { .. });
+        let mut worlds: Vec<WorldId> = unit.slots.iter().filter(ran).map(|(id, _)| id.clone()).collect();
+        if let StoreError::Refused { world_id: Some(named), .. } = error
+            && let Some(named) = worlds.iter().find(|id| id.as_str() == named).cloned()
+        {
+            worlds = vec![named];
+        }
+        if worlds.is_empty() && !self.take_record_out(&mut unit, error) {
+            self.failure = Some(HostFailure::Store(error.to_string()));
             return;
         }
         for id in worlds {
@@ -232,14 +241,44 @@ impl Engine {
         self.again.push_front(unit);
     }
 
+    /// Makes a dead letter of a unit's record, or passes it over if the dead letter was refused. Returns false if
+    /// there is nothing to be taken out of the unit.
+    fn take_record_out(&mut self, unit: &mut Unit, error: &StoreError) -> bool {
+        let Some(origin) = &unit.origin else { return false };
+        unit.work = match std::mem::replace(&mut unit.work, Work::Moved) {
+            Work::Moved => return false,
+            Work::Tick(TickWork { raw, tick_id, shards, .. }) => {
+                for shard in shards {
+                    self.in_flight_ticks.remove(&(shard, tick_id));
+                }
+                Work::Bad { class: REFUSED_BY_STORE.into(), message: format!("the store refuses it: {error}"), raw }
+            }
+            Work::Bad { class, raw, .. } if class != REFUSED_BY_STORE => {
+                Work::Bad { class: REFUSED_BY_STORE.into(), message: format!("the store refuses it: {error}"), raw }
+            }
+            _ => {
+                tracing::error!(
+                    topic = %origin.topic, partition = origin.partition, offset = origin.offset,
+                    "the store refuses even to note a record; it is passed over and stays on its topic"
+                );
+                Work::Moved
+            }
+        };
+        true
+    }
+
     pub(super) fn fault_by_refusal(&mut self, unit: &mut Unit, id: &WorldId, error: &str) {
         let reason = format!("an earlier input was refused by the store: {error}");
+        let mut never_due: BTreeSet<Uuid> = BTreeSet::new();
         if let Some(slot @ Slot::Applied { .. }) = unit.slots.get_mut(id)
-            && let Slot::Applied { input, .. } = std::mem::replace(slot, Slot::Touched)
+            && let Slot::Applied { input, outcome, .. } = std::mem::replace(slot, Slot::Touched)
         {
+            never_due.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
             let text = serde_json::to_string(&input).ok();
             let status = WorldStatus::Faulted { error: clean(error), input: text, since: self.wall_micros() };
             *slot = Slot::Failed { input, error: error.to_owned() };
+            tracing::error!(world_id = %id, error, "world has faulted; its last commit stands");
+            metrics::counter!("worldtick_world_faults_total").increment(1);
             if let Some(world) = self.worlds.get_mut(id) {
                 world.status = status.clone();
                 world.row.status = status;
@@ -249,15 +288,19 @@ impl Engine {
             }
         }
         // What the world did after that input never happened.
-        let undo = |later: &mut Unit| {
-            if let Some(slot @ (Slot::Applied { .. } | Slot::Saved { .. } | Slot::Answered(_))) =
-                later.slots.get_mut(id)
-            {
+        let mut undo = |later: &mut Unit| {
+            if let Some(slot) = later.slots.get_mut(id).filter(|slot| slot.is_of_a_living_world()) {
+                if let Slot::Applied { outcome, .. } = slot {
+                    never_due.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
+                }
                 *slot = Slot::Gone { reason: reason.clone() };
             }
         };
-        self.again.iter_mut().for_each(undo);
+        self.again.iter_mut().for_each(&mut undo);
         self.units.each(undo);
+        if let Some(world) = self.worlds.get_mut(id) {
+            world.outstanding.retain(|tick_id| !never_due.contains(tick_id));
+        }
     }
 }
 

@@ -362,18 +362,25 @@ impl Engine {
     }
 
     pub(super) fn on_finished(&mut self, finished: Finished) {
-        let Finished { unit, world: id, slot } = finished;
+        let Finished { unit, world: id, mut slot } = finished;
         let (now, wall, catch_up) = (wall_now(), self.wall_micros(), self.config.catch_up_steps_max);
         if let Some(world) = self.worlds.get_mut(&id) {
+            // Its last commit stands: what a worker had done before it heard of the fault never happened.
+            if world.is_faulted() && slot.is_of_a_living_world() {
+                slot = Slot::Gone { reason: "the world has faulted meanwhile".into() };
+            }
             match &slot {
                 Slot::Applied { outcome, .. } => {
                     world.outstanding.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
                 }
                 Slot::Made(made) => world.made(made, now, catch_up),
+                Slot::NotMade(error) if world.is_faulted() => {
+                    tracing::warn!(world_id = %id, error, "a faulted world cannot be brought back to its last commit");
+                }
                 Slot::Failed { error, .. } | Slot::NotMade(error) => {
                     let input = match &slot {
                         Slot::Failed { input, .. } => serde_json::to_string(input).ok(),
-                        _ => None,
+                        _ => world.retried.take(),
                     };
                     tracing::error!(world_id = %id, error, "world has faulted; its last commit stands");
                     metrics::counter!("worldtick_world_faults_total").increment(1);

@@ -25,6 +25,8 @@ pub(super) struct Hosted {
     pub(super) spec: WorldSpec,
     /// How it is to be treated from now on; durable with the commit that carries it.
     pub(super) status: WorldStatus,
+    /// The input to be tried again when it has been brought back: it is kept if that fails.
+    pub(super) retried: Option<String>,
     pub(super) pace: Option<Pace>,
     pub(super) lagging: bool,
     /// Own ticks that are on their way.
@@ -51,6 +53,7 @@ impl Hosted {
             commit_no: row.registered_commit,
             row,
             spec,
+            retried: None,
             pace: None,
             lagging: false,
             outstanding: BTreeSet::new(),
@@ -64,10 +67,12 @@ impl Hosted {
     }
 
     pub(super) fn made(&mut self, made: &Made, now: Instant, catch_up_steps_max: u32) {
+        self.retried = None;
         self.now = made.now;
         self.hash = made.hash;
         self.inputs = made.inputs;
-        self.debt_micros = made.debt_micros;
+        // A faulted world is shown and not run: it owes no snapshot.
+        self.debt_micros = if self.is_faulted() { 0 } else { made.debt_micros };
         self.begin_pace(now, catch_up_steps_max);
     }
 

@@ -11,11 +11,11 @@ use super::hosted::{Hosted, shard_of};
 use super::unit::{Unit, Work};
 use super::worker::Job;
 use crate::plugins::store::{ShardId, WorldChange, WorldRow, WorldStatus};
-use crate::world::StateHash;
 use crate::world::spec::WorldSpec;
 impl Engine {
-    /// Brings back the worlds of the store and registers those that are new. Blocks until every one lives or is known
-    /// to be faulted; nothing is committed yet.
+    /// Brings back the worlds of the store and registers those that are new. A faulted world is brought back too, to
+    /// show its last commit; it stays faulted and takes nothing in. Blocks until every one lives or is known to be
+    /// faulted; nothing is committed yet.
     ///
     /// # Errors
     /// If a worker ends.
@@ -31,21 +31,16 @@ impl Engine {
             };
             report_changed_file(&row, &specs);
             let world = Hosted::new(row.clone(), spec, self.worlds.len() % self.workers.len());
-            let (id, faulted) = (world.id.clone(), world.is_faulted());
+            let id = world.id.clone();
             self.worlds.insert(id.clone(), world);
-            if !faulted {
-                let unit = Unit::new(None, Work::Question { reply: None });
-                self.send_one(unit, &id, Job::Restore(Box::new(row)));
-            }
+            let unit = Unit::new(None, Work::Question { reply: None });
+            self.send_one(unit, &id, Job::Restore(Box::new(row)));
         }
         for (spec, _) in specs.into_iter().filter(|(spec, _)| !known.contains(spec.id.as_str())) {
             self.register(spec);
         }
-        while self
-            .worlds
-            .values()
-            .any(|world| world.units > 0 && world.hash == StateHash::default() && !world.is_faulted())
-        {
+        // Each world has one unit with itself alone.
+        for _ in 0..self.worlds.values().filter(|world| world.units > 0).count() {
             match self.finished.recv() {
                 Ok(finished) => self.on_finished(finished),
                 Err(_) => return Err(HostFailure::Worker),

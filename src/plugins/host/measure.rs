@@ -26,7 +26,8 @@ pub(super) fn commit(commit: &Commit, units: &[Unit], has_label: impl Fn(&str) -
         + commit.dead_letters.len()
         + commit.outbox.len();
     metrics::histogram!("worldtick_commit_rows").record(float(rows as u64));
-    for row in &commit.tick_history {
+    // A gap has a row, too, and is counted where it is read.
+    for row in commit.tick_history.iter().filter(|row| !row.tick_type.is_empty()) {
         let tick_type = row.tick_type.clone();
         metrics::counter!("worldtick_ticks_total", "type" => tick_type, "outcome" => row.outcome.clone()).increment(1);
         if row.outcome == "applied" {
@@ -91,5 +92,30 @@ pub(super) fn published(published: &Published) {
     for (event_type, bytes) in &published.sizes {
         metrics::histogram!("worldtick_event_size_bytes", "event_type" => event_type.clone())
             .record(float(*bytes as u64));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics_exporter_prometheus::PrometheusBuilder;
+
+    use super::*;
+    use crate::plugins::store::TickHistoryRow;
+
+    #[test]
+    fn a_gap_is_no_tick() {
+        let row = |tick_type: &str, outcome: &str| TickHistoryRow {
+            tick_type: tick_type.into(),
+            outcome: outcome.into(),
+            ..TickHistoryRow::default()
+        };
+        let rows = vec![row("", "gap"), row("daily", "late")];
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            commit(&Commit { tick_history: rows, ..Commit::default() }, &[], |_| true);
+        });
+        let text = recorder.handle().render();
+        let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("worldtick_ticks_total")).collect();
+        assert_eq!(counted, [r#"worldtick_ticks_total{type="daily",outcome="late"} 1"#]);
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::engine::Engine;
-use super::unit::{Slot, TickWork, Unit, Work};
+use super::unit::{Slot, TickNote, TickWork, Unit, Work};
 use super::worker::Job;
 use crate::components::clock::ClockSource;
 use crate::components::ids::WorldId;
@@ -252,24 +252,36 @@ impl Engine {
         if world.units > 0 {
             return self.wait_for_calm(id, Order::Recover { retry }, reply);
         }
-        let again: Option<Input> = match input.as_deref().map(serde_json::from_str).transpose() {
-            Ok(input) => input.filter(|_| retry),
+        let failed: Option<Input> = match input.as_deref().map(serde_json::from_str).transpose() {
+            Ok(input) => input,
+            Err(_) if !retry => None,
             Err(error) => {
                 let words = format!("the input that failed cannot be read ({error}): recover with `skip`");
                 return Err((OrderError::Conflict(words), reply));
             }
         };
+        world.retried = input.clone().filter(|_| retry);
         world.status = WorldStatus::Running;
         world.row.status = WorldStatus::Running;
         let row = world.row.clone();
         let change = WorldChange::Status { world_id: id.to_string(), status: WorldStatus::Running };
-        let words = if again.is_some() { "retried" } else { "skipped" };
+        let words = if retry && failed.is_some() { "retried" } else { "skipped" };
         tracing::info!(world_id = %id, input = words, "world is recovered from its last commit");
         let answer = json!({ "world_id": id, "input": words });
-        let work = Work::Order { change: Some(change), tick: None, reply: Some(reply), answer: Some(Ok(answer)) };
+        // A tick has a line in the history for everything that becomes of it; other inputs are in the log and journal.
+        let mut again = match &failed {
+            Some(Input::Tick(tick)) => Some(TickWork::again(tick)),
+            _ => None,
+        };
+        let skipped = again.take_if(|_| !retry).map(|mut tick| {
+            let detail = Some("left out when the world was recovered".to_owned());
+            tick.notes.push(TickNote { world: Some(id.clone()), shard: row.shard, outcome: "skipped", detail });
+            Box::new(tick)
+        });
+        let work = Work::Order { change: Some(change), tick: skipped, reply: Some(reply), answer: Some(Ok(answer)) };
         self.send_one(Unit::new(None, work), id, Job::Restore(Box::new(row)));
-        if let Some(input) = again {
-            self.send_one(Unit::new(None, Work::Step), id, Job::Apply(input));
+        if let Some(input) = failed.filter(|_| retry) {
+            self.send_one(Unit::new(None, again.map_or(Work::Step, Work::Tick)), id, Job::Apply(input));
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::orders::Reply;
 use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
-use crate::messages::{Input, Outcome, TickType};
+use crate::messages::{Input, Outcome, TickInput, TickType};
 use crate::plugins::bridge::inbound::{GapReason, RawRecord};
 use crate::plugins::store::{ShardId, WorldChange};
 use crate::world::{Answer, StateHash};
@@ -45,6 +45,13 @@ pub(super) enum Slot {
     NotMade(String),
 }
 
+impl Slot {
+    /// Whether a world did something that is to be committed or answered.
+    pub(super) fn is_of_a_living_world(&self) -> bool {
+        matches!(self, Self::Applied { .. } | Self::Saved { .. } | Self::Answered(_))
+    }
+}
+
 /// A world that has just been made or restored.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Made {
@@ -68,6 +75,15 @@ pub(super) struct TickWork {
     pub(super) shards: BTreeSet<ShardId>,
     /// What became of it where it did not run.
     pub(super) notes: Vec<TickNote>,
+}
+
+impl TickWork {
+    /// A tick that a world could not take, once more: its id is known already, its record was committed long ago.
+    pub(super) fn again(tick: &TickInput) -> Self {
+        let TickInput { tick_id, tick_type, game_time } = *tick;
+        let (raw, shards) = (RawRecord::default(), BTreeSet::new());
+        Self { tick_id, tick_type, game_time, raw, own: false, shards, notes: Vec::new() }
+    }
 }
 
 /// What became of a tick where it did not run.

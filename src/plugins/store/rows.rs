@@ -219,7 +219,8 @@ pub struct TickHistoryRow {
     pub world_id: Option<String>,
     /// The shard that recorded it.
     pub shard: ShardId,
-    /// `applied`, `duplicate`, `late`, `paused`, `faulted`, `rejected`, `unknown_world`, `foreign_incarnation`, `gap`.
+    /// `applied`, `duplicate`, `late`, `paused`, `faulted`, `skipped`, `rejected`, `unknown_world`, `no_world`,
+    /// `foreign_incarnation`, `gap`.
     pub outcome: String,
     /// A sentence for people, where there is something to say.
     pub detail: Option<String>,
