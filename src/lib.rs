@@ -72,3 +72,12 @@ pub mod world;
 
 #[cfg(feature = "server")]
 pub use server::Server;
+
+/// The Rust of the guides, compiled and run with the doc tests.
+#[cfg(all(doctest, feature = "server"))]
+mod guides {
+    #[doc = include_str!("../README.md")]
+    struct Readme;
+    #[doc = include_str!("../docs/bevy.md")]
+    struct ForBevyDevelopers;
+}

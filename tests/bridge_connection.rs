@@ -150,6 +150,63 @@ fn a_wrong_password_is_named_within_ten_seconds() {
     assert!(words.contains("`sim`") && words.contains("KAFKA_SASL_PASSWORD") && !words.contains("wrong"), "{words}");
 }
 
+/// Answers as a broker does that is too old to have a cluster id.
+fn nameless_broker() -> (String, Arc<TcpListener>) {
+    let listener = Arc::new(TcpListener::bind("127.0.0.1:0").expect("port"));
+    let address = listener.local_addr().expect("address");
+    let accepting = listener.clone();
+    std::thread::spawn(move || {
+        for stream in accepting.incoming() {
+            let Ok(stream) = stream else { return };
+            std::thread::spawn(move || serve_without_a_name(stream, address.port()));
+        }
+    });
+    (address.to_string(), listener)
+}
+
+fn serve_without_a_name(mut stream: TcpStream, port: u16) -> Option<()> {
+    loop {
+        let mut size = [0; 4];
+        stream.read_exact(&mut size).ok()?;
+        let mut request = vec![0; usize::try_from(u32::from_be_bytes(size)).ok()?];
+        stream.read_exact(&mut request).ok()?;
+        let (api, version) = (i16::from_be_bytes([request[0], request[1]]), request[3]);
+        let mut response = request[4..8].to_vec();
+        match (api, version) {
+            // ApiVersions: metadata without a cluster id, and nothing else.
+            (18, _) => {
+                response.extend(if version == 0 { 0_i16 } else { 35 }.to_be_bytes());
+                response.extend(2_i32.to_be_bytes());
+                for (key, least, most) in [(3_i16, 0_i16, 1_i16), (18, 0, 0)] {
+                    [key, least, most].iter().for_each(|number| response.extend(number.to_be_bytes()));
+                }
+            }
+            // Metadata: this broker; from version 1 on with a rack and the controller; no topics.
+            (3, _) => {
+                response.extend([0, 0, 0, 1, 0, 0, 0, 1, 0, 9]);
+                response.extend(b"127.0.0.1");
+                response.extend(i32::from(port).to_be_bytes());
+                if version > 0 {
+                    response.extend((-1_i16).to_be_bytes());
+                    response.extend(1_i32.to_be_bytes());
+                }
+                response.extend(0_i32.to_be_bytes());
+            }
+            _ => return None,
+        }
+        stream.write_all(&u32::try_from(response.len()).ok()?.to_be_bytes()).ok()?;
+        stream.write_all(&response).ok()?;
+    }
+}
+
+#[test]
+fn a_cluster_that_does_not_say_who_it_is_has_not_answered() {
+    let (servers, _listener) = nameless_broker();
+    let error = check_connection(&KafkaSettings::new(servers), Duration::from_secs(2)).expect_err("it has no name");
+    assert!(matches!(&error, KafkaUnavailable::Unreachable { .. }), "{error}");
+    assert!(error.to_string().contains("cluster id"), "{error}");
+}
+
 struct OneRow(String);
 
 impl OutboxSource for OneRow {

@@ -88,3 +88,32 @@ fn an_explained_configuration_and_completions_are_written() {
     let script = run(folder.path(), &["completions", "bash"], "").stdout;
     assert!(String::from_utf8(script).expect("text").contains("_worldtick()"));
 }
+
+#[test]
+fn a_store_that_cannot_be_meant_is_a_wrong_configuration_before_anything_starts() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for url in ["sqlite::memory:", "postgres://sim:hush@db:port/world", "mysql://db/world"] {
+        let set = format!("store.url={url}");
+        for command in [&["config", "check"][..], &["serve", "--listen", "127.0.0.1:0"][..]] {
+            let refused = run(folder.path(), &[command, &["--set", &set]].concat(), "");
+            let told = String::from_utf8(refused.stderr).expect("text");
+            assert_eq!(refused.status.code(), Some(78), "{url}: {told}");
+            assert!(told.contains("`store.url` cannot be used"), "{told}");
+            assert!(!told.contains("hush"), "{told}");
+        }
+    }
+    assert!(!folder.path().join("worldtick-data").exists(), "nothing was begun");
+}
+
+#[test]
+fn a_name_that_librdkafka_does_not_know_is_a_wrong_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let set = "kafka.properties={\"fetch.wait.max.mss\": \"hush\", \"fetch.wait.max.ms\": \"soon\"}";
+    let refused = run(folder.path(), &["config", "check", "--set", set], "");
+    let told = String::from_utf8(refused.stderr).expect("text");
+    assert_eq!(refused.status.code(), Some(78), "{told}");
+    for part in ["`kafka.properties`", "\"fetch.wait.max.mss\"", "\"fetch.wait.max.ms\"", "2 errors"] {
+        assert!(told.contains(part), "{part} is missing:\n{told}");
+    }
+    assert!(!told.contains("hush"), "a value may be a secret: {told}");
+}

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use worldtick::config::{Key, sections, show};
+use worldtick::messages::TickMessage;
 use worldtick::plugins::metrics::{METRICS, MetricKind};
 
 fn root() -> PathBuf {
@@ -180,4 +181,51 @@ fn names(source: &str) -> Vec<String> {
         literals.map(|(at, _)| source[at + 1..].chars().take_while(|letter| is_part(*letter)).collect::<String>());
     // A prefix that tells metrics apart from other lines is no name.
     names.filter(|name| !name.ends_with('_')).collect()
+}
+
+const HOUR_25: &str = r#"{"event_id":"550e8400-e29b-41d4-a716-446655440000","event_type":"world.tick.hourly","timestamp":"2024-01-15T14:00:00Z","version":"1.0.0","source":"simulation.ticker","data":{"tick_id":"660e8400-e29b-41d4-a716-446655440001","tick_type":"hourly","game_hour":25,"game_time":"2024-01-15T14:00:00Z","tick_timestamp":"2024-01-15T14:00:00Z","triggered_by":"scheduler"}}"#;
+
+/// A message of each class of which reading a tick can complain.
+const BAD_MESSAGES: [&[u8]; 6] = [
+    b"",
+    b"\xff",
+    b"no JSON",
+    b"{\"event_type\": \"world.tick.yearly\"}",
+    b"{\"event_type\": \"world.tick.hourly\", \"data\": 7}",
+    HOUR_25.as_bytes(),
+];
+
+#[test]
+fn every_class_of_dead_letters_is_documented() {
+    let class = |message: &&[u8]| TickMessage::parse(message).expect_err("it is bad").class.to_owned();
+    let mut known: BTreeSet<String> = BAD_MESSAGES.iter().map(class).collect();
+    assert_eq!(known.len(), BAD_MESSAGES.len(), "{known:?}");
+    // Those that are found further in.
+    for (class, source) in [
+        ("too_large", "src/plugins/bridge/inbound/reader.rs"),
+        ("too_far_ahead", "src/plugins/host/assemble.rs"),
+        ("refused_by_store", "src/plugins/host/committing.rs"),
+    ] {
+        let text = fs::read_to_string(root().join(source)).expect("text");
+        assert!(text.contains(&format!("\"{class}\"")), "{source} knows no {class} any more");
+        known.insert(class.to_owned());
+    }
+    let page = fs::read_to_string(root().join("docs/operators.md")).expect("the page");
+    let rows = page.split("| `dlq.error.class` |").nth(1).expect("the table").lines().skip(2);
+    let cells = rows.take_while(|row| row.starts_with('|')).filter_map(|row| row.split('|').nth(1));
+    let documented: BTreeSet<String> =
+        cells.flat_map(|cell| cell.split(',')).map(|name| name.trim().trim_matches('`').to_owned()).collect();
+    assert_eq!(documented, known, "left: documented, right: known");
+}
+
+#[test]
+fn files_that_ship_tell_editors_their_schema() {
+    for file in ["assets/config/worlds/night-city.yaml", "assets/config/topics.yaml"] {
+        let path = root().join(file);
+        let text = fs::read_to_string(&path).expect("text");
+        let named = text.lines().next().and_then(|line| line.strip_prefix("# yaml-language-server: $schema="));
+        let schema = path.parent().expect("a folder").join(named.unwrap_or_else(|| panic!("{file} names no schema")));
+        let schema = fs::read_to_string(&schema).unwrap_or_else(|error| panic!("{}: {error}", schema.display()));
+        serde_json::from_str::<Value>(&schema).expect("JSON");
+    }
 }

@@ -14,17 +14,19 @@ mod server_support;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
+use bridge_support::private_kafka::PrivateKafka;
 use bridge_support::{LIMIT, unique, wait_for};
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value;
-use server_support::ticks::Tick;
-use server_support::{HOURLY, TestServer, world};
+use server_support::ticks::{DAILY_EXAMPLE, DAILY_EXAMPLE_TICK, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK, Tick};
+use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, TestServer, world};
 use sqlx::Connection as _;
 use worldtick::config::{Secret, ServerConfig};
+use worldtick::plugins::bridge::topics::TopicCatalogue;
 use worldtick::plugins::store::StoreError;
 use worldtick::server::ServerError;
 
@@ -108,6 +110,68 @@ fn committed(server: &TestServer, group: &str, topic: &str, partitions: i32) -> 
     }
     let found = consumer.committed_offsets(list, LIMIT).expect("the cluster answers");
     found.elements().iter().map(|element| element.offset()).collect()
+}
+
+/// One of Apache Kafka's own console programs. It has a limit in time.
+fn console(libs: &str, class: &str, kafka: &str, arguments: &[&str], input: &str) -> String {
+    let mut command = Command::new("timeout");
+    command.args(["120", "java", "-Xmx128m", "-XX:TieredStopAtLevel=1", "-cp", &format!("{libs}/*")]);
+    command.args([&format!("org.apache.kafka.tools.{class}"), "--bootstrap-server", kafka]).args(arguments);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("java runs");
+    child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("it reads");
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{class}: {}", text(&output));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+#[test]
+fn topics_are_compared_and_kafkas_own_console_programs_send_ticks_and_read_events() {
+    let Some(kafka) = PrivateKafka::start() else { return };
+    let topics =
+        |arguments: &[&str]| run(env!("CARGO_BIN_EXE_worldtick"), &kafka.plain, &[&["topics"][..], arguments].concat());
+    let missing = topics(&["check"]);
+    assert_eq!(missing.status.code(), Some(3), "{}", text(&missing));
+    let applied = topics(&["apply", "--replication-factor", "1"]);
+    assert!(applied.status.success(), "{}", text(&applied));
+    let clean = topics(&["check", "--replication-factor", "1"]);
+    assert_eq!(clean.status.code(), Some(0), "{}", text(&clean));
+    // On one node no topic has the three copies of the catalogue.
+    let differs = topics(&["check"]);
+    assert_eq!(differs.status.code(), Some(3), "{}", text(&differs));
+    for topic in TopicCatalogue::built_in().expect("valid").topics {
+        let told = text(&differs);
+        let mut lines = told.lines().map(|line| line.split_whitespace().collect::<Vec<_>>());
+        let line = [topic.name.as_str(), "replication_factor", "3", "1"];
+        assert!(lines.any(|found| found == line), "{line:?} is missing:\n{told}");
+    }
+
+    let servers = kafka.plain.clone();
+    let server = TestServer::start_with(&[world("seed", "ticks")], move |config| {
+        config.kafka.bootstrap_servers = Some(servers.clone());
+    });
+    let libs = std::env::var("WORLDTICK_TEST_KAFKA_LIBS").expect("the node was started from it");
+    let send = |topic: &str, message: &str| {
+        console(&libs, "ConsoleProducer", &kafka.plain, &["--topic", topic], &format!("{message}\n"));
+    };
+    send(HOURLY, HOURLY_EXAMPLE);
+    assert_eq!(server.history(HOURLY_EXAMPLE_TICK, 1)[0]["outcome"], "applied");
+    send(HOURLY, HOURLY_EXAMPLE);
+    let outcomes = server.history(HOURLY_EXAMPLE_TICK, 2);
+    let mut outcomes: Vec<&str> = outcomes.iter().filter_map(|row| row["outcome"].as_str()).collect();
+    outcomes.sort_unstable();
+    assert_eq!(outcomes, ["applied", "duplicate"]);
+    send(DAILY, DAILY_EXAMPLE);
+    server.history(DAILY_EXAMPLE_TICK, 1);
+    let reading = ["--topic", EVENTS, "--from-beginning", "--isolation-level", "read_committed"];
+    let limits = ["--max-messages", "5", "--timeout-ms", "60000"];
+    let read = console(&libs, "consumer.ConsoleConsumer", &kafka.plain, &[&reading[..], &limits[..]].concat(), "");
+    let events: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let commodities: BTreeSet<&str> = events.iter().filter_map(|event| event["commodity"].as_str()).collect();
+    assert_eq!(commodities, BTreeSet::from(COMMODITIES), "{read}");
+    assert!(events.iter().all(|event| event["tick_id"] == HOURLY_EXAMPLE_TICK), "{read}");
+    server.wait_until_published();
+    assert_eq!(server.events_of("seed").len(), 5, "the repetition has published nothing");
 }
 
 #[test]

@@ -6,12 +6,14 @@
 mod bridge_support;
 
 use std::process::{Command, Output};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bridge_support::{Broker, Rec, read_all, unique};
 use serde_json::Value;
 use worldtick::messages::TickMessage;
+use worldtick::plugins::bridge::send::{SingleRecord, send_one};
 use worldtick::plugins::bridge::topics::{self, TopicCatalogue};
+use worldtick::plugins::bridge::{Compression, KafkaSettings};
 
 /// The program, with nothing of this process's environment that could change what it does.
 fn ticker(servers: &str, arguments: &[&str]) -> Output {
@@ -128,6 +130,25 @@ fn without_a_broker_it_ends_within_its_time_with_one_clear_line() {
     assert!((10..30).contains(&seconds), "{seconds} s");
     let text = std::fs::read_to_string(file).expect("written");
     assert!(text.contains("worldtick_ticker_published_total{type=\"hourly\",outcome=\"failed\"} 1\n"), "{text}");
+}
+
+#[test]
+fn a_topic_that_is_missing_is_told_with_what_creates_it() {
+    // The embedded broker makes every topic that is asked for.
+    let Some(broker) = Broker::kafka() else { return };
+    let topic = unique("missing");
+    let record = SingleRecord {
+        topic: topic.clone(),
+        key: "all".to_owned(),
+        value: b"{}".to_vec(),
+        headers: Vec::new(),
+        compression: Compression::Lz4,
+    };
+    let settings = KafkaSettings { write_timeout: Duration::from_secs(3), ..broker.settings() };
+    let start = Instant::now();
+    let told = send_one(&settings, &record).expect_err("there is no such topic").to_string();
+    assert_eq!(told, format!("topic {topic} is missing: `worldtick topics apply` creates it"));
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

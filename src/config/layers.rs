@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::keys::{self, Key};
 use super::merge::Merge;
-use super::model::{KafkaSection, ServerConfig};
+use super::model::{KafkaSection, ServerConfig, WorldsSection};
 use super::problem::ConfigError;
 
 /// Where a value came from.
@@ -95,6 +95,18 @@ impl Layers {
     /// With everything that is wrong in any layer.
     pub fn load(&self) -> Result<Loaded, ConfigError> {
         self.merged()?.finish("/")
+    }
+
+    /// What the layers say of other files, as far as it can be read: a configuration that is wrong elsewhere, or here,
+    /// must not hide what is wrong with those files.
+    ///
+    /// # Errors
+    /// Never in a tested build: the schema of the configuration is built.
+    pub fn files(&self) -> Result<(WorldsSection, KafkaSection), ConfigError> {
+        let merge = self.merged()?;
+        let path = |pointer: &str| merge.value(pointer).and_then(Value::as_str).map(PathBuf::from);
+        let worlds = path("/worlds/dir").map_or_else(WorldsSection::default, |dir| WorldsSection { dir });
+        Ok((worlds, KafkaSection { topics_file: path("/kafka/topics_file"), ..KafkaSection::default() }))
     }
 
     /// Puts together what programs need that only talk to Kafka: what is wrong elsewhere does not concern them.

@@ -60,6 +60,11 @@ impl Merge {
         self.sources.insert(pointer.to_owned(), source);
     }
 
+    /// What the layers so far say at this place, right or wrong.
+    pub(super) fn value(&self, pointer: &str) -> Option<&Value> {
+        self.values.pointer(pointer)
+    }
+
     pub(super) fn read_file(&mut self, named: Option<&Path>) {
         let path = named.unwrap_or(Path::new(Layers::DEFAULT_FILE));
         let name = path.display().to_string();
@@ -210,8 +215,9 @@ impl Merge {
             let parsed = serde_path_to_error::deserialize::<_, ServerConfig>(&self.values);
             match parsed {
                 Ok(config) => {
+                    // The first value is the one that is probably wrong.
                     let concerns =
-                        |broken: &rules::Broken| broken.pointers.iter().any(|pointer| pointer.starts_with(part));
+                        |broken: &rules::Broken| broken.pointers.first().is_some_and(|first| first.starts_with(part));
                     for broken in rules::broken(&config).into_iter().filter(concerns) {
                         self.place(&broken);
                     }

@@ -1,10 +1,14 @@
 //! What a schema cannot say: values that contradict each other or name nothing that can be.
 
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
 use super::model::ServerConfig;
+use super::worlds::read_topics;
+use crate::messages::TickEventType;
+use crate::plugins::store::StoreConfig;
 
 /// A rule that is broken.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +45,12 @@ fn kafka(config: &ServerConfig, found: &mut Vec<Broken>) {
             "a write must be able to fail while its transaction is still open",
         ));
     }
+    // librdkafka knows its own properties best; protocol and mechanism are among the names that the schema checks.
+    let refused = kafka.settings("").map(|settings| settings.refused_properties()).unwrap_or_default();
+    for refused in refused {
+        let help = "the names and values are librdkafka's: see its CONFIGURATION.md";
+        found.push(broken_rule(&["/kafka/properties"], format!("`kafka.properties`: {refused}"), help));
+    }
     let sasl = match kafka.security_protocol.as_deref() {
         Some(protocol) => protocol.starts_with("SASL_"),
         None => kafka.sasl_username.is_some(),
@@ -70,11 +80,37 @@ fn kafka(config: &ServerConfig, found: &mut Vec<Broken>) {
 }
 
 fn store(config: &ServerConfig, found: &mut Vec<Broken>) {
+    remembered_ticks(config, found);
     let Some(url) = &config.store.url else { return };
-    let known = ["postgres://", "postgresql://", "sqlite:"];
-    if url.expose().contains("://") && !known.iter().any(|scheme| url.expose().starts_with(scheme)) {
+    if let Err(error) = StoreConfig::new(url.expose()).check_url() {
         let help = "write postgres://user:password@host/database, or sqlite:<path>";
-        found.push(broken_rule(&["/store/url"], "`store.url` names no kind of database that is known", help));
+        found.push(broken_rule(&["/store/url"], format!("`store.url` cannot be used: {error}"), help));
+    }
+}
+
+/// A tick that Kafka still has may come again: its id must not be forgotten before.
+fn remembered_ticks(config: &ServerConfig, found: &mut Vec<Broken>) {
+    // What is wrong with the catalogue as such is told where it is read.
+    let Ok(topics) = read_topics(&config.kafka) else { return };
+    let remembered = Duration::from_secs(u64::from(config.store.tick_retention_days) * 86_400);
+    for name in [TickEventType::Hourly, TickEventType::Daily].map(TickEventType::as_str) {
+        let Some(topic) = topics.get(name) else { continue };
+        let kept = u64::try_from(topic.retention_ms).map(Duration::from_millis);
+        if kept.is_ok_and(|kept| kept <= remembered) {
+            continue;
+        }
+        let kept = match kept {
+            Ok(kept) => format!("for {} days", kept.as_secs().div_ceil(86_400)),
+            Err(_) => "for ever".to_owned(),
+        };
+        found.push(broken_rule(
+            &["/store/tick_retention_days", "/kafka/topics_file"],
+            format!(
+                "`store.tick_retention_days` is {}, but `kafka.topics_file` keeps the messages of {name} {kept} (retention_ms: {})",
+                config.store.tick_retention_days, topic.retention_ms
+            ),
+            "a repeated tick whose id is forgotten would run again: remember ticks longer, or keep their messages for less time",
+        ));
     }
 }
 

@@ -103,6 +103,22 @@ impl ServerError {
                 | Self::Setting(_)
                 | Self::OpenToAll(_)
                 | Self::Plugins(_)
+                | Self::Store(StoreError::Config { .. })
+                | Self::Kafka(KafkaUnavailable::Settings(_))
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_another_configuration_mends_is_told_apart_from_what_may_pass() {
+        let settings = || KafkaUnavailable::Settings("no such property".to_owned());
+        assert!(ServerError::Kafka(settings()).is_configuration());
+        assert!(ServerError::Store(StoreError::Config { message: "needs a file".to_owned() }).is_configuration());
+        let gone = KafkaUnavailable::Unreachable { servers: "k:9092".to_owned(), seconds: 10, detail: String::new() };
+        assert!(!ServerError::Kafka(gone).is_configuration());
     }
 }

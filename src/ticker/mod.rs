@@ -160,7 +160,7 @@ fn publish(args: &TickerArgs, now: Timestamp) -> Result<String, CliError> {
     let record = tick_record(&message);
     let delivered = send_one(&settings, &record).map_err(|error| match error {
         SendError::Unavailable(error) => error.into(),
-        SendError::Refused { .. } => CliError::new(Exit::Failure, error.to_string()),
+        SendError::MissingTopic { .. } | SendError::Refused { .. } => CliError::new(Exit::Failure, error.to_string()),
     })?;
     let Delivered { partition, offset } = delivered;
     let (tick_id, event_id) = (message.data.tick_id, message.event_id);

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::ConfigArgs;
 use crate::cli::error::CliError;
-use crate::cli::output::{json, print};
+use crate::cli::output::{json, print, tell};
 use crate::config::{ConfigError, Loaded, check_files, read_topics, read_worlds, show};
 
 /// Arguments of `config`.
@@ -77,16 +77,20 @@ pub(in crate::cli) fn run(args: &ConfigArgsAndCommand) -> Result<(), CliError> {
 
 /// Everything that a server here would read, with the errors of all of it.
 fn check_all(args: &ConfigArgs) -> Result<(), CliError> {
-    let loaded = args.load()?;
-    let worlds = read_worlds(&loaded.config.worlds);
-    let topics = read_topics(&loaded.config.kafka);
-    match (worlds, topics) {
-        (Ok(worlds), Ok(topics)) => {
+    let layers = args.layers();
+    let loaded = layers.load();
+    for warning in loaded.iter().flat_map(|loaded| &loaded.warnings) {
+        tell(&format!("warning: {warning}"));
+    }
+    let (worlds, kafka) = layers.files()?;
+    let (worlds, topics) = (read_worlds(&worlds), read_topics(&kafka));
+    match (loaded, worlds, topics) {
+        (Ok(_), Ok(worlds), Ok(topics)) => {
             let worlds = count(worlds.len(), "world");
             print(&format!("the configuration is valid: {worlds}, {}\n", count(topics.topics.len(), "topic")))
         }
-        (worlds, topics) => {
-            let wrong = worlds.err().into_iter().chain(topics.err());
+        (loaded, worlds, topics) => {
+            let wrong = [loaded.err(), worlds.err(), topics.err()].into_iter().flatten();
             Err(ConfigError { sources: wrong.flat_map(|error| error.sources).collect() }.into())
         }
     }

@@ -39,7 +39,7 @@ pub enum MarketsCommand {
         /// The market, such as market-Food
         market: String,
         /// At most so many rows
-        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         limit: u32,
         /// Only what lies before, as the answer before said it
         #[arg(long, value_name = "CURSOR")]

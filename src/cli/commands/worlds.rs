@@ -60,10 +60,10 @@ pub enum WorldsCommand {
     Step {
         /// The world
         world: WorldId,
-        /// By so many game seconds; without it, by one step
-        #[arg(long, value_name = "SECONDS", conflicts_with = "steps")]
+        /// By so many game seconds; without it, by an hour (3600)
+        #[arg(long, value_name = "SECONDS")]
         game_seconds: Option<f64>,
-        /// By so many steps of the world's own length
+        /// So many times as far: without --game-seconds, by so many hours
         #[arg(long, value_name = "NUMBER")]
         steps: Option<u32>,
     },

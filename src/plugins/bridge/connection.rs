@@ -163,8 +163,12 @@ pub fn check_connection(settings: &KafkaSettings, timeout: Duration) -> Result<C
         let detail = match client.fetch_metadata(None, ATTEMPT.min(timeout)) {
             Ok(metadata) => {
                 let brokers = metadata.brokers().iter().map(|b| format!("{}:{}", b.host(), b.port())).collect();
-                let cluster_id = client.client().fetch_cluster_id(ATTEMPT).unwrap_or_default();
-                return Ok(ClusterInfo { cluster_id, brokers });
+                // The store keeps the id: a cluster that has not said who it is has not answered.
+                let left = timeout.saturating_sub(start.elapsed()).max(ATTEMPT);
+                match client.client().fetch_cluster_id(left).filter(|id| !id.is_empty()) {
+                    Some(cluster_id) => return Ok(ClusterInfo { cluster_id, brokers }),
+                    None => "the brokers answer, but give no cluster id".to_owned(),
+                }
             }
             Err(error) => error.to_string(),
         };

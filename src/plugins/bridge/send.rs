@@ -45,6 +45,12 @@ pub enum SendError {
     /// The brokers cannot be used.
     #[error(transparent)]
     Unavailable(#[from] KafkaUnavailable),
+    /// The brokers answer, but have no such topic.
+    #[error("topic {topic} is missing: `worldtick topics apply` creates it")]
+    MissingTopic {
+        /// The topic.
+        topic: String,
+    },
     /// The brokers refuse this record.
     #[error("Kafka refuses the record for topic {topic}: {reason}")]
     Refused {
@@ -87,6 +93,8 @@ impl ProducerContext<NoCustomPartitioner> for SendContext {
 
 /// How long the call-backs are waited for at a time.
 const ATTEMPT: Duration = Duration::from_millis(50);
+/// How long brokers that answer may take to say whether they have a topic.
+const QUESTION: Duration = Duration::from_secs(2);
 
 /// Sends a record and waits until all replicas have it, but no longer than the write time-out. Blocking.
 ///
@@ -125,7 +133,21 @@ pub fn send_one(settings: &KafkaSettings, record: &SingleRecord) -> Result<Deliv
             None => {}
         }
         producer.purge(PurgeConfig::default().queue().inflight());
+        let refused_user = trouble.as_ref().is_some_and(|trouble| trouble.authentication);
+        if !refused_user && is_missing(&producer, &record.topic) {
+            return Err(SendError::MissingTopic { topic: record.topic.clone() });
+        }
         let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, detail: "no answer".to_owned() });
         return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited).into());
     }
+}
+
+/// Whether the brokers answer and have no such topic. librdkafka waits for one that may yet be made, until the time is
+/// over, and then tells of nothing but the time.
+fn is_missing(producer: &BaseProducer<SendContext>, topic: &str) -> bool {
+    let Ok(metadata) = producer.client().fetch_metadata(Some(topic), QUESTION) else { return false };
+    metadata.topics().iter().filter(|found| found.name() == topic).any(|found| {
+        let error = found.error().map(RDKafkaErrorCode::from);
+        matches!(error, Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic))
+    })
 }

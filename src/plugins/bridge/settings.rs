@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use super::security::{Compression, SaslMechanism, SecurityProtocol, UnknownName};
@@ -23,7 +24,7 @@ pub struct KafkaSettings {
     pub sasl_password: Option<SecretString>,
     /// The name that the brokers see in their logs and quotas.
     pub client_id: String,
-    /// A read that waits this long is counted; requests of readers give up after it.
+    /// A reader that has waited this long for its brokers is counted; it goes on waiting.
     pub read_timeout: Duration,
     /// A write that is not acknowledged within this time has failed.
     pub write_timeout: Duration,
@@ -105,6 +106,19 @@ impl KafkaSettings {
             problems.push("the transaction time-out must be longer than the write time-out".to_owned());
         }
         problems
+    }
+
+    /// What librdkafka says of each further property that it does not know, or not with this value.
+    pub fn refused_properties(&self) -> Vec<String> {
+        let refusal = |(name, value): (&String, &String)| {
+            match ClientConfig::new().set(name, value).create_native_config() {
+                Ok(_) => None,
+                // Without the value: it may be a secret.
+                Err(KafkaError::ClientConfig(_, words, _, _)) => Some(words),
+                Err(error) => Some(error.to_string()),
+            }
+        };
+        self.extra.iter().filter_map(refusal).collect()
     }
 
     /// What every client needs.

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};
+use sqlx::postgres::PgConnectOptions;
 
 use super::StoreError;
 
@@ -44,6 +46,21 @@ impl StoreConfig {
         }
     }
 
+    /// Whether the URL can be read at all. Never opens anything.
+    ///
+    /// # Errors
+    /// In words without the URL, which may hold a password.
+    pub fn check_url(&self) -> Result<(), String> {
+        let read = self.location().and_then(|location| match location {
+            Location::Sqlite { .. } => Ok(()),
+            Location::Postgres(url) => postgres_url(&url).map(|_| ()),
+        });
+        read.map_err(|error| match error {
+            StoreError::Config { message } => message,
+            other => other.to_string(),
+        })
+    }
+
     /// Reads the URL. Never opens anything.
     ///
     /// # Errors
@@ -73,6 +90,11 @@ impl StoreConfig {
         }
         Ok(Location::sqlite(Path::new(path)))
     }
+}
+
+/// What a PostgreSQL URL says.
+pub(super) fn postgres_url(url: &SecretString) -> Result<PgConnectOptions, StoreError> {
+    PgConnectOptions::from_str(url.expose_secret()).map_err(|error| StoreError::Config { message: error.to_string() })
 }
 
 /// A URL that has been understood.

@@ -1,11 +1,9 @@
 //! Connections to the two engines, and the few words in which their SQL differs.
 
 use std::path::Path;
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use secrecy::ExposeSecret as _;
 use sqlx::pool::PoolConnectionMetadata;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
@@ -13,7 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use super::StoreError;
-use super::config::{Location, StoreConfig};
+use super::config::{Location, StoreConfig, postgres_url};
 use super::error::Failure;
 use super::session::{Link, Pooled, Session, timed};
 
@@ -78,11 +76,7 @@ impl Engine {
         let timeout = config.operation_timeout;
         let options = match location {
             Location::Sqlite { file, .. } => Options::Sqlite(Box::new(sqlite_options(file, timeout))),
-            Location::Postgres(url) => {
-                let options = PgConnectOptions::from_str(url.expose_secret())
-                    .map_err(|error| StoreError::Config { message: error.to_string() })?;
-                Options::Postgres(Box::new(postgres_options(options, timeout)))
-            }
+            Location::Postgres(url) => Options::Postgres(Box::new(postgres_options(postgres_url(url)?, timeout))),
         };
         let pool = match &options {
             Options::Sqlite(options) => Pool::Sqlite(

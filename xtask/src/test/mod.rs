@@ -129,9 +129,7 @@ impl Run {
         cargo.args(&stage.arguments).envs(stage.variables.iter().copied());
         if stage.kind == Kind::Tests {
             beside_services(&mut cargo, self.session.services())?;
-            if self.long {
-                cargo.env("WORLDTICK_TEST_LONG", "1");
-            }
+            cargo.envs(demands(self.long));
             // Through our pipe cargo would not see the terminal.
             if std::io::stdout().is_terminal() && std::env::var_os("CARGO_TERM_COLOR").is_none() {
                 cargo.env("CARGO_TERM_COLOR", "always");
@@ -139,6 +137,12 @@ impl Run {
         }
         Ok(cargo)
     }
+}
+
+/// What the tests are held to: services that they cannot find are a failure here, never a reason to be skipped.
+fn demands(long: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let long = long.then_some(("WORLDTICK_TEST_LONG", "1"));
+    std::iter::once(("WORLDTICK_TEST_REQUIRE_SERVICES", "1")).chain(long)
 }
 
 /// Gives `command` the addresses that tests and benchmarks look for and a place for temporary files that goes in the
@@ -166,6 +170,17 @@ fn is_servers(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn services_are_required_of_the_tests_whatever_the_caller_has_set() {
+        let name = "WORLDTICK_TEST_REQUIRE_SERVICES";
+        let mut command = Command::new("true");
+        hide_servers_settings(&mut command, std::iter::once(name.to_owned()));
+        command.envs(demands(false));
+        assert!(command.get_envs().any(|(found, value)| found == name && value.is_some_and(|value| value == "1")));
+        assert!(demands(true).any(|(found, _)| found == "WORLDTICK_TEST_LONG"));
+        assert!(!demands(false).any(|(found, _)| found == "WORLDTICK_TEST_LONG"));
+    }
 
     #[test]
     fn a_servers_settings_are_hidden_and_the_rest_stays() {

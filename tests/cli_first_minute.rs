@@ -1,0 +1,178 @@
+//! The first minute of somebody new: the program without arguments, in a folder with nothing in it, and every client
+//! command against the server that it starts.
+
+#![cfg(all(feature = "server", unix))]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "tests fail by panicking, and have limits in wall time"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader, Read as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::channel;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// Ten seconds are promised; what builds and tests at the same time may take its part.
+const SOON: Duration = Duration::from_secs(40);
+
+/// The program, with nothing of this process's environment that could change what it does.
+fn program(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy().into_owned();
+        if ["KAFKA_", "WORLDTICK_", "DATABASE_URL", "LOG_LEVEL"].iter().any(|start| text.starts_with(start)) {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(folder).args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// A process that ends with the test.
+struct Ours(Child);
+
+impl Drop for Ours {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The lines that a process writes, until one has this in it. Reads on, so that the process never waits for its reader.
+fn lines_until(process: &mut Child, last: &str) -> Vec<String> {
+    let stderr = BufReader::new(process.stderr.take().expect("a pipe"));
+    let (sender, lines) = channel();
+    std::thread::spawn(move || {
+        stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
+    });
+    let began = Instant::now();
+    let mut seen = Vec::new();
+    while let Ok(line) = lines.recv_timeout(SOON.saturating_sub(began.elapsed())) {
+        let found = line.contains(last);
+        seen.push(line);
+        if found {
+            return seen;
+        }
+    }
+    panic!("no line has `{last}` in it:\n{}", seen.join("\n"));
+}
+
+/// Runs a client command to its end; gives what it writes.
+fn ask(folder: &Path, server: &str, arguments: &[&str]) -> String {
+    let mut command = program(folder, arguments);
+    let child = command.env("WORLDTICK_SERVER", server).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = Ours(child.expect("it runs"));
+    // Read beside the wait: a pipe that is full would hold the process.
+    let mut stdout = child.0.stdout.take().expect("a pipe");
+    let reader = std::thread::spawn(move || {
+        let mut text = String::new();
+        stdout.read_to_string(&mut text).map(|_| text)
+    });
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = child.0.try_wait().expect("it is ours") {
+            break status;
+        }
+        assert!(began.elapsed() < SOON, "{arguments:?} does not end");
+        std::thread::park_timeout(Duration::from_millis(10));
+    };
+    let mut told = String::new();
+    child.0.stderr.take().expect("a pipe").read_to_string(&mut told).expect("text");
+    assert_eq!(status.code(), Some(0), "{arguments:?}: {told}");
+    reader.join().expect("it reads").expect("text")
+}
+
+fn json(folder: &Path, server: &str, arguments: &[&str]) -> Value {
+    let text = ask(folder, server, &[arguments, &["--output", "json"]].concat());
+    serde_json::from_str(&text).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}"))
+}
+
+#[test]
+fn the_program_without_arguments_shows_markets_that_move_and_obeys_every_client_command() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let mut server = program(folder, &[]);
+    // Other tests run beside this one: only the ports are not the usual ones.
+    server.env("WORLDTICK_KAFKA_EMBEDDED_PORT", "0").env("WORLDTICK_ADMIN_LISTEN", "127.0.0.1:0");
+    let mut process = Ours(server.stderr(Stdio::piped()).spawn().expect("it runs"));
+    let banner = lines_until(&mut process.0, "readyz?verbose");
+    let began = Instant::now();
+    let text = banner.join("\n");
+    assert!(text.contains("for trying out"), "{text}");
+    let to_try = banner.iter().skip_while(|line| !line.contains("Things to try")).skip(1);
+    assert_eq!(to_try.filter(|line| line.starts_with("  ")).count(), 3, "{text}");
+    let admin = banner.iter().find_map(|line| line.trim().strip_prefix("admin API ")).expect("where the API is");
+    let address = admin.split_whitespace().next().expect("an address").trim_end_matches("/api/v1");
+
+    // Six game hours of five markets.
+    let events = ask(folder, address, &["events", "tail", "--last", "0", "--count", "30", "--output", "json"]);
+    assert!(began.elapsed() < SOON, "{:?}", began.elapsed());
+    let mut prices: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in events.lines() {
+        let event: Value = serde_json::from_str(line).expect("JSON");
+        assert_eq!(event["event_type"], "simulation.event.market_cleared", "{event}");
+        let commodity = event["commodity"].as_str().expect("a commodity").to_owned();
+        prices.entry(commodity).or_default().insert(event["price"].to_string());
+    }
+    assert_eq!(prices.keys().collect::<Vec<_>>(), ["Crystal", "Food", "Metal", "Weapon", "Wood"]);
+    assert!(prices.values().any(|prices| prices.len() > 1), "no price has moved: {prices:?}");
+
+    every_client_command(folder, address);
+    let ended = Command::new("kill").args(["-INT", &process.0.id().to_string()]).status().expect("kill runs");
+    assert!(ended.success());
+    let began = Instant::now();
+    while process.0.try_wait().expect("ours").is_none() {
+        assert!(began.elapsed() < SOON, "it does not end");
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    assert_eq!(process.0.wait().expect("ours").code(), Some(0));
+}
+
+fn every_client_command(folder: &Path, address: &str) {
+    let table = |arguments: &[&str]| ask(folder, address, arguments);
+    let json = |arguments: &[&str]| json(folder, address, arguments);
+    let listed = table(&["worlds", "list"]);
+    assert!(listed.contains("night-city") && listed.contains("live"), "{listed}");
+    let shown = json(&["worlds", "show", "night-city"]);
+    assert_eq!(shown["status"]["state"], "running", "{shown:#}");
+
+    json(&["worlds", "pause", "night-city", "--reason", "looking around"]);
+    let paused = json(&["worlds", "show", "night-city"]);
+    assert_eq!(paused["status"]["state"], "paused", "{paused:#}");
+    json(&["worlds", "step", "night-city", "--steps", "2"]);
+    let stepped = json(&["worlds", "show", "night-city"]);
+    let instant = |world: &Value| world["now"].as_str().and_then(|now| now.parse::<jiff::Timestamp>().ok()).unwrap();
+    let moved = instant(&stepped).duration_since(instant(&paused));
+    assert_eq!(moved, jiff::SignedDuration::from_hours(2), "--steps alone are hours, as the help says");
+    json(&["worlds", "resume", "night-city"]);
+    assert_eq!(json(&["worlds", "show", "night-city"])["status"]["state"], "running");
+
+    let ticked = json(&["worlds", "tick", "night-city"]);
+    let tick_id = ticked["tick_id"].as_str().unwrap_or_else(|| panic!("{ticked:#}")).to_owned();
+    let began = Instant::now();
+    loop {
+        let ticks = json(&["ticks", "list", "--world", "night-city", "--outcome", "applied"]);
+        let items = ticks["items"].as_array().expect("items");
+        if items.iter().any(|tick| tick["tick_id"] == tick_id.as_str()) {
+            break;
+        }
+        assert!(began.elapsed() < SOON, "the tick is not in the history: {ticks:#}");
+    }
+
+    let markets = table(&["markets", "list"]);
+    assert!(markets.contains("market-Food"), "{markets}");
+    let history = json(&["markets", "show", "night-city", "market-Food", "--limit", "3"]);
+    assert_eq!(history["items"].as_array().map(Vec::len), Some(3), "{history:#}");
+
+    let before = json(&["worlds", "show", "night-city"]);
+    json(&["worlds", "reset", "night-city", "--yes"]);
+    let after = json(&["worlds", "show", "night-city"]);
+    assert!(instant(&after) < instant(&before), "it has begun anew: {after:#}");
+}
