@@ -160,11 +160,11 @@ fn a_database_that_is_not_there_is_waited_for_and_the_wait_can_be_ended() {
     let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
     let url = format!("store.url=postgres://nobody@127.0.0.1:{port}/none");
     let mut process = Process::start(folder.path(), &["--set", &url]);
-    for seconds in ["0.5", "1.0"] {
+    for seconds in [0.5, 1.0] {
         process.line("what it waits for", |line| {
             let fields: Value = serde_json::from_str(line).ok()?;
             let waits = fields["message"] == "the store is waited for" && fields["error"].as_str()?.contains("refused");
-            (waits && fields["retry_seconds"].to_string() == seconds).then_some(())
+            (waits && fields["retry_seconds"] == seconds).then_some(())
         });
     }
     process.signal("-TERM");
