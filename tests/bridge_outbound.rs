@@ -17,7 +17,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use uuid::Uuid;
 use worldtick::plugins::bridge::KafkaSettings;
 use worldtick::plugins::bridge::outbound::{
-    Guarantee, OutboundConfig, OutboundHooks, OutboxSource, OutboxUnavailable, Published, PublisherEvent,
+    Ahead, Guarantee, OutboundConfig, OutboundHooks, OutboxSource, OutboxUnavailable, Published, PublisherEvent,
     PublisherFatal, PublisherHandle, PublisherStatus, spawn,
 };
 use worldtick::plugins::store::{OutboxRow, ShardId};
@@ -239,19 +239,24 @@ fn no_position_in_kafka_is_not_zero() {
 fn a_position_beyond_the_last_id_stops_with_an_explanation() {
     let Some(broker) = Broker::kafka() else { return };
     let settings = broker.settings();
-    let (topic, progress) = (broker.topic("event", 4), broker.topic("progress", 1));
+    let (topic, progress) = (broker.topic("event", 4), broker.topic("progress", 3));
     let store = Uuid::new_v4();
     let outbox = Outbox::default();
-    outbox.fill(&topic, 0, 1..=100);
-    let running = start(&settings, config(store, &progress, &outbox, 1), &outbox, OutboundHooks::default());
+    (0..3).for_each(|shard| outbox.fill(&topic, shard, 1..=100));
+    let running = start(&settings, config(store, &progress, &outbox, 3), &outbox, OutboundHooks::default());
     running.until(&outbox.last_ids());
     running.stop();
     let restored = Outbox::default();
-    restored.fill(&topic, 0, 1..=40);
-    let running = start(&settings, config(store, &progress, &restored, 1), &restored, OutboundHooks::default());
+    [(0, 40), (1, 100), (2, 60)].into_iter().for_each(|(shard, last)| restored.fill(&topic, shard, 1..=last));
+    let running = start(&settings, config(store, &progress, &restored, 3), &restored, OutboundHooks::default());
+    // What is committed while the publisher still connects must not hide what the back-up has forgotten.
+    running.handle.wake(&[(0, 150), (1, 150), (2, 150)]);
     let fatal = running.fatal();
-    assert_eq!(fatal, PublisherFatal::AheadOfStore { shard: 0, committed: 100, assigned: 40 });
-    assert!(fatal.to_string().contains("back-up"), "{fatal}");
+    let ahead = |shard, assigned| Ahead { shard, committed: 100, assigned };
+    assert_eq!(fatal, PublisherFatal::AheadOfStore(vec![ahead(0, 40), ahead(2, 60)]), "all of them at once");
+    for part in ["back-up", "skip-to 100 --shard 0`", "skip-to 100 --shard 2`", "go on behind"] {
+        assert!(fatal.to_string().contains(part), "{part}: {fatal}");
+    }
     assert!(matches!(running.handle.status(), PublisherStatus::Stopped { .. }));
 }
 

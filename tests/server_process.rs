@@ -154,6 +154,39 @@ fn it_can_be_stopped_while_it_waits_for_its_database() {
 }
 
 #[test]
+fn a_database_that_is_not_there_is_waited_for_and_the_wait_can_be_ended() {
+    let folder = folder_with(&[world("live", "live")]);
+    // The port was free a moment ago: connections to it are refused.
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let url = format!("store.url=postgres://nobody@127.0.0.1:{port}/none");
+    let mut process = Process::start(folder.path(), &["--set", &url]);
+    for seconds in [0.5, 1.0] {
+        process.line("what it waits for", |line| {
+            let fields: Value = serde_json::from_str(line).ok()?;
+            let waits = fields["message"] == "the store is waited for" && fields["error"].as_str()?.contains("refused");
+            (waits && fields["retry_seconds"] == seconds).then_some(())
+        });
+    }
+    process.signal("-TERM");
+    assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
+}
+
+#[test]
+fn a_wait_for_kafka_ends_at_once_when_it_is_told_to() {
+    let folder = folder_with(&[world("live", "live")]);
+    // Takes connections and never answers.
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let servers = format!("kafka.bootstrap_servers={}", silent.local_addr().expect("an address"));
+    let mut process = Process::start(folder.path(), &["--set", &servers]);
+    process.line("that it has begun", |line| line.contains("readyz?verbose").then_some(()));
+    let _waits = silent.accept().expect("it asks for its cluster");
+    let began = Instant::now();
+    process.signal("-TERM");
+    assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}: {}", began.elapsed(), process.seen.join("\n"));
+}
+
+#[test]
 fn a_tick_from_outside_is_logged_and_a_worlds_own_are_details() {
     let folder = folder_with(&[world("hand", "manual"), world("live", "live")]);
     let mut process = Process::start(folder.path(), &[]);

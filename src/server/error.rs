@@ -81,6 +81,12 @@ pub enum ServerError {
     /// The store cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The worlds do not end when they are told to.
+    #[error("the worlds did not end within server.shutdown_timeout_seconds ({seconds} s); the next start recovers")]
+    NotInTime {
+        /// How long they were given.
+        seconds: u64,
+    },
     /// The worlds do not go on.
     #[error(transparent)]
     Host(#[from] HostFailure),

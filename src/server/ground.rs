@@ -1,30 +1,34 @@
 //! The second half of a start: Kafka is waited for, then the worlds are restored and run until they end.
 
+use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::thread::available_parallelism;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, select, unbounded};
 use tokio::runtime::Runtime;
+use tokio_util::sync::CancellationToken;
 
 use super::ServerError;
-use super::cluster::{self, Question};
+use super::cluster;
 use super::links::{Bridges, StoredOutbox};
 use super::ready::Phase;
+use super::seeking::Seeker;
+use super::turning_away::TurningAway;
 use crate::config::ServerConfig;
-use crate::config::model::StartAt as ConfiguredStart;
 use crate::messages::TickMessage;
-use crate::plugins::bridge::inbound::{self, InboundConfig, InboundTopic, Received, StartAt};
+use crate::plugins::bridge::inbound::{self, InboundConfig, InboundTopic, Received};
 use crate::plugins::bridge::outbound::{self, Guarantee, OutboundConfig, OutboundHooks, PublisherEvent};
-use crate::plugins::bridge::topics::{self, Deviation, TopicCatalogue};
-use crate::plugins::bridge::{EmbeddedBroker, KafkaSettings, KafkaUnavailable, check_connection};
-use crate::plugins::host::{BuildApp, Engine, EngineParts, HostConfig, HostView, OrderMessage, restore};
-use crate::plugins::store::{InputPosition, Lease, LeaseState, Store};
+use crate::plugins::bridge::topics::TopicCatalogue;
+use crate::plugins::bridge::{EmbeddedBroker, KafkaSettings};
+use crate::plugins::host::restore::{self, Patience};
+use crate::plugins::host::{BuildApp, Engine, EngineParts, HostConfig, HostFailure, HostView, OrderMessage};
+use crate::plugins::store::{InputPosition, Lease, LeaseState, ShardId, Store};
 use crate::world::spec::WorldSpec;
 
-/// Back-off while Kafka does not answer.
-const KAFKA_RETRY_FIRST: Duration = Duration::from_millis(500);
-const KAFKA_RETRY_MAX: Duration = Duration::from_secs(10);
+/// While the publisher is waited for, the lease is looked at this often.
+const GLANCE: Duration = Duration::from_secs(1);
 /// How long to wait before a store that did not answer is asked again.
 const STORE_RETRY: Duration = Duration::from_millis(300);
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -52,13 +56,21 @@ impl Ground {
         build: &BuildApp,
         worlds: Vec<(WorldSpec, i64)>,
     ) -> Result<(), ServerError> {
-        let Some(places) = self.wait_for_kafka(runtime)? else { return Ok(()) };
-        let (record_sender, records) = bounded(self.config.host.inbox_messages_max as usize);
+        let closed = TurningAway::begin(self.orders.clone())?;
+        let Some(places) = self.seeker(runtime).wait(&self.phase, &self.stop.1)? else { return Ok(()) };
         let (event_sender, events) = unbounded();
+        self.spawn_publisher(runtime, &places, event_sender.clone())?;
+        self.phase.waits("the position of the outbox on Kafka is being asked for");
+        let Some(marks) = self.wait_for_position(&events)? else { return Ok(()) };
+        // The engine writes them with its next commit.
+        let _ = event_sender.send(PublisherEvent::Positioned { marks: marks.clone() });
+        drop(event_sender);
+        let patience = self.patience(runtime);
+        let (record_sender, records) = bounded(self.config.host.inbox_messages_max as usize);
         let parts = EngineParts {
             config: self.host_config(),
             build: build.clone(),
-            restorer: restore::from_store(self.store.clone(), runtime.handle().clone(), VERSION),
+            restorer: restore::from_store(self.store.clone(), runtime.handle().clone(), VERSION, patience.clone()),
             store: self.store.clone(),
             lease: self.lease.clone(),
             runtime: runtime.handle().clone(),
@@ -72,15 +84,15 @@ impl Ground {
             version: VERSION,
         };
         let mut engine = Engine::new(parts)?;
-        engine.expect_published(places.marks.clone());
-        self.spawn_publisher(runtime, &places, event_sender)?;
-        self.phase.waits("worlds are being restored");
-        engine.load(runtime.block_on(self.store.worlds())?, worlds)?;
-        if self.embedded.is_none() {
-            let own = runtime.block_on(self.store.unconsumed_own_ticks(u32::MAX))?;
-            engine.expect_own_ticks(own.into_iter().filter_map(|row| Some((row.world_id?, row.tick_id?))));
+        engine.expect_published(marks);
+        match self.restore(runtime, &mut engine, worlds, &patience) {
+            // What waiting for the store has left undone must not be committed.
+            _ if self.phase.is_stopping() => return Ok(()),
+            _ if self.is_deposed() => return Err(HostFailure::Fenced.into()),
+            restored => restored?,
         }
         self.spawn_inbound(places.positions, record_sender)?;
+        drop(closed);
         self.phase.has_started();
         tracing::info!("worlds run");
         let result = engine.run().map_err(ServerError::from);
@@ -88,71 +100,75 @@ impl Ground {
         result
     }
 
-    /// Tries until Kafka answers. Nothing: the server was told to stop meanwhile.
-    fn wait_for_kafka(&self, runtime: &Runtime) -> Result<Option<cluster::Places>, ServerError> {
-        let mut wait = KAFKA_RETRY_FIRST;
-        loop {
-            let error = match self.find_places(runtime) {
-                Ok(places) => return Ok(Some(places)),
-                Err(ServerError::Kafka(error @ KafkaUnavailable::Settings(_))) => return Err(error.into()),
-                Err(ServerError::Kafka(error)) => error.to_string(),
-                Err(ServerError::Store(error)) if error.is_transient() => error.to_string(),
-                Err(error) => return Err(error),
-            };
-            tracing::warn!(error, retry_seconds = wait.as_secs_f64(), "Kafka is waited for");
-            self.phase.waits(error);
-            if self.stop.1.recv_timeout(wait).is_ok() {
-                return Ok(None);
-            }
-            wait = (wait * 2).min(KAFKA_RETRY_MAX);
-        }
-    }
-
-    fn find_places(&self, runtime: &Runtime) -> Result<cluster::Places, ServerError> {
-        let cluster = check_connection(&self.settings, Duration::from_secs(8))?;
-        self.check_topics()?;
-        let names = self.tick_topics();
-        let topics: Vec<&str> = names.iter().map(String::as_str).collect();
-        let question = Question {
-            settings: &self.settings,
-            cluster: &cluster,
-            embedded: self.embedded.is_some(),
-            accept_new: self.config.kafka.accept_new_cluster,
-            start_at: match self.config.kafka.start_at {
-                ConfiguredStart::Latest => StartAt::Latest,
-                ConfiguredStart::Earliest => StartAt::Earliest,
-            },
-            topics: &topics,
-            now: wall_micros(),
-        };
-        runtime.block_on(question.places(&self.store, &self.lease))
-    }
-
-    /// Says what differs from the catalogue. Only the number of shards can stop the start.
-    fn check_topics(&self) -> Result<(), ServerError> {
-        if self.embedded.is_some() {
-            return Ok(());
-        }
-        let report = topics::check(&self.settings, &self.topics, None)?;
-        for deviation in &report.deviations {
-            let Deviation { topic, setting, expected, found } = deviation;
-            tracing::warn!(
-                topic,
-                setting,
-                expected,
-                found,
-                "a topic differs from the catalogue (`worldtick topics check` lists all)"
-            );
-            if let ("world.command", "partitions", Ok(found)) = (topic.as_str(), setting.as_str(), found.parse()) {
-                let expected = i32::try_from(self.lease.shards().len()).unwrap_or(0);
-                return Err(ServerError::Shards { found, expected });
-            }
+    /// Brings the worlds back.
+    fn restore(
+        &self,
+        runtime: &Runtime,
+        engine: &mut Engine,
+        worlds: Vec<(WorldSpec, i64)>,
+        patience: &Patience,
+    ) -> Result<(), ServerError> {
+        let rows = restore::persist(patience, || runtime.block_on(self.store.worlds()))?;
+        self.phase.waits("worlds are being restored");
+        engine.load(rows, worlds)?;
+        if self.embedded.is_none() {
+            let own = restore::persist(patience, || runtime.block_on(self.store.unconsumed_own_ticks(u32::MAX)))?;
+            engine.expect_own_ticks(own.into_iter().filter_map(|row| Some((row.world_id?, row.tick_id?))));
         }
         Ok(())
     }
 
-    fn tick_topics(&self) -> Vec<String> {
-        self.inbound_config().topics.into_iter().map(|topic| topic.name).collect()
+    fn seeker(&self, runtime: &Arc<Runtime>) -> Seeker {
+        Seeker {
+            kafka: self.config.kafka.clone(),
+            topics: self.topics.clone(),
+            tick_topics: self.inbound_config().topics.into_iter().map(|topic| topic.name).collect(),
+            settings: self.settings.clone(),
+            embedded: self.embedded.is_some(),
+            store: self.store.clone(),
+            lease: self.lease.clone(),
+            runtime: runtime.clone(),
+            given_up: CancellationToken::new(),
+        }
+    }
+
+    /// Waits until the publisher knows where it stands, or until the server is told to stop. Nothing may be committed
+    /// before: ids that are given out meanwhile would hide that Kafka is ahead of a database restored from a back-up.
+    fn wait_for_position(
+        &self,
+        events: &Receiver<PublisherEvent>,
+    ) -> Result<Option<BTreeMap<ShardId, i64>>, ServerError> {
+        loop {
+            select! {
+                recv(events) -> event => match event {
+                    Ok(PublisherEvent::Positioned { marks }) => return Ok(Some(marks)),
+                    Ok(PublisherEvent::Fatal(fatal)) => return Err(HostFailure::from(fatal).into()),
+                    Ok(PublisherEvent::Status(status)) => self.view.set_publisher(status),
+                    // None comes before the position.
+                    Ok(PublisherEvent::Published(_)) => {}
+                    Err(_) => return Err(io::Error::other("the publisher has ended unexpectedly").into()),
+                },
+                recv(self.stop.1) -> _ => return Ok(None),
+                default(GLANCE) => if self.is_deposed() {
+                    return Err(HostFailure::Fenced.into());
+                },
+            }
+        }
+    }
+
+    fn is_deposed(&self) -> bool {
+        matches!(*self.lease.state().borrow(), LeaseState::Lost { .. })
+    }
+
+    /// A store that does not answer is waited for until the server is told to stop or another one has taken over.
+    fn patience(&self, runtime: &Runtime) -> Patience {
+        let (phase, lease, runtime) = (self.phase.clone(), self.lease.clone(), runtime.handle().clone());
+        Arc::new(move |error, wait| {
+            tracing::warn!(%error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
+            phase.waits(format!("the store is waited for: {error}"));
+            let told = runtime.block_on(phase.stops_within(wait));
+            !told && !matches!(*lease.state().borrow(), LeaseState::Lost { .. })
+        })
     }
 
     fn inbound_config(&self) -> InboundConfig {
@@ -260,9 +276,4 @@ async fn still_ours(store: &Store, lease: &Lease) -> bool {
         }
         tokio::time::sleep(STORE_RETRY).await;
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "a cluster is recorded with the wall time of its first use")]
-fn wall_micros() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
 }

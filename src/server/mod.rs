@@ -19,6 +19,8 @@
 //! |---|---|
 //! | `start` | the steps of a start, in the order of the commit protocol |
 //! | `ground` | the second half of a start: Kafka is waited for, the worlds are restored and run |
+//! | `seeking` | looking for the cluster until it answers |
+//! | `turning_away` | orders that come before the worlds run |
 //! | `cluster` | which cluster it is, and where reading and publishing begin on it |
 //! | `running` | a running server: waiting for it, stopping it |
 //! | `ready` | what readiness depends on |
@@ -33,8 +35,10 @@ mod ground;
 mod links;
 mod ready;
 mod running;
+mod seeking;
 mod signals;
 mod start;
+mod turning_away;
 
 use std::sync::Arc;
 
@@ -74,7 +78,7 @@ impl Server {
     }
 
     /// Starts everything and returns when it is under way. A cluster that does not answer is waited for in the
-    /// background; `/readyz` says so.
+    /// background; `/readyz` says so. A database server that does not answer is waited for here; the log says so.
     ///
     /// # Errors
     /// When something is wrong that waiting does not mend.

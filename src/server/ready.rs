@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 use super::links::Bridges;
 use crate::plugins::admin::{Check, Readiness};
@@ -16,13 +18,17 @@ use crate::plugins::store::{DatabaseState, LeaseState};
 #[derive(Clone)]
 pub(super) struct Phase {
     started: Arc<AtomicBool>,
-    stopping: Arc<AtomicBool>,
+    stopping: CancellationToken,
     words: Arc<Mutex<String>>,
 }
 
 impl Phase {
     pub(super) fn new() -> Self {
-        Self { started: Arc::default(), stopping: Arc::default(), words: Arc::new(Mutex::new("starting".into())) }
+        Self {
+            started: Arc::default(),
+            stopping: CancellationToken::new(),
+            words: Arc::new(Mutex::new("starting".into())),
+        }
     }
 
     /// What is being waited for.
@@ -35,15 +41,24 @@ impl Phase {
     }
 
     pub(super) fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::Acquire)
+        self.stopping.is_cancelled()
+    }
+
+    pub(super) fn is_started(&self) -> bool {
+        self.started.load(Ordering::Acquire)
+    }
+
+    /// Waits so long, or until the server is told to stop. Returns whether it is.
+    pub(super) async fn stops_within(&self, wait: Duration) -> bool {
+        tokio::time::timeout(wait, self.stopping.cancelled()).await.is_ok()
     }
 
     pub(super) fn stops(&self) {
-        self.stopping.store(true, Ordering::Release);
+        self.stopping.cancel();
     }
 
     fn check(&self) -> Check {
-        let (started, stopping) = (self.started.load(Ordering::Acquire), self.is_stopping());
+        let (started, stopping) = (self.is_started(), self.is_stopping());
         let detail = match (started, stopping) {
             (_, true) => "the server is stopping".to_owned(),
             (true, false) => "worlds are restored".to_owned(),

@@ -15,6 +15,13 @@ use super::ready::Phase;
 use super::signals::{LeaveAtOnce, Signals};
 use crate::plugins::store::{Lease, Store};
 
+/// Even when the time is over the publisher gets this long to end.
+const PUBLISHER_GRACE: Duration = Duration::from_millis(500);
+/// Requests that are under way get this long.
+const REQUESTS_GRACE: Duration = Duration::from_secs(1);
+/// Even when the time is over the store gets this long to take the lease back.
+const CLOSING_GRACE: Duration = Duration::from_secs(2);
+
 /// What has to be ended, and in which order.
 pub(super) struct Ending {
     pub(super) runtime: Arc<Runtime>,
@@ -140,33 +147,39 @@ impl Running {
         let _ = parts.stop.try_send(());
         let result = match parts.ended.recv_timeout(left(deadline)) {
             Ok(result) => result,
-            Err(_) => Err(ServerError::Setting(format!(
-                "the worlds did not end within server.shutdown_timeout_seconds ({} s); the next start recovers",
-                parts.shutdown_timeout.as_secs()
-            ))),
+            Err(_) => Err(ServerError::NotInTime { seconds: parts.shutdown_timeout.as_secs() }),
         };
         if let Some(publisher) = parts.bridges.publisher.take() {
-            let target = parts.runtime.block_on(parts.store.lease_rows()).unwrap_or_default();
+            let target = async { tokio::time::timeout(left(deadline), parts.store.lease_rows()).await };
+            let target = parts.runtime.block_on(target).map(Result::unwrap_or_default).unwrap_or_default();
+            // A publisher that has not found its position yet has nobody's events but those of an earlier life.
             while now() < deadline
+                && parts.phase.is_started()
                 && target
                     .iter()
                     .any(|row| publisher.positions().get(&row.shard).copied().unwrap_or(0) < row.next_outbox_id - 1)
                 && result.is_ok()
                 && !publisher.is_finished()
             {
-                parts.runtime.block_on(tokio::time::sleep(Duration::from_millis(20)));
+                parts.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(20)).await });
             }
-            publisher.stop(left(deadline).max(Duration::from_millis(500)));
+            publisher.stop(left(deadline).max(PUBLISHER_GRACE));
         }
         parts.stopping.cancel();
-        parts.runtime.block_on(async {
+        let closing = left(deadline).max(CLOSING_GRACE);
+        let close = async {
             // Streams end with the token; a request that hangs is not waited for.
-            let _ = tokio::time::timeout(Duration::from_secs(2), parts.server).await;
+            let _ = tokio::time::timeout(REQUESTS_GRACE, parts.server).await;
             if let Err(error) = parts.store.release(&parts.lease).await {
                 tracing::warn!(%error, "the lease could not be given back; the next server waits until it is stale");
             }
             parts.store.close().await;
-        });
+        };
+        // A time-out can only be made within the runtime.
+        let closed = parts.runtime.block_on(async { tokio::time::timeout(closing, close).await });
+        if closed.is_err() {
+            tracing::warn!("the store does not answer any more: the lease could not be given back");
+        }
         if result.is_ok() {
             // A panic in there has been logged by the hook; there is nothing to add.
             let _ = parts.engine.join();

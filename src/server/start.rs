@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::bounded;
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
@@ -29,11 +29,14 @@ use crate::plugins::bridge::EmbeddedBroker;
 use crate::plugins::bridge::topics::TopicCatalogue;
 use crate::plugins::host::{BuildApp, HostView};
 use crate::plugins::metrics::Recorder;
-use crate::plugins::store::{Lease, Store, StoreConfig};
+use crate::plugins::store::{Lease, Store, StoreConfig, StoreError};
 use crate::world::spec::WorldSpec;
 
 /// The heartbeat of another owner may be this old before it counts as hanging.
 const STALE_AFTER: Duration = Duration::from_secs(10);
+/// Back-off while the database does not answer.
+const STORE_RETRY_FIRST: Duration = Duration::from_millis(500);
+const STORE_RETRY_MAX: Duration = Duration::from_secs(5);
 /// Orders that may wait for the engine.
 const ORDERS_MAX: usize = 256;
 
@@ -212,11 +215,32 @@ fn open_store(
     };
     let shards = topics.get("world.command").map_or(8, |topic| topic.partitions);
     let owner = format!("{} pid {}", hostname(), std::process::id());
-    runtime.block_on(async {
+    let open = async || {
         let store = Store::open(&store_config).await?;
         let lease = store.acquire(shards, &owner, STALE_AFTER).await?;
         Ok((store, lease))
+    };
+    runtime.block_on(async {
+        let mut wait = STORE_RETRY_FIRST;
+        loop {
+            let error = match open().await {
+                Err(error) if may_come(&error, &store_config.url) => error,
+                opened => return opened.map_err(ServerError::Store),
+            };
+            tracing::warn!(%error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(STORE_RETRY_MAX);
+        }
     })
+}
+
+/// Whether waiting may help at a start: for a database server that is not there yet. A file that cannot be opened, a
+/// password that is refused and a database that does not exist are told at once, as other mistakes of a first start are;
+/// once a server runs, it waits for those too.
+fn may_come(error: &StoreError, url: &SecretString) -> bool {
+    const MISTAKES: [&str; 4] = ["(28P01)", "(28000)", "(3D000)", "(42501)"];
+    let StoreError::Unavailable { message, .. } = error else { return false };
+    url.expose_secret().starts_with("postgres") && !MISTAKES.iter().any(|code| message.ends_with(code))
 }
 
 fn hostname() -> String {

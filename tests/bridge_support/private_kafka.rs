@@ -22,6 +22,13 @@ impl PrivateKafka {
     /// Starts one where `WORLDTICK_TEST_KAFKA_LIBS` names a folder with Kafka's jars. Where services are required it
     /// must.
     pub fn start() -> Option<Self> {
+        let mut kafka = Self::prepare()?;
+        kafka.run();
+        Some(kafka)
+    }
+
+    /// One that has its ports and does not run yet.
+    pub fn prepare() -> Option<Self> {
         let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
         let libs = std::env::var("WORLDTICK_TEST_KAFKA_LIBS").ok().filter(|libs| !libs.is_empty());
         assert!(libs.is_some() || !required, "WORLDTICK_TEST_KAFKA_LIBS must name a folder with Kafka's jars here");
@@ -38,15 +45,13 @@ impl PrivateKafka {
             .output()
             .expect("java runs");
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
-        let mut kafka = Self {
+        Some(Self {
             child: None,
             class_path,
             plain: format!("127.0.0.1:{plain}"),
             sasl: format!("127.0.0.1:{sasl}"),
             folder,
-        };
-        kafka.run();
-        Some(kafka)
+        })
     }
 
     /// Runs it, for the first time or again.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::HostFailure;
 use super::engine::Engine;
 use super::measure;
 use super::unit::{Unit, Work};
@@ -29,8 +28,8 @@ impl Engine {
             }
             PublisherEvent::Status(status) => self.parts.view.set_publisher(status),
             PublisherEvent::Fatal(error) => {
-                tracing::error!(%error, "publishing has ended");
-                self.failure = Some(HostFailure::Store(error.to_string()));
+                // The publisher has logged it.
+                self.failure = Some(error.into());
             }
         }
         let (rows, full) = (self.outbox_len(), self.outbox_is_full());

@@ -10,8 +10,9 @@ use super::view::HostView;
 use super::{BuildApp, HostConfig};
 use crate::messages::TickMessage;
 use crate::plugins::bridge::inbound::Received;
-use crate::plugins::bridge::outbound::PublisherEvent;
+use crate::plugins::bridge::outbound::{PublisherEvent, PublisherFatal};
 use crate::plugins::store::{InputPosition, Lease, ShardId, Store};
+
 /// Why the engine has ended before it was told to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HostFailure {
@@ -21,12 +22,24 @@ pub enum HostFailure {
     /// The store can neither be written nor waited for.
     #[error("the store cannot be written any more: {0}")]
     Store(String),
+    /// Publishing has ended for good.
+    #[error("nothing can be published any more: {0}")]
+    Publisher(PublisherFatal),
     /// A worker thread has ended.
     #[error("a worker thread has ended unexpectedly")]
     Worker,
     /// The system gives no thread.
     #[error("worker threads cannot be started: {0}")]
     Threads(String),
+}
+
+impl From<PublisherFatal> for HostFailure {
+    fn from(fatal: PublisherFatal) -> Self {
+        match fatal {
+            PublisherFatal::LeaseLost(_) => Self::Fenced,
+            fatal @ PublisherFatal::AheadOfStore(_) => Self::Publisher(fatal),
+        }
+    }
 }
 
 /// What the engine tells the parts around it.
@@ -69,4 +82,22 @@ pub struct EngineParts {
     pub surroundings: Box<dyn Surroundings>,
     /// Version of the program, for the journal.
     pub version: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::bridge::outbound::Ahead;
+
+    #[test]
+    fn a_restored_back_up_is_told_in_its_own_words_and_a_lost_lease_is_a_takeover() {
+        let ahead = |shard| Ahead { shard, committed: 25, assigned: 15 };
+        let failure = HostFailure::from(PublisherFatal::AheadOfStore(vec![ahead(3), ahead(5)]));
+        let words = failure.to_string();
+        for part in ["published", "back-up", "skip-to 25 --shard 3`", "skip-to 25 --shard 5`"] {
+            assert!(words.contains(part), "{part}: {words}");
+        }
+        assert!(!words.contains("written"), "{words}");
+        assert_eq!(HostFailure::from(PublisherFatal::LeaseLost("gone".into())), HostFailure::Fenced);
+    }
 }

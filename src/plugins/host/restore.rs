@@ -1,12 +1,13 @@
 //! From the store back to a living world: the newest snapshot, then the journal through the same systems.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use super::BuildApp;
 use crate::messages::Input;
-use crate::plugins::store::{Store, WorldRow};
+use crate::plugins::store::{Store, StoreError, WorldRow};
 use crate::world::GameWorld;
 use crate::world::spec::WorldSpec;
 
@@ -16,14 +17,34 @@ pub type Restorer = Arc<dyn Fn(&WorldRow, &BuildApp) -> Result<(GameWorld, i64),
 /// Journal rows that are read at once.
 const JOURNAL_PAGE: u32 = 256;
 
+/// Waits for a store that has answered with this error, for so long; says whether to ask again.
+pub type Patience = Arc<dyn Fn(&StoreError, Duration) -> bool + Send + Sync>;
+
+/// Between two questions to a store that does not answer.
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(5);
+
+/// Asks until the store answers: that it is away for a while says nothing about a world.
+///
+/// # Errors
+/// What waiting does not mend, and the last answer once there is no more patience.
+pub fn persist<T>(patience: &Patience, ask: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    let mut wait = RETRY_FIRST;
+    loop {
+        match ask() {
+            Err(error) if error.is_transient() && patience(&error, wait) => wait = (wait * 2).min(RETRY_MAX),
+            answer => return answer,
+        }
+    }
+}
+
 /// A restorer that reads from `store`. It blocks the thread that calls it, which must not be one of the runtime's.
-pub fn from_store(store: Store, runtime: Handle, version: &'static str) -> Restorer {
+pub fn from_store(store: Store, runtime: Handle, version: &'static str, patience: Patience) -> Restorer {
     Arc::new(move |row, build| {
         let spec: WorldSpec = serde_json::from_str(&row.spec)
             .map_err(|error| format!("the stored world file of `{}` cannot be read: {error}", row.world_id))?;
-        let snapshot = runtime
-            .block_on(store.latest_snapshot(&row.world_id, row.incarnation))
-            .map_err(|error| error.to_string())?;
+        let latest = || runtime.block_on(store.latest_snapshot(&row.world_id, row.incarnation));
+        let snapshot = persist(&patience, latest).map_err(|error| error.to_string())?;
         let (mut world, mut at) = match &snapshot {
             Some(snapshot) => {
                 let world = GameWorld::restore(build(spec), &snapshot.bytes).map_err(|error| error.to_string())?;
@@ -36,9 +57,8 @@ pub fn from_store(store: Store, runtime: Handle, version: &'static str) -> Resto
         };
         let mut debt_micros = 0_i64;
         loop {
-            let page = runtime
-                .block_on(store.journal_after(&row.world_id, at, JOURNAL_PAGE))
-                .map_err(|error| error.to_string())?;
+            let next = || runtime.block_on(store.journal_after(&row.world_id, at, JOURNAL_PAGE));
+            let page = persist(&patience, next).map_err(|error| error.to_string())?;
             let Some(last) = page.last() else { return Ok((world, debt_micros)) };
             at = last.commit_no;
             for entry in &page {

@@ -125,7 +125,7 @@ impl HostView {
         self.status.write().unwrap_or_else(PoisonError::into_inner).commit_no = commit_no;
     }
 
-    pub(super) fn set_publisher(&self, publisher: PublisherStatus) {
+    pub(crate) fn set_publisher(&self, publisher: PublisherStatus) {
         self.status.write().unwrap_or_else(PoisonError::into_inner).publisher = publisher;
     }
 

@@ -165,16 +165,30 @@ pub enum PublisherFatal {
     LeaseLost(String),
     /// Kafka is ahead of the database.
     #[error(
-        "Kafka holds outbox position {committed} for shard {shard}, but this database has only given out ids up to {assigned}: it was restored from a back-up or is another one. Events between the two are on the topic already. `worldtick outbox skip-to {committed} --shard {shard}` goes on behind them"
+        "Kafka is ahead of this database, which was restored from a back-up or is another one: {}. Events between the two are on the topic already. {} behind them",
+        listed(.0, "; ", ToString::to_string),
+        listed(.0, " and ", |ahead| format!("`worldtick outbox skip-to {} --shard {}`", ahead.committed, ahead.shard))
+            + if .0.len() == 1 { " goes on" } else { " go on" }
     )]
-    AheadOfStore {
-        /// The shard.
-        shard: ShardId,
-        /// The position in Kafka.
-        committed: i64,
-        /// The database's last id.
-        assigned: i64,
-    },
+    AheadOfStore(Vec<Ahead>),
+}
+
+/// A shard of which Kafka knows more than the database.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Kafka holds outbox position {committed} for shard {shard}, but the database has only given out ids up to {assigned}"
+)]
+pub struct Ahead {
+    /// The shard.
+    pub shard: ShardId,
+    /// The position in Kafka.
+    pub committed: i64,
+    /// The database's last id.
+    pub assigned: i64,
+}
+
+fn listed(ahead: &[Ahead], between: &str, word: impl Fn(&Ahead) -> String) -> String {
+    ahead.iter().map(word).collect::<Vec<_>>().join(between)
 }
 
 /// News from the publisher.

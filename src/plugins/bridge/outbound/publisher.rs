@@ -8,7 +8,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, Tr
 
 use super::batch::{Batch, Collector, Oversized};
 use super::session::{Failure, Session};
-use super::{OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared};
+use super::{
+    Ahead, OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared,
+};
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
 use crate::plugins::store::ShardId;
@@ -37,6 +39,8 @@ pub(super) struct Publisher<S> {
     session: Option<Session>,
     /// Whether a producer has been made before: then another one needs the lease.
     had_session: bool,
+    /// Whether it has once compared its position with what the database had given out when it began.
+    had_position: bool,
     /// Producers in a row that failed for good.
     fatals: u32,
     positions: BTreeMap<ShardId, i64>,
@@ -71,6 +75,7 @@ impl<S: OutboxSource> Publisher<S> {
             links,
             session: None,
             had_session: false,
+            had_position: false,
             fatals: 0,
             oversized: Oversized::default(),
             back_off: BACK_OFF_MIN,
@@ -142,11 +147,11 @@ impl<S: OutboxSource> Publisher<S> {
             Err(Failure::Again(detail) | Failure::Unknown(detail)) => return self.retry(detail),
             Err(Failure::TooLarge { .. }) => return self.retry("unexpected size error".to_owned()),
         };
+        let ahead = self.ahead_of_store(&committed);
+        if !ahead.is_empty() {
+            return Next::End(Some(PublisherFatal::AheadOfStore(ahead)));
+        }
         for (shard, committed) in committed {
-            let assigned = lock(&self.links.shared.last_assigned).get(&shard).copied().unwrap_or(0);
-            if committed > assigned {
-                return Next::End(Some(PublisherFatal::AheadOfStore { shard, committed, assigned }));
-            }
             // No committed position is not zero: the mark stands.
             if let Some(position) = self.positions.get_mut(&shard) {
                 *position = committed.max(*position);
@@ -155,10 +160,26 @@ impl<S: OutboxSource> Publisher<S> {
         session.is_well();
         self.session = Some(session);
         self.had_session = true;
+        self.had_position = true;
         self.remember_positions();
         self.set_status(PublisherStatus::Running);
         self.tell(PublisherEvent::Positioned { marks: self.positions.clone() });
         Next::Go
+    }
+
+    /// The shards of which Kafka knows more than the database. The first time what counts is what the database had given
+    /// out when this publisher began: ids that were given out since would hide what a restored back-up has forgotten.
+    fn ahead_of_store(&self, committed: &BTreeMap<ShardId, i64>) -> Vec<Ahead> {
+        let known = match self.had_position {
+            true => lock(&self.links.shared.last_assigned).clone(),
+            false => self.config.last_assigned.clone(),
+        };
+        let all = committed.iter().map(|(&shard, &committed)| Ahead {
+            shard,
+            committed,
+            assigned: known.get(&shard).copied().unwrap_or(0),
+        });
+        all.filter(|ahead| ahead.committed > ahead.assigned).collect()
     }
 
     fn collect(&mut self) -> Result<Batch, Next> {
