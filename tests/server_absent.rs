@@ -236,6 +236,7 @@ fn worlds_that_do_not_end_in_time_are_no_mistake_in_the_configuration() {
     });
     // Commits hang, and so would giving back the lease.
     let lock = database.lock("lease");
+    not_ready(&server, "away for");
     let running = server.take_running();
     let began = Instant::now();
     match running.stop() {
