@@ -81,6 +81,8 @@ impl ClientContext for BridgeContext {
         match code {
             // Told by other means, or no trouble at all.
             Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset) => {}
+            // It follows every reason, a certificate that is not trusted for one, and must not hide it.
+            Some(RDKafkaErrorCode::AllBrokersDown) if self.health.trouble().is_some() => {}
             _ => self.health.complain(authentication, reason.to_owned()),
         }
         tracing::debug!(target: "librdkafka", %error, reason, "client error");
