@@ -16,6 +16,18 @@ pub struct PrivateKafka {
     pub plain: String,
     /// With SCRAM-SHA-512: user `sim`, password `right`.
     pub sasl: String,
+    /// As the test wants it; nobody listens there unless it was asked for.
+    pub further: String,
+}
+
+/// A listener beyond those that every node has. Its properties are set under `listener.name.further`.
+pub struct FurtherListener {
+    /// Kafka's name of the protocol.
+    pub protocol: &'static str,
+    /// Name and value of each property.
+    pub properties: Vec<(String, String)>,
+    /// SCRAM users, as Kafka's storage tool takes them.
+    pub users: Vec<String>,
 }
 
 impl PrivateKafka {
@@ -29,19 +41,29 @@ impl PrivateKafka {
 
     /// One that has its ports and does not run yet.
     pub fn prepare() -> Option<Self> {
+        Self::prepare_with(None)
+    }
+
+    /// One that will have another listener, too.
+    pub fn prepare_with(further: Option<&FurtherListener>) -> Option<Self> {
         let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
         let libs = std::env::var("WORLDTICK_TEST_KAFKA_LIBS").ok().filter(|libs| !libs.is_empty());
         assert!(libs.is_some() || !required, "WORLDTICK_TEST_KAFKA_LIBS must name a folder with Kafka's jars here");
         let class_path = format!("{}/*", libs?);
         let folder = tempfile::tempdir().expect("folder");
-        let [plain, sasl, controller] = free_ports();
+        let [plain, sasl, controller, beyond] = free_ports();
         let properties = folder.path().join("server.properties");
-        fs::write(&properties, configuration(folder.path().join("data"), plain, sasl, controller)).expect("written");
+        let mut text = configuration(folder.path().join("data"), plain, sasl, controller);
+        if let Some(listener) = further {
+            text = with_listener(&text, listener, beyond);
+        }
+        fs::write(&properties, text).expect("written");
         fs::write(folder.path().join("log4j2.xml"), LOGGING).expect("written");
         let formatted = Command::new("java")
             .args(["-cp", &class_path, "kafka.tools.StorageTool", "format", "-t", "d29ybGR0aWNrLXRlc3QtMQ", "-c"])
             .arg(&properties)
             .args(["--add-scram", "SCRAM-SHA-512=[name=sim,password=right]"])
+            .args(further.iter().flat_map(|listener| &listener.users).flat_map(|user| ["--add-scram", user.as_str()]))
             .output()
             .expect("java runs");
         assert!(formatted.status.success(), "{}", String::from_utf8_lossy(&formatted.stderr));
@@ -50,6 +72,7 @@ impl PrivateKafka {
             class_path,
             plain: format!("127.0.0.1:{plain}"),
             sasl: format!("127.0.0.1:{sasl}"),
+            further: format!("127.0.0.1:{beyond}"),
             folder,
         })
     }
@@ -95,8 +118,8 @@ impl Drop for PrivateKafka {
     }
 }
 
-fn free_ports() -> [u16; 3] {
-    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+fn free_ports() -> [u16; 4] {
+    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
     listeners.map(|listener| listener.local_addr().expect("address").port())
 }
 
@@ -126,6 +149,23 @@ allow.everyone.if.no.acl.found=true
 ",
         data.display()
     )
+}
+
+fn with_listener(configuration: &str, listener: &FurtherListener, port: u16) -> String {
+    let mut text = String::new();
+    for line in configuration.lines() {
+        text.push_str(line);
+        match line.split_once('=').map(|(name, _)| name) {
+            Some("listeners" | "advertised.listeners") => text.push_str(&format!(",FURTHER://127.0.0.1:{port}")),
+            Some("listener.security.protocol.map") => text.push_str(&format!(",FURTHER:{}", listener.protocol)),
+            _ => {}
+        }
+        text.push('\n');
+    }
+    for (name, value) in &listener.properties {
+        text.push_str(&format!("listener.name.further.{name}={value}\n"));
+    }
+    text
 }
 
 const LOGGING: &str = "<Configuration><Appenders><Console name=\"out\"><PatternLayout pattern=\"%d %p %m%n\"/></Console></Appenders><Loggers><Root level=\"INFO\"><AppenderRef ref=\"out\"/></Root></Loggers></Configuration>";

@@ -29,12 +29,13 @@ struct Tool {
     is_there: fn() -> bool,
 }
 
-const TOOLS: [Tool; 9] = [
+const TOOLS: [Tool; 10] = [
     Tool { package: "default-jre-headless", wanted_for: For::Services, is_there: has_java },
     Tool { package: "maven", wanted_for: For::Services, is_there: has_maven_or_jars },
     Tool { package: "postgresql", wanted_for: For::Services, is_there: || postgres::find_bin().is_some() },
     Tool { package: "pkg-config", wanted_for: For::Tests, is_there: || paths::find("pkg-config").is_some() },
     Tool { package: "libssl-dev", wanted_for: For::Tests, is_there: has_openssl },
+    Tool { package: "openssl", wanted_for: For::Tests, is_there: || paths::find("openssl").is_some() },
     Tool { package: "gcc", wanted_for: For::Tests, is_there: || paths::find("gcc").is_some() },
     Tool { package: "g++", wanted_for: For::Tests, is_there: || paths::find("g++").is_some() },
     Tool { package: "make", wanted_for: For::Tests, is_there: || paths::find("make").is_some() },
