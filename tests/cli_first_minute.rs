@@ -9,6 +9,9 @@
     reason = "tests fail by panicking, and have limits in wall time"
 )]
 
+#[path = "server_support/program.rs"]
+mod program;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read as _};
 use std::path::Path;
@@ -16,23 +19,11 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use program::program;
 use serde_json::Value;
 
 /// Ten seconds are promised; what builds and tests at the same time may take its part.
 const SOON: Duration = Duration::from_secs(40);
-
-/// The program, with nothing of this process's environment that could change what it does.
-fn program(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy().into_owned();
-        if ["KAFKA_", "WORLDTICK_", "DATABASE_URL", "LOG_LEVEL"].iter().any(|start| text.starts_with(start)) {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(folder).args(arguments).stdin(Stdio::null());
-    command
-}
 
 /// A process that ends with the test.
 struct Ours(Child);

@@ -10,6 +10,8 @@
 )]
 
 mod bridge_support;
+#[path = "server_support/program.rs"]
+mod program;
 mod server_support;
 
 use std::fs;
@@ -21,25 +23,13 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bridge_support::{LIMIT, Rec, wait_for, write};
+use program::program;
 use serde_json::Value;
 use server_support::http::Api;
 use server_support::ticks::{DAILY_EXAMPLE, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK};
 use server_support::{COMMODITIES, DAILY, HOURLY, world};
 use tempfile::TempDir;
 use worldtick::plugins::bridge::KafkaSettings;
-
-/// The program in a folder of its own, with nothing of this process's environment that could change what it does.
-fn program(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy().into_owned();
-        if ["KAFKA_", "WORLDTICK_", "DATABASE_URL", "LOG_LEVEL"].iter().any(|start| text.starts_with(start)) {
-            command.env_remove(name);
-        }
-    }
-    command.current_dir(folder).args(arguments).stdin(Stdio::null());
-    command
-}
 
 const ANY_PORTS: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--set", "kafka.embedded_port=0"];
 
