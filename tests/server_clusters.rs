@@ -14,34 +14,43 @@ mod server_support;
 
 use std::process::Command;
 
-use bridge_support::{Rec, unique, write};
+use bridge_support::{Rec, unique, wait_for, write};
+use serde_json::json;
 use server_support::ticks::Tick;
 use server_support::{HOURLY, TestServer, world};
 use worldtick::config::ServerConfig;
 use worldtick::plugins::bridge::KafkaSettings;
 
-#[test]
-fn ticks_of_the_time_on_the_embedded_broker_are_run_when_it_is_back() {
+/// A real cluster with the topics.
+fn cluster() -> Option<String> {
     let named = std::env::var("WORLDTICK_TEST_KAFKA").ok().filter(|servers| !servers.is_empty());
     let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
     let Some(servers) = named else {
         assert!(!required, "services are required: set WORLDTICK_TEST_KAFKA");
-        return eprintln!("skipped: WORLDTICK_TEST_KAFKA is not set");
+        eprintln!("skipped: WORLDTICK_TEST_KAFKA is not set");
+        return None;
     };
     let mut apply = Command::new(env!("CARGO_BIN_EXE_worldtick"));
     apply.args(["topics", "apply", "--replication-factor", "1"]).env("KAFKA_BOOTSTRAP_SERVERS", &servers);
     assert!(apply.output().expect("it runs").status.success());
+    Some(servers)
+}
 
+fn on(servers: &str) -> impl Fn(&mut ServerConfig) + Clone + Send + Sync + 'static {
+    let (servers, groups) = (servers.to_owned(), unique("group"));
+    move |config: &mut ServerConfig| {
+        config.kafka.bootstrap_servers = Some(servers.clone());
+        config.kafka.hourly_group = format!("{groups}-hourly");
+        config.kafka.daily_group = format!("{groups}-daily");
+    }
+}
+
+#[test]
+fn ticks_of_the_time_on_the_embedded_broker_are_run_when_it_is_back() {
+    let Some(servers) = cluster() else { return };
     let id = unique("clusters");
     let kafka = KafkaSettings::new(servers.clone());
-    let real = {
-        let (servers, groups) = (servers, unique("group"));
-        move |config: &mut ServerConfig| {
-            config.kafka.bootstrap_servers = Some(servers.clone());
-            config.kafka.hourly_group = format!("{groups}-hourly");
-            config.kafka.daily_group = format!("{groups}-daily");
-        }
-    };
+    let real = on(&servers);
     let mut server = TestServer::start_with(&[world(&id, "manual")], real.clone());
     let before = Tick::hourly(&id, "2077-01-01T00:00:00Z");
     write(&kafka, HOURLY, &[Rec::to(0, before.text().as_str())]);
@@ -61,5 +70,58 @@ fn ticks_of_the_time_on_the_embedded_broker_are_run_when_it_is_back() {
     let outcomes: Vec<&str> = rows.iter().map(|row| row["outcome"].as_str().unwrap()).collect();
     assert_eq!(outcomes, ["duplicate", "applied"], "newest first");
     assert_eq!(server.world(&id)["inputs"], 2, "each ran once");
+    server.stop();
+}
+
+#[test]
+fn own_ticks_that_are_on_the_former_broker_come_again_on_the_new_one() {
+    let Some(servers) = cluster() else { return };
+    let id = unique("moved");
+    let mut server = TestServer::start(&[world(&id, "manual")]);
+    server.api().post(&format!("/api/v1/worlds/{id}/step"), &json!({"game_seconds": 6 * 3_600})).ok();
+    let calm = |server: &TestServer| {
+        wait_for("no tick is on its way", || (server.world(&id)["outstanding_ticks"] == 0).then_some(()));
+    };
+    calm(&server);
+    let ran = server.world(&id)["inputs"].as_u64().expect("a count");
+    server.stop();
+    // As if none of them had been read back before the store went elsewhere.
+    server.change_store("DELETE FROM tick");
+    let mut server = server.changed(on(&servers));
+    server.begin();
+    wait_for("each has run", || (server.world(&id)["inputs"].as_u64() == Some(ran + 6)).then_some(()));
+    calm(&server);
+    server.stop();
+}
+
+#[test]
+fn a_server_that_dies_on_its_first_start_has_its_first_positions() {
+    let Some(servers) = cluster() else { return };
+    let id = unique("first");
+    let folder = tempfile::tempdir().expect("a folder");
+    let worlds = folder.path().join("worlds");
+    std::fs::create_dir(&worlds).expect("a folder");
+    std::fs::write(worlds.join("world.yaml"), world(&id, "manual")).expect("written");
+    let groups = unique("group");
+    let start = || {
+        let mut program = Command::new(env!("CARGO_BIN_EXE_worldtick"));
+        program.current_dir(folder.path()).env_remove("DATABASE_URL").env("KAFKA_BOOTSTRAP_SERVERS", &servers);
+        program
+            .env("WORLDTICK_SERVER_DATA_DIR", folder.path().join("data"))
+            .env("WORLDTICK_WORLDS_DIR", &worlds)
+            .env("WORLDTICK_ADMIN_LISTEN", "127.0.0.1:0");
+        program.env("WORLDTICK_KAFKA_HOURLY_GROUP", format!("{groups}-hourly"));
+        program.env("WORLDTICK_KAFKA_DAILY_GROUP", format!("{groups}-daily"));
+        program
+    };
+    let dies = start().env("WORLDTICK_FAILPOINT", "start.after_places").output().expect("it runs");
+    assert_eq!(dies.status.code(), None, "killed by a signal: {}", String::from_utf8_lossy(&dies.stderr));
+    // Written while nobody runs, behind the first position.
+    let tick = Tick::hourly(&id, "2077-01-01T00:00:00Z");
+    write(&KafkaSettings::new(servers.clone()), HOURLY, &[Rec::to(0, tick.text().as_str())]);
+    let mut server = TestServer::prepare(&[world(&id, "manual")], on(&servers));
+    std::fs::rename(folder.path().join("data"), server.folder.path().join("data")).expect("moved");
+    server.begin();
+    assert_eq!(server.history(&tick.id, 1)[0]["outcome"], "applied");
     server.stop();
 }

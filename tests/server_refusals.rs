@@ -14,7 +14,7 @@ mod server_support;
 
 use std::collections::BTreeMap;
 
-use bridge_support::{Rec, wait_for, write};
+use bridge_support::{Rec, write};
 use serde_json::{Value, json};
 use server_support::ticks::Tick;
 use server_support::{HOURLY, TestServer, metric, world};
@@ -67,8 +67,9 @@ fn a_row_that_the_store_refuses_faults_its_world_alone() {
     assert_eq!((server.events_of("alpha").len(), server.events_of("beta").len()), (15, 5));
 
     // The same again, it is refused again; without it the world goes on.
-    server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
-    wait_for("it faults again", || (server.world("beta")["status"]["state"] == "faulted").then_some(()));
+    let again = server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"}));
+    assert!(again.status >= 400 && again.text.contains("by spite"), "{}", again.text);
+    assert_eq!(server.world("beta")["status"]["state"], "faulted");
     server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "skip"})).ok();
     send_to_both(&server, [("alpha", "applied"), ("beta", "applied")]);
     let states = ["alpha", "beta"].map(|id| server.world(id)["state_hash"].clone());

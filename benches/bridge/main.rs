@@ -27,6 +27,11 @@ use std::time::Duration;
 
 use load::Load;
 use measure::{Report, percentile};
+use mimalloc::MiMalloc;
+
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Ticks per second that are asked for.
 const RATES: [f64; 3] = [20.0, 100.0, 400.0];
@@ -41,18 +46,18 @@ const LATENCY_GOAL: f64 = 1.25;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().collect();
+    let after =
+        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
+    if let Some(count) = after("--stepped") {
+        return server::stepped(count.parse()?);
+    }
     let Ok(servers) = std::env::var("WORLDTICK_TEST_KAFKA").or_else(|_| std::env::var("KAFKA_BOOTSTRAP_SERVERS"))
     else {
         return Err("set WORLDTICK_TEST_KAFKA to a broker, or run `cargo xtask bench bridge`".into());
     };
-    let after =
-        |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1));
     load::make_topics(&servers)?;
     if let Some(count) = after("--memory") {
         return server::memory(&servers, count.parse()?);
-    }
-    if let Some(count) = after("--stepped") {
-        return server::stepped(count.parse()?);
     }
     println!(
         "rate    loop ticks/s   p50 ms   p99 ms | server ticks/s   p50 ms   p99 ms | commit ms | throughput  latency"

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::ServerError;
-use crate::plugins::bridge::inbound::{StartAt, start_positions};
-use crate::plugins::bridge::{ClusterInfo, KafkaSettings};
-use crate::plugins::store::{InputPosition, Lease, ShardId, Store};
+use crate::plugins::bridge::inbound::{StartAt, partitions, start_positions};
+use crate::plugins::bridge::{ClusterInfo, KafkaSettings, KafkaUnavailable};
+use crate::plugins::store::{ClusterUse, InputPosition, Lease, ShardId, Store};
 
 /// The id under which the store knows the broker inside the process, which is new at every start.
 pub(super) const EMBEDDED: &str = "embedded";
@@ -16,6 +16,8 @@ pub(super) struct Places {
     pub(super) cluster_id: String,
     pub(super) positions: Vec<InputPosition>,
     pub(super) marks: BTreeMap<ShardId, i64>,
+    /// Whether the store has come to this cluster just now: what it published before is elsewhere.
+    pub(super) changed: bool,
 }
 
 /// What is asked of the cluster and the store.
@@ -30,8 +32,8 @@ pub(super) struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// Compares the cluster with the one that the store belongs to, and finds the places. First positions are in the
-    /// store before this returns.
+    /// Compares the cluster with the one that the store belongs to, and finds the places. First positions are
+    /// in the store before this returns, together with the cluster that they are of.
     pub(super) async fn places(&self, store: &Store, lease: &Lease) -> Result<Places, ServerError> {
         let cluster_id = if self.embedded { EMBEDDED.to_owned() } else { self.cluster.cluster_id.clone() };
         let known = store.clusters().await?;
@@ -50,18 +52,20 @@ impl Question<'_> {
         } else {
             store.max_marks().await?.into_iter().collect()
         };
-        let positions = if same { self.stored(store).await? } else { Vec::new() };
         let returns = !same && known.iter().any(|earlier| earlier.cluster_id == cluster_id);
-        let positions = if positions.is_empty() { self.first(store, lease, returns).await? } else { positions };
+        let stored = if same { self.stored(store, lease).await? } else { Vec::new() };
+        let positions = if stored.is_empty() { self.first(returns).await? } else { stored };
         if !same {
             tracing::info!(cluster_id, embedded = self.embedded, "the store belongs to this cluster now");
-            store.use_cluster(lease, &cluster_id, self.embedded, self.now).await?;
+            let cluster = ClusterUse { cluster_id: &cluster_id, embedded: self.embedded, now: self.now };
+            store.enter_cluster(lease, &cluster, &positions).await?;
         }
-        Ok(Places { cluster_id, positions, marks })
+        Ok(Places { cluster_id, positions, marks, changed: !same })
     }
 
-    /// The positions in the store: of each partition the smallest of any shard.
-    async fn stored(&self, store: &Store) -> Result<Vec<InputPosition>, ServerError> {
+    /// The positions in the store: of each partition the smallest of any shard. Partitions that are no more, because the
+    /// topic was made again with fewer, are forgotten.
+    async fn stored(&self, store: &Store, lease: &Lease) -> Result<Vec<InputPosition>, ServerError> {
         let mut smallest: BTreeMap<(String, i32), i64> = BTreeMap::new();
         for (_, position) in store.positions().await? {
             if self.topics.contains(&position.topic.as_str()) {
@@ -69,12 +73,28 @@ impl Question<'_> {
                 *next = position.next.min(*next);
             }
         }
-        let positions = smallest.into_iter();
-        Ok(positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect())
+        let present = self.ask(partitions).await?;
+        let as_position = |((topic, partition), next)| InputPosition { topic, partition, next };
+        let (there, gone): (Vec<InputPosition>, Vec<InputPosition>) = smallest
+            .into_iter()
+            .map(as_position)
+            .partition(|position| present.contains(&(position.topic.clone(), position.partition)));
+        for InputPosition { topic, partition, next } in &gone {
+            tracing::error!(
+                topic,
+                partition,
+                next,
+                "a partition is no more: its topic was made again with fewer; what it held from here on is lost"
+            );
+        }
+        if !gone.is_empty() {
+            store.forget_positions(lease, &gone).await?;
+        }
+        Ok(there)
     }
 
-    /// First positions, written before anything is read.
-    async fn first(&self, store: &Store, lease: &Lease, returns: bool) -> Result<Vec<InputPosition>, ServerError> {
+    /// First positions, from the cluster.
+    async fn first(&self, returns: bool) -> Result<Vec<InputPosition>, ServerError> {
         if returns && !self.embedded {
             tracing::warn!(
                 "the store was on another broker meanwhile: this cluster's ticks are read from their start, and those \
@@ -83,14 +103,20 @@ impl Question<'_> {
         }
         // A broker that is new has nothing that was seen before, and one that is known may have what was not seen.
         let start_at = if self.embedded || returns { StartAt::Earliest } else { self.start_at };
-        let (settings, topics) =
-            (self.settings.clone(), self.topics.iter().map(ToString::to_string).collect::<Vec<_>>());
+        self.ask(move |settings, topics| start_positions(settings, topics, start_at)).await
+    }
+
+    /// Asks the cluster, whose answers block.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&KafkaSettings, &[&str]) -> Result<T, KafkaUnavailable> + Send + 'static,
+    ) -> Result<T, ServerError> {
+        let settings = self.settings.clone();
+        let topics: Vec<String> = self.topics.iter().map(ToString::to_string).collect();
         let asked = tokio::task::spawn_blocking(move || {
             let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
-            start_positions(&settings, &topics, start_at)
+            question(&settings, &topics)
         });
-        let positions = asked.await.map_err(|error| ServerError::System(std::io::Error::other(error)))??;
-        store.set_positions(lease, &positions).await?;
-        Ok(positions)
+        Ok(asked.await.map_err(|error| ServerError::System(std::io::Error::other(error)))??)
     }
 }

@@ -68,7 +68,7 @@ impl Ground {
         let patience = self.patience(runtime);
         let (record_sender, records) = bounded(self.config.host.inbox_messages_max as usize);
         let parts = EngineParts {
-            config: self.host_config(),
+            config: self.host_config(places.changed),
             build: build.clone(),
             restorer: restore::from_store(self.store.clone(), runtime.handle().clone(), VERSION, patience.clone()),
             store: self.store.clone(),
@@ -191,7 +191,7 @@ impl Ground {
         }
     }
 
-    fn host_config(&self) -> HostConfig {
+    fn host_config(&self, own_ticks_lost: bool) -> HostConfig {
         let host = &self.config.host;
         let threads = match host.worker_threads {
             0 => available_parallelism().map_or(1, std::num::NonZero::get),
@@ -215,7 +215,7 @@ impl Ground {
             envelope: self.config.events.envelope,
             event_topic: "simulation.event".into(),
             message_bytes_max: sizes.collect(),
-            broker_forgets: self.embedded.is_some(),
+            own_ticks_lost,
         }
     }
 

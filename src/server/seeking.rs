@@ -11,6 +11,7 @@ use super::ServerError;
 use super::cluster::{Places, Question};
 use super::ready::Phase;
 use crate::config::model::{KafkaSection, StartAt as ConfiguredStart};
+use crate::failpoint;
 use crate::plugins::bridge::inbound::StartAt;
 use crate::plugins::bridge::topics::{self, Deviation, TopicCatalogue};
 use crate::plugins::bridge::{KafkaSettings, KafkaUnavailable, check_connection};
@@ -81,6 +82,7 @@ impl Seeker {
     fn find_places(&self) -> Result<Places, ServerError> {
         let cluster = check_connection(&self.settings, Duration::from_secs(8))?;
         self.check_topics()?;
+        failpoint::hit("start.before_places");
         // Positions must not be written once nobody waits for them.
         if self.given_up.is_cancelled() {
             return Err(ServerError::System(std::io::Error::other("nobody waits for the cluster any more")));
@@ -98,7 +100,9 @@ impl Seeker {
             topics: &topics,
             now: wall_micros(),
         };
-        self.runtime.block_on(question.places(&self.store, &self.lease))
+        let places = self.runtime.block_on(question.places(&self.store, &self.lease));
+        failpoint::hit("start.after_places");
+        places
     }
 
     /// Says what differs from the catalogue. Only the number of shards can stop the start.

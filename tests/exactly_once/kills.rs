@@ -14,7 +14,10 @@ use super::script::{Numbers, Script};
 use super::server::Launch;
 
 /// Every place at which the program can be told to die.
-const PLACES: [&str; 12] = [
+const PLACES: [&str; 15] = [
+    "start.before_places",
+    "start.after_places",
+    "start.after_init",
     "store.commit.before",
     "store.commit.after_fence",
     "store.commit.before_commit",
@@ -76,7 +79,9 @@ fn kill_again_and_again(engine: Engine) {
     for death in &deaths {
         match death {
             Some(place) => {
-                let count = if place.contains("snapshot") { 1 } else { 1 + numbers.below(5) };
+                // A start passes its places once.
+                let count =
+                    if place.contains("snapshot") || place.starts_with("start.") { 1 } else { 1 + numbers.below(5) };
                 let mut server = launch.start_to_die_at(&format!("{place}:{count}"));
                 let status = server.wait(PLACE_LIMIT);
                 assert_eq!(status.signal(), Some(6), "it dies at {place}: {status}\n{}", server.said());

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bevy_app::App;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection as _};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _};
 use tempfile::TempDir;
 use worldtick::Server;
 use worldtick::config::ServerConfig;
@@ -137,6 +137,20 @@ impl TestServer {
             sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).execute(&mut link).await.expect("changed");
             link.close().await.expect("closed");
         });
+    }
+
+    /// What the SQLite store answers, as text.
+    pub fn query_store(&self, sql: &str) -> Vec<Vec<String>> {
+        let url = format!("sqlite:{}", self.folder.path().join("data/worldtick.db").display());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let mut link = sqlx::SqliteConnection::connect(&url).await.expect("the store's file");
+            let rows = sqlx::query(AssertSqlSafe(sql.to_owned())).fetch_all(&mut link).await.expect("rows");
+            let text = |row: &sqlx::sqlite::SqliteRow, at| row.try_get_unchecked::<String, _>(at).expect("text");
+            let rows = rows.iter().map(|row| (0..row.len()).map(|at| text(row, at)).collect()).collect();
+            link.close().await.expect("closed");
+            rows
+        })
     }
 
     /// The server itself, for whoever waits for its end.

@@ -177,7 +177,7 @@ pub(crate) fn world(name: &str, incarnation: u128) -> WorldRow {
         spec_hash: -42,
         status: WorldStatus::Running,
         registered_at: 1_700_000_000_000_000,
-        registered_commit: 1,
+        registered_commit: 0,
     }
 }
 

@@ -90,7 +90,7 @@ pub(crate) async fn the_latest_state_of_each_market_is_of_this_incarnation(bench
     let mut owner = bench.owner().await;
     assert_eq!(owner.store.latest_markets("demo").await.unwrap(), []);
     let mut first = world("demo", 1);
-    first.registered_commit = 1;
+    first.registered_commit = 0;
     owner.register(&first).await;
     for no in 2..=5 {
         let mut states = vec![market("demo", "grain", no), market("neighbour", "grain", no)];
@@ -106,7 +106,7 @@ pub(crate) async fn the_latest_state_of_each_market_is_of_this_incarnation(bench
     assert_eq!(history.iter().map(|listed| listed.row.commit_no).collect::<Vec<_>>(), [5, 4, 3]);
 
     let mut second = world("demo", 2);
-    second.registered_commit = 6;
+    second.registered_commit = 5;
     owner.register(&second).await;
     assert_eq!(owner.store.latest_markets("demo").await.unwrap(), []);
     let history = owner.store.market_history("demo", "market-grain", before(&history), 3).await.unwrap();

@@ -139,7 +139,7 @@ pub(crate) async fn a_hanging_owner_is_taken_over_from(bench: &Bench) {
     let mut late = old.next();
     old.publish(&mut late, vec![event(1, 2)]);
     assert_eq!(old.store.commit(&old.lease, &late).await.unwrap(), CommitOutcome::Fenced);
-    let error = old.store.set_positions(&old.lease, &[position("a", 0, 1)]).await.unwrap_err();
+    let error = old.store.forget_positions(&old.lease, &[position("a", 0, 1)]).await.unwrap_err();
     assert!(matches!(error, StoreError::LeaseLost { .. }), "{error}");
     assert!(matches!(*old.lease.state().borrow(), LeaseState::Lost { .. }));
     old.store.release(&old.lease).await.unwrap();

@@ -1,7 +1,7 @@
 //! What is committed is what is read.
 
 use worldtick::plugins::store::{
-    Commit, EventFilter, InputPosition, OutboxRow, Page, StoreError, TickFilter, WorldChange, WorldStatus,
+    ClusterUse, Commit, EventFilter, InputPosition, OutboxRow, Page, StoreError, TickFilter, WorldChange, WorldStatus,
 };
 
 use crate::harness::{
@@ -160,13 +160,23 @@ pub(crate) async fn known_ticks_are_found_among_thousands(bench: &Bench) {
 
 pub(crate) async fn positions_hold_for_every_shard(bench: &Bench) {
     let mut owner = bench.owner().await;
-    owner.store.set_positions(&owner.lease, &[position("a", 0, 5), position("a", 1, 6)]).await.unwrap();
+    let enter = async |owner: &Owner, cluster_id, positions: &[InputPosition]| {
+        let cluster = ClusterUse { cluster_id, embedded: false, now: 1 };
+        owner.store.enter_cluster(&owner.lease, &cluster, positions).await.unwrap();
+    };
+    enter(&owner, "first", &[position("a", 0, 5), position("a", 1, 6), position("a", 2, 7)]).await;
+    owner.store.forget_positions(&owner.lease, &[position("a", 2, 0)]).await.unwrap();
     let mut commit = owner.next();
     // The last word on a partition counts.
     commit.positions = vec![position("a", 1, 7), position("a", 1, 8)];
     owner.commit(&commit).await;
     let expected: Vec<(i32, InputPosition)> =
         (0..SHARDS).flat_map(|shard| [(shard, position("a", 0, 5)), (shard, position("a", 1, 8))]).collect();
+    assert_eq!(owner.store.positions().await.unwrap(), expected);
+
+    // Those of one cluster mean nothing on another.
+    enter(&owner, "second", &[position("b", 0, 3)]).await;
+    let expected: Vec<_> = (0..SHARDS).map(|shard| (shard, position("b", 0, 3))).collect();
     assert_eq!(owner.store.positions().await.unwrap(), expected);
     owner.end().await;
 }
@@ -219,7 +229,8 @@ pub(crate) async fn the_store_survives_being_opened_again(bench: &Bench) {
 pub(crate) async fn clusters_are_remembered_newest_first(bench: &Bench) {
     let owner = bench.owner().await;
     for (name, embedded, now) in [("a", true, 1), ("b", false, 2), ("a", true, 3)] {
-        owner.store.use_cluster(&owner.lease, name, embedded, now).await.unwrap();
+        let cluster = ClusterUse { cluster_id: name, embedded, now };
+        owner.store.enter_cluster(&owner.lease, &cluster, &[]).await.unwrap();
     }
     let seen: Vec<_> = owner.store.clusters().await.unwrap();
     let seen: Vec<_> =

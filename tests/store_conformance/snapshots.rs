@@ -30,8 +30,10 @@ pub(crate) async fn the_newest_two_are_kept_with_their_journal(bench: &Bench) {
     assert!(owner.store.save_snapshot(&owner.lease, &snapshot(&world, 8)).await.unwrap());
     assert_eq!(journaled(&owner).await, [6, 7, 8, 9]);
 
-    let kept = owner.store.snapshots("demo", world.incarnation, 10).await.unwrap();
-    assert_eq!(kept, [snapshot(&world, 8), snapshot(&world, 5)]);
+    for (before, expected) in [(8, Some(5)), (5, None)] {
+        let older = owner.store.snapshot_before("demo", world.incarnation, before).await.unwrap();
+        assert_eq!(older, expected.map(|commit_no| snapshot(&world, commit_no)), "before {before}");
+    }
     let newest = owner.store.latest_snapshot("demo", world.incarnation).await.unwrap();
     assert_eq!(newest, Some(snapshot(&world, 8)));
     assert_eq!(owner.store.replay_costs().await.unwrap(), [("demo".to_owned(), 250)]);

@@ -58,14 +58,22 @@ pub(in crate::cli) fn run(args: &OutboxArgs) -> Result<(), CliError> {
     })?;
     match next {
         Some(next) => output::tell(&format!("shard {shard}: the next outbox id is {next}")),
-        None => return Err(CliError::new(Exit::Failure, format!("the store has no shard {shard}"))),
+        None => {
+            let words = format!("the store has no shard {shard}: is it the one that the server runs on?");
+            return Err(CliError::new(Exit::Failure, words));
+        }
     }
     Ok(())
 }
 
 async fn skip(config: &StoreConfig, shard: i32, id: i64) -> Result<Option<i64>, StoreError> {
     let store = Store::open(config).await?;
-    let shards = i32::try_from(store.lease_rows().await?.len()).unwrap_or(i32::MAX).max(1);
+    // A store that no server has run on has none: to make some would settle how many it has.
+    let shards = i32::try_from(store.lease_rows().await?.len()).unwrap_or(i32::MAX);
+    if shards == 0 {
+        store.close().await;
+        return Ok(None);
+    }
     let lease = store.acquire(shards, "worldtick outbox skip-to", Duration::from_secs(10)).await?;
     let done = store.advance_outbox_ids(&lease, &[(shard, id + 1)]).await;
     let rows = store.lease_rows().await;

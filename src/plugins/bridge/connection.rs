@@ -17,10 +17,32 @@ use super::settings::KafkaSettings;
 /// What a client last complained about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientTrouble {
-    /// Whether trying again cannot help: the credentials are refused.
-    pub authentication: bool,
-    /// librdkafka's words.
+    /// What it is about.
+    pub kind: TroubleKind,
+    /// librdkafka's words, or ours about a topic.
     pub detail: String,
+}
+
+/// What a complaint is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TroubleKind {
+    /// Trying again cannot help: the credentials are refused.
+    Authentication,
+    /// A topic is not as it has to be.
+    Topic,
+    /// The connection.
+    Connection,
+}
+
+impl ClientTrouble {
+    /// Whether the credentials are refused.
+    pub fn is_authentication(&self) -> bool {
+        self.kind == TroubleKind::Authentication
+    }
+
+    pub(super) fn of_connection(detail: impl Into<String>) -> Self {
+        Self { kind: TroubleKind::Connection, detail: detail.into() }
+    }
 }
 
 /// The state of a connection, shared between a client's call-backs and whoever wants to know.
@@ -40,13 +62,13 @@ impl ClientHealth {
         lock(&self.trouble).take();
     }
 
-    pub(super) fn complain(&self, authentication: bool, detail: String) {
+    pub(super) fn complain(&self, kind: TroubleKind, detail: String) {
         let mut trouble = lock(&self.trouble);
         // "All brokers down" follows every refusal; it must not hide why.
-        if !authentication && trouble.as_ref().is_some_and(|known| known.authentication) {
+        if kind != TroubleKind::Authentication && trouble.as_ref().is_some_and(ClientTrouble::is_authentication) {
             return;
         }
-        *trouble = Some(ClientTrouble { authentication, detail });
+        *trouble = Some(ClientTrouble { kind, detail });
     }
 }
 
@@ -83,7 +105,10 @@ impl ClientContext for BridgeContext {
             Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset) => {}
             // It follows every reason, a certificate that is not trusted for one, and must not hide it.
             Some(RDKafkaErrorCode::AllBrokersDown) if self.health.trouble().is_some() => {}
-            _ => self.health.complain(authentication, reason.to_owned()),
+            _ => {
+                let kind = if authentication { TroubleKind::Authentication } else { TroubleKind::Connection };
+                self.health.complain(kind, reason.to_owned());
+            }
         }
         tracing::debug!(target: "librdkafka", %error, reason, "client error");
     }
@@ -120,6 +145,14 @@ pub enum KafkaUnavailable {
         /// librdkafka's words.
         detail: String,
     },
+    /// The brokers answer, and a topic is not as it has to be.
+    #[error("Kafka at {servers} answers, but {detail}")]
+    Topic {
+        /// The brokers asked.
+        servers: String,
+        /// Which topic, and what to do.
+        detail: String,
+    },
     /// Nobody answered in time.
     #[error(
         "no Kafka broker at {servers} answered within {seconds} s: check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL ({detail})"
@@ -139,14 +172,21 @@ impl KafkaUnavailable {
     pub fn from_trouble(settings: &KafkaSettings, trouble: &ClientTrouble, waited: Duration) -> Self {
         let servers = settings.bootstrap_servers.clone();
         let detail = trouble.detail.clone();
-        if trouble.authentication {
-            let user = settings.sasl_username.clone().unwrap_or_default();
-            let mechanism = settings.effective_mechanism().map_or("no mechanism", |m| m.as_str()).to_owned();
-            Self::Authentication { servers, user, mechanism, detail }
-        } else {
-            Self::Unreachable { servers, seconds: waited.as_secs(), detail }
+        match trouble.kind {
+            TroubleKind::Authentication => {
+                let user = settings.sasl_username.clone().unwrap_or_default();
+                let mechanism = settings.effective_mechanism().map_or("no mechanism", |m| m.as_str()).to_owned();
+                Self::Authentication { servers, user, mechanism, detail }
+            }
+            TroubleKind::Topic => Self::Topic { servers, detail },
+            TroubleKind::Connection => Self::Unreachable { servers, seconds: waited.as_secs(), detail },
         }
     }
+}
+
+/// What is said of a topic that the brokers do not name.
+pub(super) fn missing_topic(name: &str) -> String {
+    format!("topic {name} does not exist or may not be described: `worldtick topics apply` creates what is missing")
 }
 
 /// How long one attempt may take before the complaints are looked at.
@@ -181,10 +221,10 @@ pub fn check_connection(settings: &KafkaSettings, timeout: Duration) -> Result<C
             }
         }
         let trouble = health.trouble();
-        let refused = trouble.as_ref().is_some_and(|t| t.authentication);
+        let refused = trouble.as_ref().is_some_and(ClientTrouble::is_authentication);
         let waited = start.elapsed();
         if refused || waited >= timeout {
-            let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, detail });
+            let trouble = trouble.unwrap_or(ClientTrouble::of_connection(detail));
             return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited));
         }
     }

@@ -94,7 +94,7 @@ fn shorten(text: &str) -> &str {
 /// What is published instead of a record that no broker takes: its identity, and where it is kept.
 ///
 /// Small enough for any topic, so that one record never keeps all later ones waiting.
-pub fn reference_to(row: &OutboxRow) -> OutboxRow {
+pub fn reference_to(row: &OutboxRow, kept_in: &str) -> OutboxRow {
     let reference = json!({
         "reference": "too_large",
         "event_type": row.event_type,
@@ -102,7 +102,7 @@ pub fn reference_to(row: &OutboxRow) -> OutboxRow {
         "world_id": row.world_id,
         "tick_id": row.tick_id,
         "bytes": record_size(row),
-        "kept_in": "outbox table of the store",
+        "kept_in": kept_in,
     });
     OutboxRow {
         key: row.key.clone().filter(|key| key.len() <= REFERENCE_KEY_BYTES_MAX),
@@ -188,7 +188,7 @@ mod tests {
             body: Some(vec![0; 900_000]),
             ..OutboxRow::default()
         };
-        let reference = reference_to(&row);
+        let reference = reference_to(&row, "here");
         assert!(record_size(&reference) < 2_048);
         assert_eq!((reference.event_id, &reference.key, &reference.topic), (row.event_id, &row.key, &row.topic));
     }

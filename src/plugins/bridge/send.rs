@@ -128,16 +128,16 @@ pub fn send_one(settings: &KafkaSettings, record: &SingleRecord) -> Result<Deliv
             // librdkafka gave up at the same moment as this loop would.
             Some(Err(RDKafkaErrorCode::MessageTimedOut)) => {}
             Some(Err(code)) => return Err(refused(code.to_string())),
-            None if trouble.as_ref().is_some_and(|trouble| trouble.authentication) => {}
+            None if trouble.as_ref().is_some_and(ClientTrouble::is_authentication) => {}
             None if waited < settings.write_timeout => continue,
             None => {}
         }
         producer.purge(PurgeConfig::default().queue().inflight());
-        let refused_user = trouble.as_ref().is_some_and(|trouble| trouble.authentication);
+        let refused_user = trouble.as_ref().is_some_and(ClientTrouble::is_authentication);
         if !refused_user && is_missing(&producer, &record.topic) {
             return Err(SendError::MissingTopic { topic: record.topic.clone() });
         }
-        let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, detail: "no answer".to_owned() });
+        let trouble = trouble.unwrap_or(ClientTrouble::of_connection("no answer"));
         return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited).into());
     }
 }

@@ -142,6 +142,7 @@ impl Assembly<'_> {
                 cleared += 1;
             }
             let row = event_row(event, self.engine.config.envelope, &self.engine.config.event_topic, shard, self.wall);
+            let row = self.fitting(row);
             self.to_tell.events.push(EventLine {
                 cursor: Cursor { commit_no: self.commit.commit_no, shard, seq: outbox_id },
                 event_id: row.event_id,
@@ -306,16 +307,40 @@ impl Assembly<'_> {
         self.outbox(row);
     }
 
-    /// Puts a row into the outbox. A row that its topic would refuse is kept out of its way: a reference goes instead.
-    fn outbox(&mut self, mut row: OutboxRow) {
-        if record_size(&row) > self.engine.config.message_bytes_max(&row.topic) {
-            tracing::error!(
-                event_type = row.event_type,
-                topic = row.topic,
-                "an event is too large and is published as a reference"
-            );
-            row = reference_to(&row);
+    /// The row, if its topic takes it. One that it would refuse must not block those behind it: it is kept among the
+    /// dead letters, and a reference goes instead.
+    fn fitting(&mut self, row: OutboxRow) -> OutboxRow {
+        let (bytes, limit) = (record_size(&row), self.engine.config.message_bytes_max(&row.topic));
+        if bytes <= limit {
+            return row;
         }
+        tracing::error!(
+            event_type = row.event_type,
+            event_id = %row.event_id,
+            topic = row.topic,
+            bytes,
+            limit,
+            "an event is too large: it is kept as a dead letter and published as a reference"
+        );
+        let reference = reference_to(&row, "dead_letter table of the store");
+        self.commit.dead_letters.push(DeadLetterRow {
+            shard: row.shard,
+            topic: row.topic,
+            // It never was in a log.
+            partition: -1,
+            offset: -1,
+            timestamp_ms: None,
+            key: row.key,
+            value: row.body,
+            error_class: "too_large".into(),
+            error_message: format!("event {} has {bytes} bytes; its topic takes {limit}", row.event_id),
+            recorded_at: self.wall,
+            commit_no: self.commit.commit_no,
+        });
+        reference
+    }
+
+    fn outbox(&mut self, mut row: OutboxRow) {
         let next = self.to_tell.next_outbox.entry(row.shard).or_insert(1);
         row.id = *next;
         *next += 1;

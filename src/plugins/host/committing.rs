@@ -117,14 +117,15 @@ impl Engine {
     pub(super) fn conclude(&mut self, committing: Committing) {
         let Committing { units, commit, to_tell, began } = committing;
         let now = wall_now();
-        self.last_commit = now;
-        self.last_commit_took = now.duration_since(began);
-        metrics::histogram!("worldtick_commit_duration_seconds", "stage" => "database")
-            .record(now.duration_since(began).as_secs_f64());
+        // Questions alone are answered without a commit.
+        let took = (!commit.is_silent()).then(|| now.duration_since(began));
+        if let Some(took) = took {
+            (self.last_commit, self.last_commit_took) = (now, took);
+        }
         self.next_outbox = to_tell.next_outbox;
         self.pending_marks.retain(|mark| !commit.marks.contains(mark));
         let labelled: Vec<&WorldId> = self.worlds.keys().take(self.config.world_labels_max).collect();
-        measure::commit(&commit, &units, |world| labelled.iter().any(|id| id.as_str() == world));
+        measure::commit(&commit, took, &units, |world| labelled.iter().any(|id| id.as_str() == world));
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
         let mut replies = Vec::new();
         for unit in units {
@@ -306,7 +307,9 @@ impl Engine {
 
 fn order_answer(ran: Option<Slot>, answer: Option<Answer>) -> Result<Value, OrderError> {
     match ran {
-        Some(Slot::Failed { error, .. } | Slot::NotMade(error)) => Err(OrderError::Faulted(error)),
+        Some(Slot::Failed { error, .. } | Slot::NotMade(error) | Slot::Foreign(error)) => {
+            Err(OrderError::Faulted(error))
+        }
         Some(Slot::Gone { reason }) => Err(OrderError::Conflict(reason)),
         Some(Slot::Answered(answer)) => answer.map_err(OrderError::Refused),
         Some(Slot::Applied { outcome, .. }) => {

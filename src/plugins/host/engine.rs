@@ -100,7 +100,7 @@ impl Engine {
             in_flight_ticks: BTreeSet::new(),
             calm_orders: Vec::new(),
             new_partitions: Vec::new(),
-            republish_wanted: config.broker_forgets,
+            republish_wanted: config.own_ticks_lost,
             commit_no: lease.commit_no(),
             next_outbox,
             pending_marks: Vec::new(),
@@ -260,9 +260,11 @@ impl Engine {
         let now = wall_now();
         let mut next = now + GLANCE;
         if !self.stopping {
-            let due = self
-                .worlds
-                .values()
+            // With as many units as may be, no step begins before one is done, and that is told by a channel.
+            let due = (self.units.len() < self.config.units_max)
+                .then_some(&self.worlds)
+                .into_iter()
+                .flat_map(|worlds| worlds.values())
                 .filter(|world| self.may_step(world))
                 .filter_map(|world| world.pace.as_ref())
                 .map(|pace| pace.due());
@@ -374,6 +376,12 @@ impl Engine {
                     world.outstanding.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
                 }
                 Slot::Made(made) => world.made(made, now, catch_up),
+                // In the store it is what it was: the version that wrote the journal runs it again.
+                Slot::Foreign(words) => {
+                    tracing::error!(world_id = %id, error = words, "world stands still");
+                    world.status = WorldStatus::Faulted { error: words.clone(), input: None, since: wall };
+                    world.pace = None;
+                }
                 Slot::NotMade(error) if world.is_faulted() => {
                     tracing::warn!(world_id = %id, error, "a faulted world cannot be brought back to its last commit");
                 }

@@ -49,8 +49,8 @@ impl Engine {
     /// Puts own ticks that never came back into the outbox again, because the broker has lost them.
     pub(super) fn republish(&mut self) {
         self.republish_wanted = false;
-        let limit = u32::try_from(self.config.units_max).unwrap_or(u32::MAX);
-        let rows = match self.parts.runtime.block_on(self.store.unconsumed_own_ticks(limit)) {
+        // They are as many as worlds may have on their way, or as hours lie in the steps that people order.
+        let rows = match self.parts.runtime.block_on(self.store.unconsumed_own_ticks(u32::MAX)) {
             Ok(rows) => rows,
             Err(error) => {
                 tracing::warn!(%error, "own ticks that were lost cannot be looked up yet");
@@ -73,7 +73,11 @@ impl Engine {
         }
         if !again.is_empty() {
             tracing::info!(ticks = again.len(), "own ticks that the broker has lost are published again");
-            self.push_unit(Unit::new(None, Work::Republish(again)));
+            let most = self.config.commit_units_max.max(1);
+            while !again.is_empty() {
+                let rest = again.split_off(again.len().min(most));
+                self.push_unit(Unit::new(None, Work::Republish(std::mem::replace(&mut again, rest))));
+            }
         }
     }
 

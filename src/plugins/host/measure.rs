@@ -1,6 +1,7 @@
 //! What the engine measures.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::unit::{Slot, Unit, Work};
 use crate::plugins::bridge::outbound::Published;
@@ -17,15 +18,13 @@ fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
-/// A commit that has become durable. Only worlds for which `has_label` says so are told apart.
-pub(super) fn commit(commit: &Commit, units: &[Unit], has_label: impl Fn(&str) -> bool) {
-    let rows = commit.journal.len()
-        + commit.ticks_seen.len()
-        + commit.tick_history.len()
-        + commit.market_states.len()
-        + commit.dead_letters.len()
-        + commit.outbox.len();
-    metrics::histogram!("worldtick_commit_rows").record(float(rows as u64));
+/// A commit that has become durable, and how long that took; questions alone take none. Only worlds for which
+/// `has_label` says so are told apart.
+pub(super) fn commit(commit: &Commit, took: Option<Duration>, units: &[Unit], has_label: impl Fn(&str) -> bool) {
+    if let Some(took) = took {
+        metrics::histogram!("worldtick_commit_duration_seconds", "stage" => "database").record(took.as_secs_f64());
+        metrics::histogram!("worldtick_commit_rows").record(float(rows(commit)));
+    }
     // A gap has a row, too, and is counted where it is read.
     for row in commit.tick_history.iter().filter(|row| !row.tick_type.is_empty()) {
         let tick_type = row.tick_type.clone();
@@ -49,11 +48,26 @@ pub(super) fn commit(commit: &Commit, units: &[Unit], has_label: impl Fn(&str) -
     }
 }
 
+fn rows(commit: &Commit) -> u64 {
+    let rows = commit.journal.len()
+        + commit.ticks_seen.len()
+        + commit.tick_history.len()
+        + commit.market_states.len()
+        + commit.dead_letters.len()
+        + commit.outbox.len();
+    rows as u64
+}
+
 fn unit(unit: &Unit) {
+    let tick = match &unit.work {
+        Work::Tick(tick) => Some(tick),
+        Work::Order { tick, .. } => tick.as_deref(),
+        _ => None,
+    };
     for slot in unit.slots.values() {
         let Slot::Applied { outcome, cost_micros, .. } = slot else { continue };
-        match &unit.work {
-            Work::Tick(tick) => {
+        match (tick, &unit.work) {
+            (Some(tick), _) => {
                 let tick_type = tick.tick_type.as_str();
                 metrics::histogram!("worldtick_tick_duration_seconds", "type" => tick_type)
                     .record(seconds(*cost_micros));
@@ -63,7 +77,7 @@ fn unit(unit: &Unit) {
                     metrics::histogram!("worldtick_market_clearing_seconds").record(each);
                 }
             }
-            Work::Step => metrics::histogram!("worldtick_step_duration_seconds").record(seconds(*cost_micros)),
+            (None, Work::Step) => metrics::histogram!("worldtick_step_duration_seconds").record(seconds(*cost_micros)),
             _ => {}
         }
     }
@@ -112,7 +126,7 @@ mod tests {
         let rows = vec![row("", "gap"), row("daily", "late")];
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            commit(&Commit { tick_history: rows, ..Commit::default() }, &[], |_| true);
+            commit(&Commit { tick_history: rows, ..Commit::default() }, None, &[], |_| true);
         });
         let text = recorder.handle().render();
         let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("worldtick_ticks_total")).collect();

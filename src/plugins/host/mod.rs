@@ -84,8 +84,9 @@ pub struct HostConfig {
     pub event_topic: String,
     /// The largest message of each topic, in bytes.
     pub message_bytes_max: BTreeMap<String, usize>,
-    /// Whether the broker is new at every start, so that own ticks are published again.
-    pub broker_forgets: bool,
+    /// Whether the broker does not have what was published before: it is new, or another one. Own ticks that never came
+    /// back are then published again.
+    pub own_ticks_lost: bool,
 }
 
 impl HostConfig {

@@ -278,10 +278,15 @@ impl Engine {
             tick.notes.push(TickNote { world: Some(id.clone()), shard: row.shard, outcome: "skipped", detail });
             Box::new(tick)
         });
-        let work = Work::Order { change: Some(change), tick: skipped, reply: Some(reply), answer: Some(Ok(answer)) };
+        let retried = failed.filter(|_| retry);
+        // Whoever asked hears what became of the retry, not only that the world is back.
+        let (reply, reply_to_retry) = if retried.is_some() { (None, Some(reply)) } else { (Some(reply), None) };
+        let work = Work::Order { change: Some(change), tick: skipped, reply, answer: Some(Ok(answer.clone())) };
         self.send_one(Unit::new(None, work), id, Job::Restore(Box::new(row)));
-        if let Some(input) = failed.filter(|_| retry) {
-            self.send_one(Unit::new(None, again.map_or(Work::Step, Work::Tick)), id, Job::Apply(input));
+        if let Some(input) = retried {
+            let tick = again.map(Box::new);
+            let work = Work::Order { change: None, tick, reply: reply_to_retry, answer: Some(Ok(answer)) };
+            self.send_one(Unit::new(None, work), id, Job::Apply(input));
         }
         Ok(())
     }

@@ -7,12 +7,29 @@ use tokio::runtime::Handle;
 
 use super::BuildApp;
 use crate::messages::Input;
-use crate::plugins::store::{Store, StoreError, WorldRow};
+use crate::plugins::store::{SnapshotRow, Store, StoreError, WorldRow};
 use crate::world::GameWorld;
 use crate::world::spec::WorldSpec;
 
 /// Brings a world back, and says how long its journal took to run (microseconds).
-pub type Restorer = Arc<dyn Fn(&WorldRow, &BuildApp) -> Result<(GameWorld, i64), String> + Send + Sync>;
+pub type Restorer = Arc<dyn Fn(&WorldRow, &BuildApp) -> Result<(GameWorld, i64), NotRestored> + Send + Sync>;
+
+/// Why a world cannot be brought back.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotRestored {
+    /// Its journal was written by another version of this program, whose systems may decide otherwise.
+    #[error("{0}")]
+    Foreign(String),
+    /// Its state cannot be had or trusted.
+    #[error("{0}")]
+    Lost(String),
+}
+
+impl From<String> for NotRestored {
+    fn from(words: String) -> Self {
+        Self::Lost(words)
+    }
+}
 
 /// Journal rows that are read at once.
 const JOURNAL_PAGE: u32 = 256;
@@ -43,18 +60,10 @@ pub fn from_store(store: Store, runtime: Handle, version: &'static str, patience
     Arc::new(move |row, build| {
         let spec: WorldSpec = serde_json::from_str(&row.spec)
             .map_err(|error| format!("the stored world file of `{}` cannot be read: {error}", row.world_id))?;
-        let latest = || runtime.block_on(store.latest_snapshot(&row.world_id, row.incarnation));
-        let snapshot = persist(&patience, latest).map_err(|error| error.to_string())?;
-        let (mut world, mut at) = match &snapshot {
-            Some(snapshot) => {
-                let world = GameWorld::restore(build(spec), &snapshot.bytes).map_err(|error| error.to_string())?;
-                (world, snapshot.commit_no)
-            }
-            None => {
-                let world = GameWorld::create(build(spec), row.incarnation).map_err(|error| error.to_string())?;
-                (world, row.registered_commit)
-            }
-        };
+        let (mut world, mut at) = begin(row, &spec, build, |commit_no| {
+            let stored = || runtime.block_on(store.snapshot_before(&row.world_id, row.incarnation, commit_no));
+            persist(&patience, stored).map_err(|error| error.to_string())
+        })?;
         let mut debt_micros = 0_i64;
         loop {
             let next = || runtime.block_on(store.journal_after(&row.world_id, at, JOURNAL_PAGE));
@@ -63,17 +72,48 @@ pub fn from_store(store: Store, runtime: Handle, version: &'static str, patience
             at = last.commit_no;
             for entry in &page {
                 if entry.simulation_version != version {
-                    return Err(format!(
+                    return Err(NotRestored::Foreign(format!(
                         "the journal of world `{}` was written by version {} from commit {} on; this is {version}. Start \
                          that version once and stop it cleanly (it then leaves a snapshot), or reset the world",
                         row.world_id, entry.simulation_version, entry.commit_no
-                    ));
+                    )));
                 }
                 debt_micros = debt_micros.saturating_add(entry.cost_micros);
                 replay(&mut world, &entry.inputs, entry.state_hash, entry.commit_no)?;
             }
         }
     })
+}
+
+/// The world as of its newest snapshot that can be read, with that commit; without any, as it was registered. The
+/// journal goes back as far as the oldest snapshot that is kept.
+fn begin(
+    row: &WorldRow,
+    spec: &WorldSpec,
+    build: &BuildApp,
+    snapshot_before: impl Fn(i64) -> Result<Option<SnapshotRow>, String>,
+) -> Result<(GameWorld, i64), String> {
+    let (mut refusal, mut commit_no) = (None, i64::MAX);
+    while let Some(snapshot) = snapshot_before(commit_no)? {
+        commit_no = snapshot.commit_no;
+        match GameWorld::restore(build(spec.clone()), &snapshot.bytes) {
+            Ok(world) => return Ok((world, commit_no)),
+            Err(error) => {
+                tracing::error!(
+                    world_id = row.world_id, commit_no, %error,
+                    "a snapshot cannot be used; the one before it is tried, with the journal since"
+                );
+                refusal.get_or_insert(error.to_string());
+            }
+        }
+    }
+    match refusal {
+        Some(error) => Err(error),
+        None => {
+            let world = GameWorld::create(build(spec.clone()), row.incarnation).map_err(|error| error.to_string())?;
+            Ok((world, row.registered_commit))
+        }
+    }
 }
 
 /// Runs one journal row and compares the state hash.

@@ -43,6 +43,8 @@ pub(super) enum Slot {
     Made(Made),
     /// It could not be made, restored or saved.
     NotMade(String),
+    /// Its journal is of another version of this program. That is no fault: the store keeps it as it is.
+    Foreign(String),
 }
 
 impl Slot {

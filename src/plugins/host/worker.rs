@@ -10,7 +10,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::BuildApp;
-use super::restore::Restorer;
+use super::restore::{NotRestored, Restorer};
 use super::unit::{Made, Slot};
 use crate::components::ids::WorldId;
 use crate::messages::Input;
@@ -127,7 +127,8 @@ fn perform(
         },
         Job::Restore(row) => match restorer(&row, build) {
             Ok((world, debt_micros)) => keep(worlds, id, world, debt_micros),
-            Err(error) => Slot::NotMade(error),
+            Err(NotRestored::Foreign(words)) => Slot::Foreign(words),
+            Err(NotRestored::Lost(words)) => Slot::NotMade(words),
         },
         Job::Apply(input) => {
             let Some(world) = worlds.get_mut(id) else { return gone() };

@@ -86,21 +86,36 @@ impl Store {
             .collect()
     }
 
-    /// Writes positions for every shard of the lease, outside a commit: the first ones, before anything is read.
+    /// Forgets partitions that are no more, for every shard.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] where somebody has taken over, and what can befall a write.
-    pub async fn set_positions(&self, lease: &Lease, positions: &[InputPosition]) -> Result<(), StoreError> {
-        const OPERATION: &str = "write the positions";
+    pub async fn forget_positions(&self, lease: &Lease, gone: &[InputPosition]) -> Result<(), StoreError> {
+        const OPERATION: &str = "forget positions";
         let fail = |failure: Failure| failure.into_error(OPERATION, "input_position");
+        let mut session = self.fenced(lease, OPERATION).await?;
+        for InputPosition { topic, partition, .. } in gone {
+            let sql = "DELETE FROM input_position WHERE topic = $1 AND partition_no = $2";
+            session.execute(sql, &values![topic, *partition]).await.map_err(fail)?;
+        }
+        session.commit().await.map_err(fail)
+    }
+
+    /// Writes positions for every shard of the lease, within a transaction.
+    pub(super) async fn write_positions(
+        &self,
+        session: &mut Session,
+        lease: &Lease,
+        positions: &[InputPosition],
+    ) -> Result<(), StoreError> {
+        let fail = |failure: Failure| failure.into_error("write the positions", "input_position");
         let rows = for_each_shard(lease.shards(), positions);
         let mut batch = Batch::new(&self.inner.texts, Grouping::Many);
         batch.rows(&INPUT_POSITION, &rows, |_, (shard, row)| values![*shard, &row.topic, row.partition, row.next])?;
-        let mut session = self.fenced(lease, OPERATION).await?;
         for statement in &batch.statements {
             session.execute(AssertSqlSafe(statement.sql.clone()), &statement.values).await.map_err(fail)?;
         }
-        session.commit().await.map_err(fail)
+        Ok(())
     }
 
     /// A transaction on the connection that commits, past the fence of the epoch.

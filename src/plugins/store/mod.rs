@@ -47,6 +47,7 @@ pub use config::StoreConfig;
 pub use engine::EngineKind;
 pub use error::StoreError;
 pub use lease::{Lease, LeaseState};
+pub use outbox::ClusterUse;
 pub use pages::{Cursor, EventFilter, Listed, NotACursor, PAGE_ROWS_MAX, Page, TickFilter};
 pub use prune::{PrunePolicy, Pruned};
 pub use query::StoreCounts;

@@ -7,7 +7,7 @@ use sqlx::AssertSqlSafe;
 use super::StoreError;
 use super::error::Failure;
 use super::lease::Lease;
-use super::rows::{ClusterRow, OutboxMark, OutboxRow, ShardId};
+use super::rows::{ClusterRow, InputPosition, OutboxMark, OutboxRow, ShardId};
 use super::statements::{Batch, Grouping};
 use super::store::Store;
 use super::tables::OUTBOX_MARK;
@@ -174,16 +174,15 @@ impl Store {
             .collect()
     }
 
-    /// Makes a cluster the present one.
+    /// Makes a cluster the present one, with the first positions on it: those on the one before mean nothing here.
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`], and what can befall a write.
-    pub async fn use_cluster(
+    pub async fn enter_cluster(
         &self,
         lease: &Lease,
-        cluster_id: &str,
-        embedded: bool,
-        now: i64,
+        cluster: &ClusterUse<'_>,
+        positions: &[InputPosition],
     ) -> Result<(), StoreError> {
         const OPERATION: &str = "record the cluster";
         let fail = |failure: Failure| failure.into_error(OPERATION, "cluster");
@@ -192,9 +191,23 @@ impl Store {
                    SELECT $1, $2, $3, $3, COALESCE(max(use_no), 0) + 1 FROM cluster WHERE 1 = 1 \
                    ON CONFLICT (cluster_id) DO UPDATE SET last_used_at = excluded.last_used_at, \
                    embedded = excluded.embedded, use_no = excluded.use_no";
-        session.execute(sql, &values![cluster_id, embedded, now]).await.map_err(fail)?;
+        let values = values![cluster.cluster_id, cluster.embedded, cluster.now];
+        session.execute(sql, &values).await.map_err(fail)?;
+        session.execute("DELETE FROM input_position", &[]).await.map_err(fail)?;
+        self.write_positions(&mut session, lease, positions).await?;
         session.commit().await.map_err(fail)
     }
+}
+
+/// A cluster that the store comes to.
+#[derive(Debug, Clone, Copy)]
+pub struct ClusterUse<'a> {
+    /// Kafka's cluster id.
+    pub cluster_id: &'a str,
+    /// Whether it is the embedded broker.
+    pub embedded: bool,
+    /// When (wall time, microseconds).
+    pub now: i64,
 }
 
 /// Reads [`OUTBOX_COLUMNS`].

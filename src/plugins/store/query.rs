@@ -136,7 +136,7 @@ impl Store {
                AND s.commit_no = latest.commit_no \
              WHERE s.seq = (SELECT max(m.seq) FROM market_state m WHERE m.world_id = $1 \
                  AND m.market_id = s.market_id AND m.commit_no = s.commit_no) \
-               AND s.commit_no >= COALESCE((SELECT registered_commit FROM world WHERE world_id = $1), 0) \
+               AND s.commit_no > COALESCE((SELECT registered_commit FROM world WHERE world_id = $1), 0) \
              ORDER BY s.market_id",
             columns.join(", ")
         );

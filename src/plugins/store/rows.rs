@@ -126,7 +126,7 @@ pub struct WorldRow {
     pub status: WorldStatus,
     /// When it was registered (wall time, microseconds).
     pub registered_at: i64,
-    /// The commit that registered it.
+    /// The last commit before it was registered: whatever is of this incarnation is of a later one.
     pub registered_commit: i64,
 }
 

@@ -37,23 +37,23 @@ impl Store {
     /// # Errors
     /// What can befall a query.
     pub async fn latest_snapshot(&self, world_id: &str, incarnation: Uuid) -> Result<Option<SnapshotRow>, StoreError> {
-        let rows = self.snapshots(world_id, incarnation, 1).await?;
-        Ok(rows.into_iter().next())
+        self.snapshot_before(world_id, incarnation, i64::MAX).await
     }
 
-    /// The newest snapshots of a world in this incarnation, newest first: a damaged one has an older brother.
+    /// The newest snapshot of a commit before `commit_no`: a damaged one has an older brother.
     ///
     /// # Errors
     /// What can befall a query.
-    pub async fn snapshots(
+    pub async fn snapshot_before(
         &self,
         world_id: &str,
         incarnation: Uuid,
-        limit: u32,
-    ) -> Result<Vec<SnapshotRow>, StoreError> {
+        commit_no: i64,
+    ) -> Result<Option<SnapshotRow>, StoreError> {
         let fail = |failure: Failure| failure.into_error("read a snapshot", "snapshot");
         let sql = format!(
-            "SELECT {SNAPSHOT_COLUMNS} FROM snapshot WHERE world_id = $1 AND incarnation = $2 ORDER BY commit_no DESC LIMIT $3"
+            "SELECT {SNAPSHOT_COLUMNS} FROM snapshot WHERE world_id = $1 AND incarnation = $2 AND commit_no < $3 \
+             ORDER BY commit_no DESC LIMIT 1"
         );
         let mut session = self.reader("read a snapshot").await?;
         let in_transaction = self.engine() == EngineKind::Postgres;
@@ -61,11 +61,11 @@ impl Store {
             session.begin().await.map_err(fail)?;
         }
         self.give_time(&mut session).await.map_err(fail)?;
-        let rows = session.fetch(AssertSqlSafe(sql), &values![world_id, incarnation, limit]).await.map_err(fail)?;
+        let rows = session.fetch(AssertSqlSafe(sql), &values![world_id, incarnation, commit_no]).await.map_err(fail)?;
         if in_transaction {
             session.rollback().await;
         }
-        rows.iter().map(snapshot_row).collect()
+        rows.first().map(snapshot_row).transpose()
     }
 
     /// Writes a snapshot of a commit that is done, keeps the newest ones and drops the journal that they replace.

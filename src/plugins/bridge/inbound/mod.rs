@@ -30,7 +30,7 @@ use crate::plugins::store::InputPosition;
 
 pub use config::{InboundConfig, InboundStatus, InboundTopic};
 pub use received::{BadMessage, Decode, GapReason, Hold, MergeKey, Mergeable, RawRecord, Received, ReceivedKind};
-pub use start::{StartAt, start_positions};
+pub use start::{StartAt, partitions, start_positions};
 pub use ticks::decode_ticks;
 
 /// What reader, watcher and handle share.

@@ -1,10 +1,11 @@
 //! Where reading begins when the store has no position yet.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use rdkafka::consumer::Consumer;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::plugins::bridge::connection::{KafkaUnavailable, asking_client};
+use crate::plugins::bridge::connection::{BridgeContext, KafkaUnavailable, asking_client, missing_topic};
 use crate::plugins::bridge::settings::{KafkaSettings, UnknownName};
 use crate::plugins::store::InputPosition;
 
@@ -30,6 +31,34 @@ impl FromStr for StartAt {
     }
 }
 
+/// The partitions of these topics, as (topic, partition).
+///
+/// # Errors
+/// If the cluster cannot be asked, or a topic is missing.
+pub fn partitions(settings: &KafkaSettings, topics: &[&str]) -> Result<BTreeSet<(String, i32)>, KafkaUnavailable> {
+    partitions_of(&asking_client(settings)?, settings, topics)
+}
+
+fn partitions_of(
+    client: &BaseConsumer<BridgeContext>,
+    settings: &KafkaSettings,
+    topics: &[&str],
+) -> Result<BTreeSet<(String, i32)>, KafkaUnavailable> {
+    let mut partitions = BTreeSet::new();
+    for name in topics {
+        let metadata = client
+            .fetch_metadata(Some(name), settings.write_timeout)
+            .map_err(|error| unreachable(settings, error.to_string()))?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == *name && topic.error().is_none());
+        let Some(topic) = topic.filter(|topic| !topic.partitions().is_empty()) else {
+            let servers = settings.bootstrap_servers.clone();
+            return Err(KafkaUnavailable::Topic { servers, detail: missing_topic(name) });
+        };
+        partitions.extend(topic.partitions().iter().map(|partition| ((*name).to_owned(), partition.id())));
+    }
+    Ok(partitions)
+}
+
 /// The first positions of every partition of these topics. To be written to the store before the first read.
 ///
 /// # Errors
@@ -40,29 +69,18 @@ pub fn start_positions(
     start_at: StartAt,
 ) -> Result<Vec<InputPosition>, KafkaUnavailable> {
     let client = asking_client(settings)?;
-    let timeout = settings.write_timeout;
-    let unreachable = |detail: String| KafkaUnavailable::Unreachable {
-        servers: settings.bootstrap_servers.clone(),
-        seconds: timeout.as_secs(),
-        detail,
-    };
     let mut positions = Vec::new();
-    for name in topics {
-        let metadata = client.fetch_metadata(Some(name), timeout).map_err(|error| unreachable(error.to_string()))?;
-        let topic = metadata.topics().iter().find(|topic| topic.name() == *name && topic.error().is_none());
-        let Some(topic) = topic.filter(|topic| !topic.partitions().is_empty()) else {
-            return Err(unreachable(format!(
-                "topic {name} does not exist or may not be described; `worldtick topics apply` creates it"
-            )));
-        };
-        for partition in topic.partitions() {
-            let (low, high) = client
-                .fetch_watermarks(name, partition.id(), timeout)
-                .map_err(|error| unreachable(format!("{name} partition {}: {error}", partition.id())))?;
-            let next = if start_at == StartAt::Latest { high } else { low };
-            positions.push(InputPosition { topic: (*name).to_owned(), partition: partition.id(), next });
-        }
+    for (topic, partition) in partitions_of(&client, settings, topics)? {
+        let (low, high) = client
+            .fetch_watermarks(&topic, partition, settings.write_timeout)
+            .map_err(|error| unreachable(settings, format!("{topic} partition {partition}: {error}")))?;
+        let next = if start_at == StartAt::Latest { high } else { low };
+        positions.push(InputPosition { topic, partition, next });
     }
-    positions.sort();
     Ok(positions)
+}
+
+fn unreachable(settings: &KafkaSettings, detail: String) -> KafkaUnavailable {
+    let (servers, seconds) = (settings.bootstrap_servers.clone(), settings.write_timeout.as_secs());
+    KafkaUnavailable::Unreachable { servers, seconds, detail }
 }

@@ -10,6 +10,7 @@ use rdkafka::consumer::Consumer;
 
 use super::source::{TickConsumer, TopicSource};
 use super::{Control, Shared};
+use crate::plugins::bridge::connection::{TroubleKind, missing_topic};
 use crate::plugins::bridge::edge::lock;
 use crate::plugins::store::InputPosition;
 
@@ -85,7 +86,7 @@ impl Watch {
                 Err(None) => well = false,
                 Err(Some(complaint)) => {
                     well = false;
-                    self.shared.health.complain(false, complaint);
+                    self.shared.health.complain(TroubleKind::Topic, complaint);
                 }
             }
         }
@@ -100,9 +101,7 @@ impl Watch {
         let metadata = consumer.fetch_metadata(Some(name), TIMEOUT).map_err(|_| None)?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         let Some(topic) = topic.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty()) else {
-            return Err(Some(format!(
-                "topic {name} does not exist or may not be described; `worldtick topics apply` creates it"
-            )));
+            return Err(Some(missing_topic(name)));
         };
         let present: BTreeSet<i32> = topic.partitions().iter().map(|partition| partition.id()).collect();
         let known: BTreeSet<i32> =

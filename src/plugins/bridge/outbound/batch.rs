@@ -6,6 +6,9 @@ use super::{OutboundConfig, OutboxSource, OutboxUnavailable, Published};
 use crate::plugins::bridge::dead_letter::{record_size, reference_to};
 use crate::plugins::store::{OutboxRow, ShardId};
 
+/// Where a row is that the brokers refuse for its size.
+pub(super) const KEPT_IN: &str = "outbox table of the store";
+
 type RowKey = (ShardId, i64);
 
 /// Rows to publish together, in the order of their ids within each shard.
@@ -61,7 +64,7 @@ impl Oversized {
             } else if !self.replaced.contains_key(&key) {
                 self.replaced.insert(key, identified(replace(row), row));
             } else if self.last_attempt.insert(key) {
-                self.replaced.insert(key, reference_to(row));
+                self.replaced.insert(key, reference_to(row, KEPT_IN));
             } else {
                 return Some(row.clone());
             }
@@ -190,18 +193,21 @@ mod tests {
         let mut oversized = Oversized::default();
         let mut collector = collector(500);
         let first = collector.collect(&source, &positions, &known, false, &oversized).expect("readable");
-        assert_eq!(oversized.note(&first, &[1, 2], false, &reference_to), None);
+        assert_eq!(oversized.note(&first, &[1, 2], false, &|row| reference_to(row, KEPT_IN)), None);
         let before = collector.collect(&source, &positions, &known, false, &oversized).expect("readable");
         assert_eq!(ids(&before), [(0, 1)], "what comes before a suspect goes first");
         let positions = BTreeMap::from([(0, 1)]);
         let suspect = collector.collect(&source, &positions, &known, false, &oversized).expect("readable");
         assert_eq!(ids(&suspect), [(0, 2)], "a suspect goes alone");
-        assert_eq!(oversized.note(&suspect, &[0], false, &reference_to), None);
+        assert_eq!(oversized.note(&suspect, &[0], false, &|row| reference_to(row, KEPT_IN)), None);
         let replaced = collector.collect(&source, &positions, &known, false, &oversized).expect("readable");
         assert_eq!(ids(&replaced), [(0, 2)]);
         assert_ne!(replaced.rows[0].body, suspect.rows[0].body);
-        assert_eq!(oversized.note(&replaced, &[0], false, &reference_to), None, "one more attempt");
-        assert!(oversized.note(&replaced, &[0], false, &reference_to).is_some(), "nothing smaller is left");
+        assert_eq!(oversized.note(&replaced, &[0], false, &|row| reference_to(row, KEPT_IN)), None, "one more attempt");
+        assert!(
+            oversized.note(&replaced, &[0], false, &|row| reference_to(row, KEPT_IN)).is_some(),
+            "nothing smaller is left"
+        );
         assert_eq!(oversized.forget(&replaced), 1);
     }
 

@@ -111,7 +111,7 @@ pub struct OutboundHooks {
 
 impl Default for OutboundHooks {
     fn default() -> Self {
-        Self { lease_still_ours: Arc::new(|| true), too_large: Arc::new(reference_to) }
+        Self { lease_still_ours: Arc::new(|| true), too_large: Arc::new(|row| reference_to(row, batch::KEPT_IN)) }
     }
 }
 

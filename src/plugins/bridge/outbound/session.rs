@@ -82,6 +82,7 @@ impl Session {
                 return Err(Failure::Stopped);
             }
         }
+        failpoint::hit("start.after_init");
         progress.read(shards)
     }
 
@@ -314,7 +315,7 @@ impl Session {
     fn named(&self, detail: String) -> Failure {
         self.producer.poll(Duration::from_millis(20));
         match self.producer.context().health().trouble() {
-            Some(trouble) if trouble.authentication => {
+            Some(trouble) if trouble.is_authentication() => {
                 Failure::Held(format!("the brokers refuse the credentials ({})", trouble.detail))
             }
             Some(trouble) => Failure::Again(format!("{detail} ({})", trouble.detail)),
