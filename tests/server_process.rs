@@ -10,103 +10,24 @@
 )]
 
 mod bridge_support;
+#[path = "server_support/process.rs"]
+mod process;
 #[path = "server_support/program.rs"]
 mod program;
 mod server_support;
 
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bridge_support::{LIMIT, Rec, wait_for, write};
+use bridge_support::{Rec, wait_for, write};
+use process::{ANY_PORTS, Process, folder_with};
 use program::program;
 use serde_json::Value;
-use server_support::http::Api;
 use server_support::ticks::{DAILY_EXAMPLE, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK};
 use server_support::{COMMODITIES, DAILY, HOURLY, world};
-use tempfile::TempDir;
-use worldtick::plugins::bridge::KafkaSettings;
-
-const ANY_PORTS: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--set", "kafka.embedded_port=0"];
-
-fn folder_with(worlds: &[String]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let worlds_dir = folder.path().join("assets/config/worlds");
-    fs::create_dir_all(&worlds_dir).expect("a folder");
-    for (number, text) in worlds.iter().enumerate() {
-        fs::write(worlds_dir.join(format!("{number}.yaml")), text).expect("written");
-    }
-    folder
-}
-
-/// A server in a process of its own.
-struct Process {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Process {
-    fn start(folder: &Path, more: &[&str]) -> Self {
-        let mut child = program(folder, &ANY_PORTS).args(more).stderr(Stdio::piped()).spawn().expect("it runs");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-        });
-        Self { child, lines, seen: Vec::new() }
-    }
-
-    /// Waits for a line, and gives what is in it.
-    fn line<T>(&mut self, what: &str, mut find: impl FnMut(&str) -> Option<T>) -> T {
-        if let Some(found) = self.seen.iter().find_map(|line| find(line)) {
-            return found;
-        }
-        let began = Instant::now();
-        while let Ok(line) = self.lines.recv_timeout(LIMIT.saturating_sub(began.elapsed())) {
-            self.seen.push(line);
-            if let Some(found) = self.seen.last().and_then(|line| find(line)) {
-                return found;
-            }
-        }
-        panic!("no line says {what}:\n{}", self.seen.join("\n"));
-    }
-
-    /// The address of the admin API and of the broker, when everything is in order.
-    fn ready(&mut self) -> (Api, KafkaSettings) {
-        let after = |line: &str, label: &str| {
-            let rest = line.trim().strip_prefix(label)?.trim();
-            Some(rest.split_whitespace().next()?.to_owned())
-        };
-        let broker = self.line("where Kafka is", |line| after(line, "Kafka "));
-        let admin = self.line("where the admin API is", |line| after(line, "admin API "));
-        let address = admin.trim_start_matches("http://").trim_end_matches("/api/v1").to_owned();
-        let api = Api::new(&address);
-        wait_for("the server is ready", || (api.get("/readyz").status == 200).then_some(()));
-        (api, KafkaSettings::new(broker))
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        wait_for("the process ends", || self.child.try_wait().expect("it is ours"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[test]
 fn sigterm_and_ctrl_c_end_it_cleanly_and_soon() {
