@@ -103,7 +103,9 @@ impl From<KafkaUnavailable> for CliError {
     fn from(error: KafkaUnavailable) -> Self {
         let exit = match &error {
             KafkaUnavailable::Settings(_) => Exit::Configuration,
-            KafkaUnavailable::Authentication { .. } | KafkaUnavailable::Unreachable { .. } => Exit::Unavailable,
+            KafkaUnavailable::Authentication { .. }
+            | KafkaUnavailable::Unreachable { .. }
+            | KafkaUnavailable::Refused { .. } => Exit::Unavailable,
         };
         Self::new(exit, error.to_string())
     }

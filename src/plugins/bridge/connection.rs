@@ -10,6 +10,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 
 use super::edge::{lock, now};
 use super::settings::KafkaSettings;
@@ -19,6 +20,8 @@ use super::settings::KafkaSettings;
 pub struct ClientTrouble {
     /// Whether trying again cannot help: the credentials are refused.
     pub authentication: bool,
+    /// Whether the brokers do answer, and the detail says all there is to say.
+    pub answered: bool,
     /// librdkafka's words.
     pub detail: String,
 }
@@ -41,12 +44,21 @@ impl ClientHealth {
     }
 
     pub(super) fn complain(&self, authentication: bool, detail: String) {
+        self.keep(ClientTrouble { authentication, answered: false, detail });
+    }
+
+    /// The brokers answer, and what they answer is no good.
+    pub(super) fn complain_of_answer(&self, detail: String) {
+        self.keep(ClientTrouble { authentication: false, answered: true, detail });
+    }
+
+    fn keep(&self, complaint: ClientTrouble) {
         let mut trouble = lock(&self.trouble);
         // "All brokers down" follows every refusal; it must not hide why.
-        if !authentication && trouble.as_ref().is_some_and(|known| known.authentication) {
+        if !complaint.authentication && trouble.as_ref().is_some_and(|known| known.authentication) {
             return;
         }
-        *trouble = Some(ClientTrouble { authentication, detail });
+        *trouble = Some(complaint);
     }
 }
 
@@ -80,7 +92,12 @@ impl ClientContext for BridgeContext {
             matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed));
         match code {
             // Told by other means, or no trouble at all.
-            Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset) => {}
+            Some(
+                RDKafkaErrorCode::PartitionEOF
+                | RDKafkaErrorCode::AutoOffsetReset
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed,
+            ) => {}
             // It follows every reason, a certificate that is not trusted for one, and must not hide it.
             Some(RDKafkaErrorCode::AllBrokersDown) if self.health.trouble().is_some() => {}
             _ => self.health.complain(authentication, reason.to_owned()),
@@ -132,6 +149,14 @@ pub enum KafkaUnavailable {
         /// librdkafka's words.
         detail: String,
     },
+    /// The brokers answer, but do not give what is needed.
+    #[error("Kafka at {servers} does not give what is needed: {detail}")]
+    Refused {
+        /// The brokers asked.
+        servers: String,
+        /// What is missing or not permitted, and what to do.
+        detail: String,
+    },
 }
 
 impl KafkaUnavailable {
@@ -143,6 +168,8 @@ impl KafkaUnavailable {
             let user = settings.sasl_username.clone().unwrap_or_default();
             let mechanism = settings.effective_mechanism().map_or("no mechanism", |m| m.as_str()).to_owned();
             Self::Authentication { servers, user, mechanism, detail }
+        } else if trouble.answered {
+            Self::Refused { servers, detail }
         } else {
             Self::Unreachable { servers, seconds: waited.as_secs(), detail }
         }
@@ -184,9 +211,19 @@ pub fn check_connection(settings: &KafkaSettings, timeout: Duration) -> Result<C
         let refused = trouble.as_ref().is_some_and(|t| t.authentication);
         let waited = start.elapsed();
         if refused || waited >= timeout {
-            let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, detail });
+            let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, answered: false, detail });
             return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited));
         }
+    }
+}
+
+/// What is wrong with a topic that the brokers do not tell of, and what to do.
+pub(super) fn missing_topic(name: &str, topic: Option<&MetadataTopic>) -> String {
+    match topic.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from) {
+        Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            format!("topic {name} may not be described ({code}): grant this user Describe and Read on it")
+        }
+        _ => format!("topic {name} does not exist or may not be described; `worldtick topics apply` creates it"),
     }
 }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use rdkafka::consumer::Consumer;
 
-use crate::plugins::bridge::connection::{KafkaUnavailable, asking_client};
+use crate::plugins::bridge::connection::{KafkaUnavailable, asking_client, missing_topic};
 use crate::plugins::bridge::settings::{KafkaSettings, UnknownName};
 use crate::plugins::store::InputPosition;
 
@@ -33,7 +33,7 @@ impl FromStr for StartAt {
 /// The first positions of every partition of these topics. To be written to the store before the first read.
 ///
 /// # Errors
-/// If the cluster cannot be asked, or a topic is missing.
+/// If the cluster cannot be asked, or a topic is missing or may not be described.
 pub fn start_positions(
     settings: &KafkaSettings,
     topics: &[&str],
@@ -49,11 +49,10 @@ pub fn start_positions(
     let mut positions = Vec::new();
     for name in topics {
         let metadata = client.fetch_metadata(Some(name), timeout).map_err(|error| unreachable(error.to_string()))?;
-        let topic = metadata.topics().iter().find(|topic| topic.name() == *name && topic.error().is_none());
-        let Some(topic) = topic.filter(|topic| !topic.partitions().is_empty()) else {
-            return Err(unreachable(format!(
-                "topic {name} does not exist or may not be described; `worldtick topics apply` creates it"
-            )));
+        let told = metadata.topics().iter().find(|topic| topic.name() == *name);
+        let Some(topic) = told.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty()) else {
+            let servers = settings.bootstrap_servers.clone();
+            return Err(KafkaUnavailable::Refused { servers, detail: missing_topic(name, told) });
         };
         for partition in topic.partitions() {
             let (low, high) = client
