@@ -16,18 +16,19 @@ mod process;
 mod program;
 mod server_support;
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bridge_support::{Rec, wait_for, write};
+use bridge_support::{LIMIT, Rec, read_all, wait_for, write};
 use process::{ANY_PORTS, Process, folder_with};
 use program::program;
-use serde_json::Value;
+use serde_json::{Value, json};
+use server_support::http::Api;
 use server_support::ticks::{DAILY_EXAMPLE, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK};
-use server_support::{COMMODITIES, DAILY, HOURLY, world};
+use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, world};
 
 #[test]
 fn sigterm_and_ctrl_c_end_it_cleanly_and_soon() {
@@ -88,13 +89,91 @@ fn a_wait_for_kafka_ends_at_once_when_it_is_told_to() {
     // Takes connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let servers = format!("kafka.bootstrap_servers={}", silent.local_addr().expect("an address"));
-    let mut process = Process::start(folder.path(), &["--set", &servers]);
-    process.line("that it has begun", |line| line.contains("readyz?verbose").then_some(()));
-    let _waits = silent.accept().expect("it asks for its cluster");
-    let began = Instant::now();
-    process.signal("-TERM");
-    assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}: {}", began.elapsed(), process.seen.join("\n"));
+    for asks in [true, false] {
+        let mut process = Process::start(folder.path(), &["--set", &servers]);
+        let api = process.api();
+        let (mut link, _) = silent.accept().expect("it asks for its cluster");
+        if asks {
+            // The question is there, and no answer: this is in the middle of asking.
+            link.set_read_timeout(Some(LIMIT)).expect("set");
+            link.read_exact(&mut [0; 4]).expect("a question");
+        } else {
+            // Nobody has answered in time: this is between two questions, or in a later one.
+            process.line("that it waits", |line| line.contains("\"Kafka is waited for\"").then_some(()));
+            wait_for("readiness says so", || {
+                api.get("/readyz?verbose").text.contains("no Kafka broker at").then_some(())
+            });
+        }
+        assert_eq!(api.get("/readyz").status, 503);
+        let began = Instant::now();
+        process.signal("-TERM");
+        assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}: {}", began.elapsed(), process.seen.join("\n"));
+        assert!(!process.seen.iter().any(|line| line.contains("\"worlds run\"")), "{}", process.seen.join("\n"));
+    }
+}
+
+#[test]
+fn events_have_the_envelope_that_the_configuration_asks_for() {
+    for (envelope, under_data) in [("data", true), ("flat", false)] {
+        let folder = folder_with(&[world("hand", "manual")]);
+        let mut process = Process::start(folder.path(), &["--set", &format!("events.envelope={envelope}")]);
+        let (api, kafka) = process.ready();
+        api.post("/api/v1/worlds/hand/step", &json!({"game_seconds": 3_600})).ok();
+        let records = wait_for("the events of an hour", || {
+            let records = read_all(&kafka, EVENTS);
+            (records.len() >= COMMODITIES.len()).then_some(records)
+        });
+        for record in records {
+            let event: Value = serde_json::from_str(&record.text()).expect("JSON");
+            let mut fields: Vec<&str> = event.as_object().expect("an object").keys().map(String::as_str).collect();
+            fields.sort_unstable();
+            let of_the_base =
+                ["event_id", "event_type", "source", "tick_id", "timestamp", "version", "world_id"].as_slice();
+            let payload = if under_data {
+                assert_eq!(fields, [&["data"], of_the_base].concat(), "{event:#}");
+                &event["data"]
+            } else {
+                assert!(of_the_base.iter().all(|field| fields.contains(field)), "{event:#}");
+                assert!(event.get("data").is_none(), "{event:#}");
+                &event
+            };
+            assert!(payload["price"].as_f64().is_some_and(|price| price > 0.0), "{event:#}");
+            assert!(payload["commodity"].is_string() && payload["volume"].is_i64(), "{event:#}");
+        }
+    }
+}
+
+#[test]
+fn a_world_file_that_has_changed_is_told_and_counts_from_the_next_reset_on() {
+    let changed = |line: &str| {
+        let fields: Value = serde_json::from_str(line).ok()?;
+        let told = fields["message"].as_str()?.contains("the world file has changed") && fields["level"] == "WARN";
+        told.then(|| fields["world_id"].as_str().unwrap_or_default().to_owned())
+    };
+    let folder = folder_with(&[world("first", "manual"), world("second", "manual")]);
+    let file = folder.path().join("assets/config/worlds/1.yaml");
+    let run = |more: &dyn Fn(&Api)| {
+        let mut process = Process::start(folder.path(), &[]);
+        let (api, _) = process.ready();
+        more(&api);
+        process.signal("-TERM");
+        assert_eq!(process.wait().code(), Some(0));
+        process.line("that it stopped", |line| line.contains("stopped").then_some(()));
+        process.seen.iter().filter_map(|line| changed(line)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&|_| {}), Vec::<String>::new());
+    std::fs::write(&file, world("second", "manual").replace("count: 60", "count: 61")).expect("written");
+    let hash = |api: &Api| api.get("/api/v1/worlds/second").ok()["state_hash"].clone();
+    let before = std::cell::RefCell::new(Value::Null);
+    assert_eq!(run(&|api| drop(before.replace(hash(api)))), ["second"], "and nobody else");
+    let told = run(&|api| {
+        assert_eq!(hash(api), *before.borrow(), "it has no effect");
+        api.post("/api/v1/worlds/second/reset", &json!({})).ok();
+        wait_for("it has begun anew", || (hash(api) != *before.borrow()).then_some(()));
+    });
+    assert_eq!(told, ["second"]);
+    assert_eq!(run(&|_| {}), Vec::<String>::new(), "it is what the file says");
 }
 
 #[test]

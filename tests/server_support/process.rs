@@ -28,6 +28,12 @@ pub fn folder_with(worlds: &[String]) -> TempDir {
     folder
 }
 
+/// What stands behind a label of the banner.
+fn after(line: &str, label: &str) -> Option<String> {
+    let rest = line.trim().strip_prefix(label)?.trim();
+    Some(rest.split_whitespace().next()?.to_owned())
+}
+
 /// A server in a process of its own.
 pub struct Process {
     pub child: Child,
@@ -83,16 +89,16 @@ impl Process {
 
     /// The address of the admin API and of the broker, when everything is in order.
     pub fn ready(&mut self) -> (Api, KafkaSettings) {
-        let after = |line: &str, label: &str| {
-            let rest = line.trim().strip_prefix(label)?.trim();
-            Some(rest.split_whitespace().next()?.to_owned())
-        };
         let broker = self.line("where Kafka is", |line| after(line, "Kafka "));
-        let admin = self.line("where the admin API is", |line| after(line, "admin API "));
-        let address = admin.trim_start_matches("http://").trim_end_matches("/api/v1").to_owned();
-        let api = Api::new(&address);
+        let api = self.api();
         wait_for("the server is ready", || (api.get("/readyz").status == 200).then_some(()));
         (api, KafkaSettings::new(broker))
+    }
+
+    /// The admin API, ready or not.
+    pub fn api(&mut self) -> Api {
+        let admin = self.line("where the admin API is", |line| after(line, "admin API "));
+        Api::new(admin.trim_start_matches("http://").trim_end_matches("/api/v1"))
     }
 
     pub fn signal(&self, name: &str) {
