@@ -10,103 +10,25 @@
 )]
 
 mod bridge_support;
+#[path = "server_support/process.rs"]
+mod process;
 #[path = "server_support/program.rs"]
 mod program;
 mod server_support;
 
-use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read as _};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
-use bridge_support::{LIMIT, Rec, wait_for, write};
+use bridge_support::{LIMIT, Rec, read_all, wait_for, write};
+use process::{ANY_PORTS, Process, folder_with};
 use program::program;
-use serde_json::Value;
+use serde_json::{Value, json};
 use server_support::http::Api;
 use server_support::ticks::{DAILY_EXAMPLE, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK};
-use server_support::{COMMODITIES, DAILY, HOURLY, world};
-use tempfile::TempDir;
-use worldtick::plugins::bridge::KafkaSettings;
-
-const ANY_PORTS: [&str; 5] = ["serve", "--listen", "127.0.0.1:0", "--set", "kafka.embedded_port=0"];
-
-fn folder_with(worlds: &[String]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    let worlds_dir = folder.path().join("assets/config/worlds");
-    fs::create_dir_all(&worlds_dir).expect("a folder");
-    for (number, text) in worlds.iter().enumerate() {
-        fs::write(worlds_dir.join(format!("{number}.yaml")), text).expect("written");
-    }
-    folder
-}
-
-/// A server in a process of its own.
-struct Process {
-    child: Child,
-    lines: Receiver<String>,
-    seen: Vec<String>,
-}
-
-impl Process {
-    fn start(folder: &Path, more: &[&str]) -> Self {
-        let mut child = program(folder, &ANY_PORTS).args(more).stderr(Stdio::piped()).spawn().expect("it runs");
-        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
-        let (sender, lines) = channel();
-        std::thread::spawn(move || {
-            stderr.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line)));
-        });
-        Self { child, lines, seen: Vec::new() }
-    }
-
-    /// Waits for a line, and gives what is in it.
-    fn line<T>(&mut self, what: &str, mut find: impl FnMut(&str) -> Option<T>) -> T {
-        if let Some(found) = self.seen.iter().find_map(|line| find(line)) {
-            return found;
-        }
-        let began = Instant::now();
-        while let Ok(line) = self.lines.recv_timeout(LIMIT.saturating_sub(began.elapsed())) {
-            self.seen.push(line);
-            if let Some(found) = self.seen.last().and_then(|line| find(line)) {
-                return found;
-            }
-        }
-        panic!("no line says {what}:\n{}", self.seen.join("\n"));
-    }
-
-    /// The address of the admin API and of the broker, when everything is in order.
-    fn ready(&mut self) -> (Api, KafkaSettings) {
-        let after = |line: &str, label: &str| {
-            let rest = line.trim().strip_prefix(label)?.trim();
-            Some(rest.split_whitespace().next()?.to_owned())
-        };
-        let broker = self.line("where Kafka is", |line| after(line, "Kafka "));
-        let admin = self.line("where the admin API is", |line| after(line, "admin API "));
-        let address = admin.trim_start_matches("http://").trim_end_matches("/api/v1").to_owned();
-        let api = Api::new(&address);
-        wait_for("the server is ready", || (api.get("/readyz").status == 200).then_some(()));
-        (api, KafkaSettings::new(broker))
-    }
-
-    fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status().expect("kill runs");
-        assert!(sent.success());
-    }
-
-    fn wait(&mut self) -> ExitStatus {
-        wait_for("the process ends", || self.child.try_wait().expect("it is ours"))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // It may have ended.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, world};
 
 #[test]
 fn sigterm_and_ctrl_c_end_it_cleanly_and_soon() {
@@ -167,13 +89,91 @@ fn a_wait_for_kafka_ends_at_once_when_it_is_told_to() {
     // Takes connections and never answers.
     let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let servers = format!("kafka.bootstrap_servers={}", silent.local_addr().expect("an address"));
-    let mut process = Process::start(folder.path(), &["--set", &servers]);
-    process.line("that it has begun", |line| line.contains("readyz?verbose").then_some(()));
-    let _waits = silent.accept().expect("it asks for its cluster");
-    let began = Instant::now();
-    process.signal("-TERM");
-    assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
-    assert!(began.elapsed() < Duration::from_secs(3), "{:?}: {}", began.elapsed(), process.seen.join("\n"));
+    for asks in [true, false] {
+        let mut process = Process::start(folder.path(), &["--set", &servers]);
+        let api = process.api();
+        let (mut link, _) = silent.accept().expect("it asks for its cluster");
+        if asks {
+            // The question is there, and no answer: this is in the middle of asking.
+            link.set_read_timeout(Some(LIMIT)).expect("set");
+            link.read_exact(&mut [0; 4]).expect("a question");
+        } else {
+            // Nobody has answered in time: this is between two questions, or in a later one.
+            process.line("that it waits", |line| line.contains("\"Kafka is waited for\"").then_some(()));
+            wait_for("readiness says so", || {
+                api.get("/readyz?verbose").text.contains("no Kafka broker at").then_some(())
+            });
+        }
+        assert_eq!(api.get("/readyz").status, 503);
+        let began = Instant::now();
+        process.signal("-TERM");
+        assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}: {}", began.elapsed(), process.seen.join("\n"));
+        assert!(!process.seen.iter().any(|line| line.contains("\"worlds run\"")), "{}", process.seen.join("\n"));
+    }
+}
+
+#[test]
+fn events_have_the_envelope_that_the_configuration_asks_for() {
+    for (envelope, under_data) in [("data", true), ("flat", false)] {
+        let folder = folder_with(&[world("hand", "manual")]);
+        let mut process = Process::start(folder.path(), &["--set", &format!("events.envelope={envelope}")]);
+        let (api, kafka) = process.ready();
+        api.post("/api/v1/worlds/hand/step", &json!({"game_seconds": 3_600})).ok();
+        let records = wait_for("the events of an hour", || {
+            let records = read_all(&kafka, EVENTS);
+            (records.len() >= COMMODITIES.len()).then_some(records)
+        });
+        for record in records {
+            let event: Value = serde_json::from_str(&record.text()).expect("JSON");
+            let mut fields: Vec<&str> = event.as_object().expect("an object").keys().map(String::as_str).collect();
+            fields.sort_unstable();
+            let of_the_base =
+                ["event_id", "event_type", "source", "tick_id", "timestamp", "version", "world_id"].as_slice();
+            let payload = if under_data {
+                assert_eq!(fields, [&["data"], of_the_base].concat(), "{event:#}");
+                &event["data"]
+            } else {
+                assert!(of_the_base.iter().all(|field| fields.contains(field)), "{event:#}");
+                assert!(event.get("data").is_none(), "{event:#}");
+                &event
+            };
+            assert!(payload["price"].as_f64().is_some_and(|price| price > 0.0), "{event:#}");
+            assert!(payload["commodity"].is_string() && payload["volume"].is_i64(), "{event:#}");
+        }
+    }
+}
+
+#[test]
+fn a_world_file_that_has_changed_is_told_and_counts_from_the_next_reset_on() {
+    let changed = |line: &str| {
+        let fields: Value = serde_json::from_str(line).ok()?;
+        let told = fields["message"].as_str()?.contains("the world file has changed") && fields["level"] == "WARN";
+        told.then(|| fields["world_id"].as_str().unwrap_or_default().to_owned())
+    };
+    let folder = folder_with(&[world("first", "manual"), world("second", "manual")]);
+    let file = folder.path().join("assets/config/worlds/1.yaml");
+    let run = |more: &dyn Fn(&Api)| {
+        let mut process = Process::start(folder.path(), &[]);
+        let (api, _) = process.ready();
+        more(&api);
+        process.signal("-TERM");
+        assert_eq!(process.wait().code(), Some(0));
+        process.line("that it stopped", |line| line.contains("stopped").then_some(()));
+        process.seen.iter().filter_map(|line| changed(line)).collect::<Vec<_>>()
+    };
+    assert_eq!(run(&|_| {}), Vec::<String>::new());
+    std::fs::write(&file, world("second", "manual").replace("count: 60", "count: 61")).expect("written");
+    let hash = |api: &Api| api.get("/api/v1/worlds/second").ok()["state_hash"].clone();
+    let before = std::cell::RefCell::new(Value::Null);
+    assert_eq!(run(&|api| drop(before.replace(hash(api)))), ["second"], "and nobody else");
+    let told = run(&|api| {
+        assert_eq!(hash(api), *before.borrow(), "it has no effect");
+        api.post("/api/v1/worlds/second/reset", &json!({})).ok();
+        wait_for("it has begun anew", || (hash(api) != *before.borrow()).then_some(()));
+    });
+    assert_eq!(told, ["second"]);
+    assert_eq!(run(&|_| {}), Vec::<String>::new(), "it is what the file says");
 }
 
 #[test]

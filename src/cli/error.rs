@@ -104,8 +104,8 @@ impl From<KafkaUnavailable> for CliError {
         let exit = match &error {
             KafkaUnavailable::Settings(_) => Exit::Configuration,
             KafkaUnavailable::Authentication { .. }
-            | KafkaUnavailable::Topic { .. }
-            | KafkaUnavailable::Unreachable { .. } => Exit::Unavailable,
+            | KafkaUnavailable::Unreachable { .. }
+            | KafkaUnavailable::Refused { .. } => Exit::Unavailable,
         };
         Self::new(exit, error.to_string())
     }

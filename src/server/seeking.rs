@@ -111,19 +111,21 @@ impl Seeker {
             return Ok(());
         }
         let report = topics::check(&self.settings, &self.topics, None)?;
-        for deviation in &report.deviations {
-            let Deviation { topic, setting, expected, found } = deviation;
+        for (topic, differences) in report.by_topic() {
+            let differs: Vec<String> = differences
+                .iter()
+                .map(|Deviation { setting, expected, found, .. }| format!("{setting} is {found} instead of {expected}"))
+                .collect();
             tracing::warn!(
                 topic,
-                setting,
-                expected,
-                found,
+                differs = differs.join(", "),
                 "a topic differs from the catalogue (`worldtick topics check` lists all)"
             );
-            if let ("world.command", "partitions", Ok(found)) = (topic.as_str(), setting.as_str(), found.parse()) {
-                let expected = i32::try_from(self.lease.shards().len()).unwrap_or(0);
-                return Err(ServerError::Shards { found, expected });
-            }
+        }
+        let command = |deviation: &&Deviation| deviation.topic == "world.command" && deviation.setting == "partitions";
+        if let Some(found) = report.deviations.iter().find(command).and_then(|deviation| deviation.found.parse().ok()) {
+            let expected = i32::try_from(self.lease.shards().len()).unwrap_or(0);
+            return Err(ServerError::Shards { found, expected });
         }
         Ok(())
     }

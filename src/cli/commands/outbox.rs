@@ -11,9 +11,6 @@ use crate::plugins::store::{Store, StoreConfig, StoreError};
 /// Mend the outbox of a store while no server runs on it.
 #[derive(Debug, Args)]
 pub struct OutboxArgs {
-    /// Where the configuration comes from.
-    #[command(flatten)]
-    pub config: ConfigArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: OutboxCommand,
@@ -33,6 +30,9 @@ pub enum OutboxCommand {
         /// The shard, as the server's error named it
         #[arg(long)]
         shard: i32,
+        /// Where the configuration comes from: that of the server.
+        #[command(flatten)]
+        config: ConfigArgs,
     },
 }
 
@@ -41,8 +41,8 @@ pub enum OutboxCommand {
 /// # Errors
 /// When the store is in use or cannot be reached, or has no such shard.
 pub(in crate::cli) fn run(args: &OutboxArgs) -> Result<(), CliError> {
-    let OutboxCommand::SkipTo { id, shard } = args.command;
-    let config = args.config.load()?.config;
+    let OutboxCommand::SkipTo { id, shard, config } = &args.command;
+    let (id, shard, config) = (*id, *shard, config.load()?.config);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -10,6 +10,7 @@ use rdkafka::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 
 use super::edge::{lock, now};
 use super::settings::KafkaSettings;
@@ -17,32 +18,12 @@ use super::settings::KafkaSettings;
 /// What a client last complained about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClientTrouble {
-    /// What it is about.
-    pub kind: TroubleKind,
-    /// librdkafka's words, or ours about a topic.
+    /// Whether trying again cannot help: the credentials are refused.
+    pub authentication: bool,
+    /// Whether the brokers do answer, and the detail says all there is to say.
+    pub answered: bool,
+    /// librdkafka's words.
     pub detail: String,
-}
-
-/// What a complaint is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TroubleKind {
-    /// Trying again cannot help: the credentials are refused.
-    Authentication,
-    /// A topic is not as it has to be.
-    Topic,
-    /// The connection.
-    Connection,
-}
-
-impl ClientTrouble {
-    /// Whether the credentials are refused.
-    pub fn is_authentication(&self) -> bool {
-        self.kind == TroubleKind::Authentication
-    }
-
-    pub(super) fn of_connection(detail: impl Into<String>) -> Self {
-        Self { kind: TroubleKind::Connection, detail: detail.into() }
-    }
 }
 
 /// The state of a connection, shared between a client's call-backs and whoever wants to know.
@@ -62,13 +43,22 @@ impl ClientHealth {
         lock(&self.trouble).take();
     }
 
-    pub(super) fn complain(&self, kind: TroubleKind, detail: String) {
+    pub(super) fn complain(&self, authentication: bool, detail: String) {
+        self.keep(ClientTrouble { authentication, answered: false, detail });
+    }
+
+    /// The brokers answer, and what they answer is no good.
+    pub(super) fn complain_of_answer(&self, detail: String) {
+        self.keep(ClientTrouble { authentication: false, answered: true, detail });
+    }
+
+    fn keep(&self, complaint: ClientTrouble) {
         let mut trouble = lock(&self.trouble);
         // "All brokers down" follows every refusal; it must not hide why.
-        if kind != TroubleKind::Authentication && trouble.as_ref().is_some_and(ClientTrouble::is_authentication) {
+        if !complaint.authentication && trouble.as_ref().is_some_and(|known| known.authentication) {
             return;
         }
-        *trouble = Some(ClientTrouble { kind, detail });
+        *trouble = Some(complaint);
     }
 }
 
@@ -102,13 +92,15 @@ impl ClientContext for BridgeContext {
             matches!(code, Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed));
         match code {
             // Told by other means, or no trouble at all.
-            Some(RDKafkaErrorCode::PartitionEOF | RDKafkaErrorCode::AutoOffsetReset) => {}
+            Some(
+                RDKafkaErrorCode::PartitionEOF
+                | RDKafkaErrorCode::AutoOffsetReset
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed,
+            ) => {}
             // It follows every reason, a certificate that is not trusted for one, and must not hide it.
             Some(RDKafkaErrorCode::AllBrokersDown) if self.health.trouble().is_some() => {}
-            _ => {
-                let kind = if authentication { TroubleKind::Authentication } else { TroubleKind::Connection };
-                self.health.complain(kind, reason.to_owned());
-            }
+            _ => self.health.complain(authentication, reason.to_owned()),
         }
         tracing::debug!(target: "librdkafka", %error, reason, "client error");
     }
@@ -145,14 +137,6 @@ pub enum KafkaUnavailable {
         /// librdkafka's words.
         detail: String,
     },
-    /// The brokers answer, and a topic is not as it has to be.
-    #[error("Kafka at {servers} answers, but {detail}")]
-    Topic {
-        /// The brokers asked.
-        servers: String,
-        /// Which topic, and what to do.
-        detail: String,
-    },
     /// Nobody answered in time.
     #[error(
         "no Kafka broker at {servers} answered within {seconds} s: check KAFKA_BOOTSTRAP_SERVERS and KAFKA_SECURITY_PROTOCOL ({detail})"
@@ -165,6 +149,14 @@ pub enum KafkaUnavailable {
         /// librdkafka's words.
         detail: String,
     },
+    /// The brokers answer, but do not give what is needed.
+    #[error("Kafka at {servers} does not give what is needed: {detail}")]
+    Refused {
+        /// The brokers asked.
+        servers: String,
+        /// What is missing or not permitted, and what to do.
+        detail: String,
+    },
 }
 
 impl KafkaUnavailable {
@@ -172,21 +164,16 @@ impl KafkaUnavailable {
     pub fn from_trouble(settings: &KafkaSettings, trouble: &ClientTrouble, waited: Duration) -> Self {
         let servers = settings.bootstrap_servers.clone();
         let detail = trouble.detail.clone();
-        match trouble.kind {
-            TroubleKind::Authentication => {
-                let user = settings.sasl_username.clone().unwrap_or_default();
-                let mechanism = settings.effective_mechanism().map_or("no mechanism", |m| m.as_str()).to_owned();
-                Self::Authentication { servers, user, mechanism, detail }
-            }
-            TroubleKind::Topic => Self::Topic { servers, detail },
-            TroubleKind::Connection => Self::Unreachable { servers, seconds: waited.as_secs(), detail },
+        if trouble.authentication {
+            let user = settings.sasl_username.clone().unwrap_or_default();
+            let mechanism = settings.effective_mechanism().map_or("no mechanism", |m| m.as_str()).to_owned();
+            Self::Authentication { servers, user, mechanism, detail }
+        } else if trouble.answered {
+            Self::Refused { servers, detail }
+        } else {
+            Self::Unreachable { servers, seconds: waited.as_secs(), detail }
         }
     }
-}
-
-/// What is said of a topic that the brokers do not name.
-pub(super) fn missing_topic(name: &str) -> String {
-    format!("topic {name} does not exist or may not be described: `worldtick topics apply` creates what is missing")
 }
 
 /// How long one attempt may take before the complaints are looked at.
@@ -221,12 +208,22 @@ pub fn check_connection(settings: &KafkaSettings, timeout: Duration) -> Result<C
             }
         }
         let trouble = health.trouble();
-        let refused = trouble.as_ref().is_some_and(ClientTrouble::is_authentication);
+        let refused = trouble.as_ref().is_some_and(|t| t.authentication);
         let waited = start.elapsed();
         if refused || waited >= timeout {
-            let trouble = trouble.unwrap_or(ClientTrouble::of_connection(detail));
+            let trouble = trouble.unwrap_or(ClientTrouble { authentication: false, answered: false, detail });
             return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited));
         }
+    }
+}
+
+/// What is wrong with a topic that the brokers do not tell of, and what to do.
+pub(super) fn missing_topic(name: &str, topic: Option<&MetadataTopic>) -> String {
+    match topic.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from) {
+        Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) => {
+            format!("topic {name} may not be described ({code}): grant this user Describe and Read on it")
+        }
+        _ => format!("topic {name} does not exist or may not be described; `worldtick topics apply` creates it"),
     }
 }
 

@@ -127,17 +127,21 @@ pub fn send_one(settings: &KafkaSettings, record: &SingleRecord) -> Result<Deliv
             Some(Ok(delivered)) => return Ok(delivered),
             // librdkafka gave up at the same moment as this loop would.
             Some(Err(RDKafkaErrorCode::MessageTimedOut)) => {}
+            Some(Err(code @ RDKafkaErrorCode::TopicAuthorizationFailed)) => {
+                return Err(refused(format!("{code}: grant this user Describe and Write on the topic")));
+            }
             Some(Err(code)) => return Err(refused(code.to_string())),
-            None if trouble.as_ref().is_some_and(ClientTrouble::is_authentication) => {}
+            None if trouble.as_ref().is_some_and(|trouble| trouble.authentication) => {}
             None if waited < settings.write_timeout => continue,
             None => {}
         }
         producer.purge(PurgeConfig::default().queue().inflight());
-        let refused_user = trouble.as_ref().is_some_and(ClientTrouble::is_authentication);
+        let refused_user = trouble.as_ref().is_some_and(|trouble| trouble.authentication);
         if !refused_user && is_missing(&producer, &record.topic) {
             return Err(SendError::MissingTopic { topic: record.topic.clone() });
         }
-        let trouble = trouble.unwrap_or(ClientTrouble::of_connection("no answer"));
+        let trouble =
+            trouble.unwrap_or(ClientTrouble { authentication: false, answered: false, detail: "no answer".to_owned() });
         return Err(KafkaUnavailable::from_trouble(settings, &trouble, waited).into());
     }
 }

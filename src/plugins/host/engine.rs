@@ -275,7 +275,13 @@ impl Engine {
 
     /// What no channel tells: instants of the wall clock that have come, and the loss of the lease.
     fn glance(&mut self) {
-        self.last_glance = wall_now();
+        let now = wall_now();
+        self.last_glance = now;
+        for world in self.worlds.values() {
+            if let Some(pace) = &world.pace {
+                self.parts.view.set_lag(&world.id, pace.lag(now).as_secs_f64(), pace.dropped().as_secs_f64());
+            }
+        }
         // Without anything to commit nothing else would tell: a server that is not needed any more must not stay.
         if matches!(*self.lease.state().borrow(), LeaseState::Lost { .. }) {
             self.failure = Some(HostFailure::Fenced);

@@ -141,6 +141,15 @@ impl HostView {
         }
     }
 
+    /// How far behind a world is: that changes without a commit, most of all while none can be made.
+    pub(super) fn set_lag(&self, id: &WorldId, lag_seconds: f64, dropped_seconds: f64) {
+        let mut worlds = self.worlds.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(view) = worlds.get_mut(id) {
+            let view = Arc::make_mut(view);
+            (view.lag_seconds, view.dropped_seconds) = (lag_seconds, dropped_seconds);
+        }
+    }
+
     pub(super) fn tell(&self, events: Vec<EventLine>) {
         if !events.is_empty() {
             // Nobody may be listening.

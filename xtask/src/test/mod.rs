@@ -39,7 +39,7 @@ pub fn run(options: &Options) -> Result<u8> {
     tools::ensure(tools::For::Tests, options.may_install)?;
     let mut run = Run { session: Session::begin()?, deadline, long: options.long, counts: Counts::default() };
     let mut failed = Vec::new();
-    for stage in stages::all(&options.arguments) {
+    for stage in stages::all(&options.arguments, options.long) {
         match run.stage(&stage) {
             Ok(()) => {}
             Err(error) if error.is_interruption() => return Err(error),
@@ -87,13 +87,14 @@ impl Run {
     }
 
     fn attempt(&mut self, stage: &Stage) -> Result<()> {
-        if stage.kind == Kind::Tests && self.session.services().is_none() {
+        let served = matches!(stage.kind, Kind::Tests | Kind::Measured);
+        if served && self.session.services().is_none() {
             self.session.start_services()?;
         }
         say::note(format!("{}: cargo {}", stage.name, stage.arguments.join(" ")));
         let mut cargo = self.cargo(stage)?;
         match stage.kind {
-            Kind::Plain => {
+            Kind::Plain | Kind::Measured => {
                 let status = self.session.run(stage.name, &mut cargo, self.deadline, Output::Shown)?;
                 if status.success() { Ok(()) } else { Err(Error::failure(format!("failed ({status})"))) }
             }
@@ -127,8 +128,10 @@ impl Run {
     fn cargo(&self, stage: &Stage) -> Result<Command> {
         let mut cargo = paths::cargo();
         cargo.args(&stage.arguments).envs(stage.variables.iter().copied());
-        if stage.kind == Kind::Tests {
+        if matches!(stage.kind, Kind::Tests | Kind::Measured) {
             beside_services(&mut cargo, self.session.services())?;
+        }
+        if stage.kind == Kind::Tests {
             cargo.envs(demands(self.long));
             // Through our pipe cargo would not see the terminal.
             if std::io::stdout().is_terminal() && std::env::var_os("CARGO_TERM_COLOR").is_none() {

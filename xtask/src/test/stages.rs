@@ -1,6 +1,7 @@
 //! What `cargo xtask test` runs, as data: each stage is one cargo command and what its output means.
 //!
-//! All stages build with the same profile, features and target folder, so that they share what they compile.
+//! All stages but the measured ones build with the same profile, features and target folder, so that they share what
+//! they compile.
 
 /// What is made of a stage's output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,6 +10,8 @@ pub(super) enum Kind {
     Plain,
     /// It lists packages, among which none of [`OUTSIDE`] may be.
     Packages,
+    /// As plain, and it measures through services.
+    Measured,
     /// It comes from the test runner: tests are counted, and services are there.
     Tests,
 }
@@ -26,8 +29,8 @@ pub(super) struct Stage {
 pub(super) const OUTSIDE: [&str; 4] = ["rdkafka", "axum", "sqlx", "tokio"];
 
 /// The stages in their order. The tests come last, so that the output ends with the runner's summary; `for_tests` are
-/// the user's own arguments to `cargo test`.
-pub(super) fn all(for_tests: &[String]) -> Vec<Stage> {
+/// the user's own arguments to `cargo test`. A `long` run also sees that memory stays flat.
+pub(super) fn all(for_tests: &[String], long: bool) -> Vec<Stage> {
     let stage = |name, kind, variables, arguments: &str| Stage {
         name,
         arguments: arguments.split_whitespace().map(str::to_owned).collect(),
@@ -37,7 +40,7 @@ pub(super) fn all(for_tests: &[String]) -> Vec<Stage> {
     let mut tests = stage("tests", Kind::Tests, &[], "test --no-fail-fast");
     tests.arguments.extend(selection(for_tests).iter().map(|&argument| argument.to_owned()));
     tests.arguments.extend_from_slice(for_tests);
-    vec![
+    let mut stages = vec![
         stage("formatting", Kind::Plain, &[], "fmt --all --check"),
         stage("clippy", Kind::Plain, &[], "clippy --workspace --all-targets --keep-going -- -D warnings"),
         stage("simulation alone", Kind::Plain, &[], "clippy -p worldtick --no-default-features -- -D warnings"),
@@ -55,8 +58,14 @@ pub(super) fn all(for_tests: &[String]) -> Vec<Stage> {
         ),
         stage("rustdoc", Kind::Plain, &[("RUSTDOCFLAGS", "-D warnings")], "doc --workspace --no-deps --keep-going"),
         stage("doc tests", Kind::Tests, &[], "test --workspace --doc --no-fail-fast"),
-        tests,
-    ]
+    ];
+    if long {
+        let memory = |name, count: &str| stage(name, Kind::Measured, &[], &format!("bench --bench bridge -- {count}"));
+        stages.push(memory("memory over ticks through Kafka", "--memory 200000"));
+        stages.push(memory("memory over steps by hand", "--stepped 1000000"));
+    }
+    stages.push(tests);
+    stages
 }
 
 /// What to test unless the user says it: everything but benchmarks and doc tests.
@@ -103,11 +112,24 @@ mod tests {
 
     #[test]
     fn the_tests_come_last_and_without_benchmarks() {
-        let stages = all(&strings("some::filter -- --nocapture"));
-        let last = stages.last().unwrap();
-        let wanted = "test --no-fail-fast --workspace --lib --bins --tests --examples some::filter -- --nocapture";
-        assert_eq!(last.arguments, strings(wanted));
-        assert_eq!(last.kind, Kind::Tests);
+        for long in [false, true] {
+            let stages = all(&strings("some::filter -- --nocapture"), long);
+            let last = stages.last().unwrap();
+            let wanted = "test --no-fail-fast --workspace --lib --bins --tests --examples some::filter -- --nocapture";
+            assert_eq!(last.arguments, strings(wanted));
+            assert_eq!(last.kind, Kind::Tests);
+        }
+    }
+
+    #[test]
+    fn only_a_long_run_looks_at_memory() {
+        let measured = |long| {
+            let stages = all(&[], long).into_iter().filter(|stage| stage.kind == Kind::Measured);
+            stages.map(|stage| stage.arguments.join(" ")).collect::<Vec<_>>()
+        };
+        assert_eq!(measured(false), Vec::<String>::new());
+        let bridge = ["bench --bench bridge -- --memory 200000", "bench --bench bridge -- --stepped 1000000"];
+        assert_eq!(measured(true), bridge);
     }
 
     #[test]

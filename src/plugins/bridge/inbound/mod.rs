@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
-use super::connection::{ClientHealth, KafkaUnavailable};
+use super::connection::{ClientHealth, ClientTrouble, KafkaUnavailable};
 use super::edge::lock;
 use super::settings::KafkaSettings;
 use crate::plugins::store::InputPosition;
@@ -44,6 +44,8 @@ struct Shared {
     silences: AtomicU64,
     read_timeouts: Mutex<BTreeMap<String, u64>>,
     group_offsets: Mutex<BTreeMap<(String, i32), i64>>,
+    /// What may not be read, in words, by topic number and partition.
+    refused: Mutex<BTreeMap<(usize, i32), String>>,
     health: ClientHealth,
 }
 
@@ -55,6 +57,15 @@ impl Shared {
     fn is_well(&self) {
         self.reached.store(true, Ordering::Release);
         self.health.is_well();
+    }
+
+    /// What is wrong: with the connection, or else with a partition that may not be read.
+    fn trouble(&self) -> Option<ClientTrouble> {
+        let refused = || {
+            let detail = lock(&self.refused).values().next()?.clone();
+            Some(ClientTrouble { authentication: false, answered: true, detail })
+        };
+        self.health.trouble().or_else(refused)
     }
 }
 
@@ -143,7 +154,7 @@ fn close<T: Send + 'static>(reader: reader::Reader<T>) {
 impl InboundHandle {
     /// How the reader is doing.
     pub fn status(&self) -> InboundStatus {
-        let trouble = self.shared.health.trouble();
+        let trouble = self.shared.trouble();
         let words = trouble
             .as_ref()
             .map(|t| KafkaUnavailable::from_trouble(&self.settings, t, self.settings.read_timeout).to_string());

@@ -69,6 +69,8 @@ pub(super) struct Reader<T> {
     announcements: VecDeque<Received<T>>,
     committed_at: Instant,
     in_trouble: bool,
+    /// Whether it has been told that the group of a topic may not be used.
+    groups_refused: Vec<bool>,
 }
 
 impl<T: Mergeable> Reader<T> {
@@ -95,6 +97,7 @@ impl<T: Mergeable> Reader<T> {
             announcements: VecDeque::new(),
             committed_at: start,
             in_trouble: false,
+            groups_refused: vec![false; sources.len()],
             config,
             shared,
             channels,
@@ -242,6 +245,10 @@ impl<T: Mergeable> Reader<T> {
                 Polled::End { .. } => self.reached_end(index),
                 Polled::OutOfRange => self.slots[index].reset_at = Some(now()),
                 Polled::Damaged(error) => self.damaged(index, &error)?,
+                Polled::Refused(error) => {
+                    self.refused(index, &error);
+                    break;
+                }
                 Polled::Trouble => break,
             }
         }
@@ -256,6 +263,7 @@ impl<T: Mergeable> Reader<T> {
         slot.next = offset + 1;
         slot.at_end = false;
         slot.damaged = 0;
+        lock(&self.shared.refused).remove(&(slot.topic, slot.partition));
         let source = &self.sources[slot.topic];
         self.waiting_since[slot.topic] = now();
         self.shared.is_well();
@@ -284,6 +292,7 @@ impl<T: Mergeable> Reader<T> {
             slot.next = slot.next.max(position);
         }
         slot.at_end = true;
+        lock(&self.shared.refused).remove(&(slot.topic, slot.partition));
         self.shared.is_well();
         self.merge.end(index);
     }

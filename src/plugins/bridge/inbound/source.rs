@@ -33,6 +33,8 @@ pub(super) enum Polled {
     },
     OutOfRange,
     Damaged(String),
+    /// It is not permitted.
+    Refused(String),
     /// Told to the client's health already.
     Trouble,
 }
@@ -56,6 +58,9 @@ impl Polled {
                 Some(
                     RDKafkaErrorCode::BadMessage | RDKafkaErrorCode::BadCompression | RDKafkaErrorCode::InvalidMessage,
                 ) => Self::Damaged(error.to_string()),
+                Some(
+                    code @ (RDKafkaErrorCode::TopicAuthorizationFailed | RDKafkaErrorCode::GroupAuthorizationFailed),
+                ) => Self::Refused(code.to_string()),
                 _ => Self::Trouble,
             },
         }

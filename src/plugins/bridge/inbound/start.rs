@@ -49,10 +49,10 @@ fn partitions_of(
         let metadata = client
             .fetch_metadata(Some(name), settings.write_timeout)
             .map_err(|error| unreachable(settings, error.to_string()))?;
-        let topic = metadata.topics().iter().find(|topic| topic.name() == *name && topic.error().is_none());
-        let Some(topic) = topic.filter(|topic| !topic.partitions().is_empty()) else {
+        let told = metadata.topics().iter().find(|topic| topic.name() == *name);
+        let Some(topic) = told.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty()) else {
             let servers = settings.bootstrap_servers.clone();
-            return Err(KafkaUnavailable::Topic { servers, detail: missing_topic(name) });
+            return Err(KafkaUnavailable::Refused { servers, detail: missing_topic(name, told) });
         };
         partitions.extend(topic.partitions().iter().map(|partition| ((*name).to_owned(), partition.id())));
     }
@@ -62,7 +62,7 @@ fn partitions_of(
 /// The first positions of every partition of these topics. To be written to the store before the first read.
 ///
 /// # Errors
-/// If the cluster cannot be asked, or a topic is missing.
+/// If the cluster cannot be asked, or a topic is missing or may not be described.
 pub fn start_positions(
     settings: &KafkaSettings,
     topics: &[&str],

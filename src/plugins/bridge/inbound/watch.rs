@@ -10,7 +10,7 @@ use rdkafka::consumer::Consumer;
 
 use super::source::{TickConsumer, TopicSource};
 use super::{Control, Shared};
-use crate::plugins::bridge::connection::{TroubleKind, missing_topic};
+use crate::plugins::bridge::connection::missing_topic;
 use crate::plugins::bridge::edge::lock;
 use crate::plugins::store::InputPosition;
 
@@ -86,22 +86,23 @@ impl Watch {
                 Err(None) => well = false,
                 Err(Some(complaint)) => {
                     well = false;
-                    self.shared.health.complain(TroubleKind::Topic, complaint);
+                    self.shared.health.complain_of_answer(complaint);
                 }
             }
         }
         if well {
             self.shared.is_well();
         }
-        well
+        // What may not be read is told by the reader; who grants it is not kept waiting for long.
+        well && lock(&self.shared.refused).is_empty()
     }
 
     fn look_at(&self, number: usize, name: &str, consumer: &TickConsumer) -> Result<(), Option<String>> {
         // Why nobody answers is told by the error call-back, and better.
         let metadata = consumer.fetch_metadata(Some(name), TIMEOUT).map_err(|_| None)?;
-        let topic = metadata.topics().iter().find(|topic| topic.name() == name);
-        let Some(topic) = topic.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty()) else {
-            return Err(Some(missing_topic(name)));
+        let told = metadata.topics().iter().find(|topic| topic.name() == name);
+        let Some(topic) = told.filter(|topic| topic.error().is_none() && !topic.partitions().is_empty()) else {
+            return Err(Some(missing_topic(name, told)));
         };
         let present: BTreeSet<i32> = topic.partitions().iter().map(|partition| partition.id()).collect();
         let known: BTreeSet<i32> =

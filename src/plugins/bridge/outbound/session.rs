@@ -42,6 +42,8 @@ pub(super) struct Session {
     producer: Arc<BaseProducer<PublishContext>>,
     progress: Option<Arc<Progress>>,
     write_timeout: Duration,
+    /// Of the producer and of the group.
+    id: String,
     stops: Receiver<()>,
 }
 
@@ -60,7 +62,8 @@ impl Session {
         };
         let producer = BaseProducer::from_config_and_context(&client, PublishContext::default())
             .map_err(|error| KafkaUnavailable::Settings(error.to_string()))?;
-        Ok(Self { producer: Arc::new(producer), progress, write_timeout: settings.write_timeout, stops })
+        let id = config.transactional_id();
+        Ok(Self { producer: Arc::new(producer), progress, write_timeout: settings.write_timeout, id, stops })
     }
 
     /// Ends what an earlier owner left open, and reads how far the outbox is published. Shards without a position in
@@ -70,7 +73,7 @@ impl Session {
         let start = now();
         // The call goes on in the background: a slow coordinator must not make it begin from the start each time.
         while let Err(error) = self.producer.init_transactions(ATTEMPT) {
-            let detail = match Failure::of(&error) {
+            let detail = match Failure::of(&error, &self.id) {
                 Failure::Again(detail) => detail,
                 other => return Err(other),
             };
@@ -102,7 +105,7 @@ impl Session {
         failpoint::hit("publish.before_begin");
         self.producer.context().take_reports();
         let Some(progress) = &self.progress else { return self.send_all(batch, waits) };
-        self.producer.begin_transaction().map_err(|error| Failure::of(&error))?;
+        self.producer.begin_transaction().map_err(|error| Failure::of(&error, &self.id))?;
         let outcome = self.send_all(batch, waits).and_then(|()| {
             failpoint::hit("publish.before_offsets");
             let offsets = progress.offsets(&batch.marks())?;
@@ -185,7 +188,7 @@ impl Session {
 
     fn refused(&self, row: &OutboxRow, code: RDKafkaErrorCode) -> Failure {
         if is_authorization(code) {
-            Failure::not_permitted(&format!("writing to topic {}", row.topic), code)
+            Failure::not_permitted(&format!("writing to topic {}", row.topic), code, &self.id)
         } else if is_missing_topic(code) {
             Failure::Held(format!("topic {} is missing ({code}): `worldtick topics apply` creates it", row.topic))
         } else if let Some((_, reason)) = self.producer.client().fatal_error() {
@@ -233,7 +236,7 @@ impl Session {
         let Some(progress) = &self.progress else { return again };
         let answer = progress.offsets(&batch.marks()).and_then(|offsets| {
             let sent = self.producer.send_offsets_to_transaction(&offsets, &progress.metadata, self.write_timeout);
-            sent.map_err(|error| Failure::of(&error))
+            sent.map_err(|error| Failure::of(&error, &self.id))
         });
         answer.err().unwrap_or(again)
     }
@@ -275,7 +278,7 @@ impl Session {
             let retriable = matches!(&error, KafkaError::Transaction(e)
                 if e.is_retriable() && !e.txn_requires_abort() && !e.is_fatal() && !is_authorization(e.code()));
             if !retriable {
-                return Err(Failure::of(&error));
+                return Err(Failure::of(&error, &self.id));
             }
             self.producer.poll(Duration::from_millis(20));
             if start.elapsed() >= ATTEMPT {
@@ -305,7 +308,7 @@ impl Session {
                 Err(KafkaError::Transaction(error)) if error.is_retriable() && !error.is_fatal() => {
                     waits(format!("a transaction is being aborted: {error}"));
                 }
-                Err(error) => return Err(Failure::of(&error)),
+                Err(error) => return Err(Failure::of(&error, &self.id)),
             }
         }
         Err(Failure::Unknown("the transaction could not be aborted".to_owned()))
@@ -315,7 +318,7 @@ impl Session {
     fn named(&self, detail: String) -> Failure {
         self.producer.poll(Duration::from_millis(20));
         match self.producer.context().health().trouble() {
-            Some(trouble) if trouble.is_authentication() => {
+            Some(trouble) if trouble.authentication => {
                 Failure::Held(format!("the brokers refuse the credentials ({})", trouble.detail))
             }
             Some(trouble) => Failure::Again(format!("{detail} ({})", trouble.detail)),

@@ -37,6 +37,18 @@ impl CheckReport {
         self.deviations.is_empty()
     }
 
+    /// One entry for each topic that differs, in the order of the catalogue, with all that differs about it.
+    pub fn by_topic(&self) -> Vec<(&str, Vec<&Deviation>)> {
+        let mut topics: Vec<(&str, Vec<&Deviation>)> = Vec::new();
+        for deviation in &self.deviations {
+            match topics.iter_mut().find(|(topic, _)| *topic == deviation.topic) {
+                Some((_, differences)) => differences.push(deviation),
+                None => topics.push((&deviation.topic, vec![deviation])),
+            }
+        }
+        topics
+    }
+
     fn note(&mut self, topic: &str, setting: &str, expected: impl fmt::Display, found: impl fmt::Display) {
         self.deviations.push(Deviation {
             topic: topic.to_owned(),

@@ -4,13 +4,15 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Reader;
-use crate::plugins::bridge::edge::now;
+use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::inbound::{GapReason, Mergeable, ReceivedKind};
 
 /// How long the start and the end of a log are asked for.
 const WATERMARK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How soon that is tried again.
 const RESET_RETRY: Duration = Duration::from_secs(1);
+/// How soon what was not permitted is tried again.
+const REFUSED_RETRY: Duration = Duration::from_secs(2);
 /// How often a batch that cannot be read is asked for.
 const DAMAGED_ATTEMPTS: u32 = 3;
 
@@ -37,6 +39,16 @@ impl<T: Mergeable> Reader<T> {
             self.tell(index, from + 1, kind)?;
         }
         Some(())
+    }
+
+    /// A partition may not be read. librdkafka says so once and then no more, whether or not it is granted meanwhile: it
+    /// is asked anew every now and then.
+    pub(super) fn refused(&mut self, index: usize, error: &str) {
+        let slot = &mut self.slots[index];
+        slot.reset_at = Some(now() + REFUSED_RETRY);
+        let topic = &self.sources[slot.topic].name;
+        let words = format!("topic {topic} may not be read ({error}): grant this user Read on it");
+        lock(&self.shared.refused).insert((slot.topic, slot.partition), words);
     }
 
     /// Reads a partition from elsewhere; what was said about its end is forgotten.

@@ -27,7 +27,7 @@ impl<T: Mergeable> Reader<T> {
         }
         self.commit_for_lag_tools();
         self.shared.silences.store(self.merge.silences(), Ordering::Relaxed);
-        let trouble = self.shared.health.trouble();
+        let trouble = self.shared.trouble();
         if trouble.is_some() != self.in_trouble {
             self.in_trouble = trouble.is_some();
             match trouble {
@@ -64,7 +64,18 @@ impl<T: Mergeable> Reader<T> {
                 self.slots.iter_mut().filter(|slot| slot.topic == number).for_each(|slot| slot.reset_at = Some(at));
             }
             Polled::Damaged(error) => tracing::error!(topic = %self.sources[number].name, error, "damaged batch"),
-            Polled::Nothing | Polled::Trouble => {}
+            // Only lag tools need the group: the positions that count are in the store.
+            Polled::Refused(error) if !self.groups_refused[number] => {
+                self.groups_refused[number] = true;
+                let topic = &self.config.topics[number];
+                tracing::warn!(
+                    topic = topic.name,
+                    group = topic.group,
+                    error,
+                    "offsets for lag tools cannot be committed: grant this user Read on the group, or set kafka.commit_group_offsets = false"
+                );
+            }
+            Polled::Nothing | Polled::Refused(_) | Polled::Trouble => {}
         }
     }
 

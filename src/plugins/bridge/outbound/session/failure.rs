@@ -20,12 +20,12 @@ pub(in crate::plugins::bridge::outbound) enum Failure {
 }
 
 impl Failure {
-    /// What an error of a transaction's step means.
-    pub(super) fn of(error: &KafkaError) -> Self {
+    /// What an error of a transaction's step means, for the producer (and the group) of this id.
+    pub(super) fn of(error: &KafkaError, id: &str) -> Self {
         let KafkaError::Transaction(inner) = error else { return Self::Unknown(error.to_string()) };
         let code = inner.code();
         if is_authorization(code) {
-            Self::not_permitted("publishing", code)
+            Self::not_permitted("publishing", code, id)
         } else if inner.is_fatal() {
             Self::Fatal(inner.to_string())
         } else if inner.txn_requires_abort() || inner.is_retriable() {
@@ -35,10 +35,16 @@ impl Failure {
         }
     }
 
-    pub(super) fn not_permitted(what: &str, code: RDKafkaErrorCode) -> Self {
-        Self::Held(format!(
-            "{what} is not permitted ({code}): grant this user write access; nothing is skipped meanwhile"
-        ))
+    pub(super) fn not_permitted(what: &str, code: RDKafkaErrorCode, id: &str) -> Self {
+        let grant = match code {
+            RDKafkaErrorCode::TransactionalIdAuthorizationFailed => {
+                format!("Describe and Write on the transactional id {id}")
+            }
+            RDKafkaErrorCode::GroupAuthorizationFailed => format!("Describe and Read on the group {id}"),
+            RDKafkaErrorCode::ClusterAuthorizationFailed => "IdempotentWrite on the cluster".to_owned(),
+            _ => "Describe and Write on every topic of the catalogue, Read on worldtick.progress".to_owned(),
+        };
+        Self::Held(format!("{what} is not permitted ({code}): grant this user {grant}; nothing is skipped meanwhile"))
     }
 }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::MetadataTopic;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::failure::{Failure, is_authorization};
-use crate::plugins::bridge::connection::{BridgeContext, KafkaUnavailable};
+use crate::plugins::bridge::connection::{BridgeContext, KafkaUnavailable, missing_topic};
 use crate::plugins::bridge::outbound::OutboundConfig;
 use crate::plugins::bridge::settings::KafkaSettings;
 use crate::plugins::store::ShardId;
@@ -23,6 +24,7 @@ pub(super) struct Progress {
     consumer: BaseConsumer<BridgeContext>,
     pub(super) metadata: ConsumerGroupMetadata,
     topic: String,
+    group: String,
 }
 
 impl Progress {
@@ -33,7 +35,7 @@ impl Progress {
         let metadata = consumer
             .group_metadata()
             .ok_or_else(|| KafkaUnavailable::Settings(format!("group {group} has no metadata for transactions")))?;
-        Ok(Self { consumer, metadata, topic: config.progress_topic.clone() })
+        Ok(Self { consumer, metadata, topic: config.progress_topic.clone(), group })
     }
 
     pub(super) fn serve(&self) {
@@ -55,8 +57,12 @@ impl Progress {
     /// The committed positions. Waits for a transaction that is still open.
     pub(super) fn read(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
         let again = |error: KafkaError| {
-            match error.rdkafka_error_code() {
-            Some(code) if is_authorization(code) => Failure::not_permitted("reading the position of the outbox", code),
+            // The group's coordinator refuses by a message of its own, and the question is never answered.
+            let code = self.refusal().or_else(|| error.rdkafka_error_code());
+            match code {
+            Some(code) if is_authorization(code) => {
+                Failure::not_permitted("reading the position of the outbox", code, &self.group)
+            }
             // The brokers answer, as the metadata showed, but not this: they wait for the end of a transaction.
             Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::UnstableOffsetCommit) => Failure::Held(
                 "the position of the outbox is not told: a transaction on it does not end. Should this last, look for it with Kafka's `kafka-transactions.sh find-hanging`"
@@ -82,12 +88,22 @@ impl Progress {
         Ok(positions)
     }
 
+    /// What the consumer has been refused, if anything.
+    fn refusal(&self) -> Option<RDKafkaErrorCode> {
+        let polled = (0..8).filter_map(|_| self.consumer.poll(Duration::ZERO));
+        polled.filter_map(|polled| polled.err()?.rdkafka_error_code()).find(|code| is_authorization(*code))
+    }
+
     fn check_topic(&self, shards: &[ShardId]) -> Result<(), Failure> {
         let metadata = self
             .consumer
             .fetch_metadata(Some(&self.topic), METADATA_TIMEOUT)
             .map_err(|error| Failure::Again(format!("topic {}: {error}", self.topic)))?;
-        let found = metadata.topics().iter().find(|topic| topic.name() == self.topic && topic.error().is_none());
+        let told = metadata.topics().iter().find(|topic| topic.name() == self.topic);
+        if told.and_then(MetadataTopic::error).map(RDKafkaErrorCode::from).is_some_and(is_authorization) {
+            return Err(Failure::Held(missing_topic(&self.topic, told)));
+        }
+        let found = told.filter(|topic| topic.error().is_none());
         let partitions = found.map_or(0, |topic| topic.partitions().len());
         let needed = shards.iter().max().map_or(0, |last| usize::try_from(*last).unwrap_or(usize::MAX - 1) + 1);
         if partitions >= needed {
