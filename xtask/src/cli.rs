@@ -27,7 +27,10 @@ enum Command {
     )]
     Test(TestArguments),
     /// Start, stop or show Apache Kafka and PostgreSQL on free ports of 127.0.0.1.
-    #[command(subcommand, after_help = "Example:\n  eval \"$(cargo xtask services up)\"\n  cargo run --release -- topics apply --replication-factor 1\n  cargo run --release")]
+    #[command(
+        subcommand,
+        after_help = "Example:\n  eval \"$(cargo xtask services up)\"\n  cargo run --release -- topics apply --replication-factor 1\n  cargo run --release"
+    )]
     Services(ServicesCommand),
     /// Write the JSON Schemas of all messages to assets/schemas.
     Schemas {
