@@ -34,6 +34,8 @@ mod kills;
 mod live;
 #[path = "exactly_once/load.rs"]
 mod load;
+#[path = "server_support/program.rs"]
+mod program;
 #[path = "exactly_once/script.rs"]
 mod script;
 #[path = "exactly_once/server.rs"]

@@ -6,6 +6,7 @@
 mod bridge_support;
 
 use std::process::{Command, Output};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bridge_support::{Broker, Rec, read_all, unique};
@@ -130,6 +131,53 @@ fn without_a_broker_it_ends_within_its_time_with_one_clear_line() {
     assert!((10..30).contains(&seconds), "{seconds} s");
     let text = std::fs::read_to_string(file).expect("written");
     assert!(text.contains("worldtick_ticker_published_total{type=\"hourly\",outcome=\"failed\"} 1\n"), "{text}");
+}
+
+/// A Pushgateway that remembers what it was sent.
+fn gateway() -> (String, Receiver<[String; 4]>) {
+    let (sender, pushed) = channel();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    listener.set_nonblocking(true).expect("set");
+    let url = format!("http://{}", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        let app = axum::Router::new().fallback(async move |request: axum::extract::Request| {
+            let (head, body) = request.into_parts();
+            let body = axum::body::to_bytes(body, 65_536).await.expect("a body");
+            let kind = head.headers.get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+            let text = String::from_utf8(body.to_vec()).expect("text");
+            sender.send([head.method.to_string(), head.uri.path().to_owned(), kind.to_owned(), text]).expect("kept");
+        });
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+            axum::serve(listener, app).await.expect("it serves");
+        });
+    });
+    (url, pushed)
+}
+
+#[test]
+fn a_run_is_pushed_to_a_gateway() {
+    let broker = brokers().remove(0);
+    let servers = broker.settings().bootstrap_servers;
+    let (url, pushed) = gateway();
+    let run = ticker(&servers, &["--type", "hourly", "--world", "night-city", "--metrics-push", &format!("{url}/")]);
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    assert!(run.stderr.is_empty(), "{}", String::from_utf8_lossy(&run.stderr));
+    let [method, path, kind, text] = pushed.try_recv().expect("it was pushed before the end");
+    assert_eq!(method, "POST", "what is not sent stays");
+    assert_eq!(path, "/metrics/job/simulation-ticker/type/hourly/world/night-city");
+    assert_eq!(kind, "text/plain; version=0.0.4");
+    for line in [
+        "# TYPE worldtick_ticker_published_total counter",
+        "worldtick_ticker_published_total{type=\"hourly\",outcome=\"published\"} 1",
+        "worldtick_ticker_published_total{type=\"hourly\",outcome=\"failed\"} 0",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing:\n{text}");
+    }
+    assert!(text.contains("worldtick_ticker_duration_seconds{type=\"hourly\"} "), "{text}");
+    assert!(text.contains("worldtick_ticker_last_success_timestamp_seconds{type=\"hourly\"} "), "{text}");
+    assert!(pushed.try_recv().is_err(), "once");
 }
 
 #[test]

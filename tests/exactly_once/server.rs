@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ground::{Ground, wait_for};
+use super::program::program;
 use super::script::Script;
 
 /// A start takes a second or two; on a busy machine many more.
@@ -75,20 +76,12 @@ impl Launch {
     fn run(&mut self, failpoint: Option<&str>) -> Server {
         self.starts += 1;
         let log = self.folder.join(format!("server-{}.log", self.starts));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
-        let foreign = |name: &str| {
-            name.starts_with("WORLDTICK_")
-                || name.starts_with("KAFKA_")
-                || ["DATABASE_URL", "LOG_LEVEL"].contains(&name)
-        };
-        for (name, _) in std::env::vars().filter(|(name, _)| foreign(name)) {
-            command.env_remove(name);
-        }
-        command.arg("serve").current_dir(&self.folder).env("LOG_LEVEL", LOG);
+        let mut command = program(&self.folder, &["serve"]);
+        command.env("LOG_LEVEL", LOG);
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command.envs(failpoint.map(|failpoint| ("WORLDTICK_FAILPOINT", failpoint)));
         let file = File::create(&log).unwrap();
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command.stdout(Stdio::null()).stderr(file);
         Server { child: command.spawn().unwrap(), log, admin: None }
     }
 }
