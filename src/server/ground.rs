@@ -129,6 +129,7 @@ impl Ground {
             lease: self.lease.clone(),
             runtime: runtime.clone(),
             given_up: CancellationToken::new(),
+            told: Arc::default(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Looking for the cluster, without keeping anybody who is told to stop.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, bounded, select};
@@ -34,6 +35,8 @@ pub(super) struct Seeker {
     pub(super) runtime: Arc<Runtime>,
     /// Nobody waits for the answer any more.
     pub(super) given_up: CancellationToken,
+    /// What has been said of each topic: who has to ask again says nothing twice.
+    pub(super) told: Arc<Mutex<BTreeMap<String, String>>>,
 }
 
 impl Seeker {
@@ -116,11 +119,12 @@ impl Seeker {
                 .iter()
                 .map(|Deviation { setting, expected, found, .. }| format!("{setting} is {found} instead of {expected}"))
                 .collect();
-            tracing::warn!(
-                topic,
-                differs = differs.join(", "),
-                "a topic differs from the catalogue (`worldtick topics check` lists all)"
-            );
+            let differs = differs.join(", ");
+            let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.insert(topic.to_owned(), differs.clone()).is_some_and(|before| before == differs) {
+                continue;
+            }
+            tracing::warn!(topic, differs, "a topic differs from the catalogue (`worldtick topics check` lists all)");
         }
         let command = |deviation: &&Deviation| deviation.topic == "world.command" && deviation.setting == "partitions";
         if let Some(found) = report.deviations.iter().find(command).and_then(|deviation| deviation.found.parse().ok()) {
