@@ -263,6 +263,35 @@ fn a_data_folder_in_use_is_one_error_that_names_the_setting() {
 }
 
 #[test]
+fn a_server_whose_data_has_gone_ends_and_says_so() {
+    let removed: fn(&Path) = |data| std::fs::remove_dir_all(data).expect("removed");
+    let replaced: fn(&Path) = |data| {
+        std::fs::copy(data.join("worldtick.db"), data.join("copy")).expect("copied");
+        std::fs::rename(data.join("copy"), data.join("worldtick.db")).expect("replaced");
+    };
+    // With a broker that never answers, too: a server that waits for Kafka owns its data as well.
+    let nowhere = ["--set", "kafka.bootstrap_servers=127.0.0.1:9"];
+    for (befall, words, more) in [
+        (removed, "was removed while the server ran", [].as_slice()),
+        (replaced, "was replaced by another file while the server ran", [].as_slice()),
+        (removed, "was removed while the server ran", nowhere.as_slice()),
+    ] {
+        let folder = folder_with(&[world("hand", "manual"), world("live", "live")]);
+        let mut process = Process::start(folder.path(), more);
+        if more.is_empty() {
+            process.ready();
+        } else {
+            process.line("that it waits", |line| line.contains("Kafka is waited for").then_some(()));
+        }
+        befall(&folder.path().join("worldtick-data"));
+        assert_eq!(process.wait().code(), Some(1), "{}", process.seen.join("\n"));
+        let error = process.line("why it ends", |line| line.starts_with("error:").then(|| line.to_owned()));
+        assert!(error.contains(words) && error.contains("worldtick-data"), "{error}");
+        process.line("that the lease is lost", |line| line.contains("lease lost").then_some(()));
+    }
+}
+
+#[test]
 fn an_open_api_beyond_this_machine_is_refused() {
     let folder = folder_with(&[world("hand", "manual")]);
     let arguments = ["serve", "--listen", "0.0.0.0:0", "--set", "kafka.embedded_port=0"];

@@ -13,7 +13,8 @@ use super::ServerError;
 use super::links::Bridges;
 use super::ready::Phase;
 use super::signals::{LeaveAtOnce, Signals};
-use crate::plugins::store::{Lease, Store};
+use crate::plugins::host::HostFailure;
+use crate::plugins::store::{Lease, Store, StoreError};
 
 /// Even when the time is over the publisher gets this long to end.
 const PUBLISHER_GRACE: Duration = Duration::from_millis(500);
@@ -149,6 +150,7 @@ impl Running {
             Ok(result) => result,
             Err(_) => Err(ServerError::NotInTime { seconds: parts.shutdown_timeout.as_secs() }),
         };
+        let result = result.map_err(|error| told_why(error, &parts.store));
         if let Some(publisher) = parts.bridges.publisher.take() {
             let target = async { tokio::time::timeout(left(deadline), parts.store.lease_rows()).await };
             let target = parts.runtime.block_on(target).map(Result::unwrap_or_default).unwrap_or_default();
@@ -186,6 +188,14 @@ impl Running {
             tracing::info!("stopped");
         }
         result
+    }
+}
+
+/// Whoever has lost the lease because its files have gone was not taken over from.
+fn told_why(error: ServerError, store: &Store) -> ServerError {
+    match (error, store.files_gone()) {
+        (ServerError::Host(HostFailure::Fenced), Some(reason)) => StoreError::LeaseLost { reason }.into(),
+        (error, _) => error,
     }
 }
 

@@ -16,11 +16,14 @@ use crate::failpoint;
 use crate::plugins::bridge::inbound::StartAt;
 use crate::plugins::bridge::topics::{self, Deviation, TopicCatalogue};
 use crate::plugins::bridge::{KafkaSettings, KafkaUnavailable, check_connection};
-use crate::plugins::store::{Lease, Store};
+use crate::plugins::host::HostFailure;
+use crate::plugins::store::{Lease, LeaseState, Store};
 
 /// Back-off while Kafka does not answer.
 const KAFKA_RETRY_FIRST: Duration = Duration::from_millis(500);
 const KAFKA_RETRY_MAX: Duration = Duration::from_secs(10);
+/// While Kafka is asked, the lease is looked at this often.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// What is needed to ask a cluster.
 #[derive(Clone)]
@@ -57,6 +60,7 @@ impl Seeker {
             if stop.recv_timeout(wait).is_ok() {
                 return Ok(None);
             }
+            self.must_own()?;
             wait = (wait * 2).min(KAFKA_RETRY_MAX);
         }
     }
@@ -69,16 +73,28 @@ impl Seeker {
             // Whoever asked may have gone.
             let _ = answer.send(seeker.find_places());
         })?;
-        select! {
-            recv(answers) -> answer => match answer {
-                Ok(answer) => Ok(Some(answer)),
-                Err(_) => Err(std::io::Error::other("the thread that asks Kafka has ended unexpectedly").into()),
-            },
-            recv(stop) -> _ => {
-                self.given_up.cancel();
-                Ok(None)
+        loop {
+            select! {
+                recv(answers) -> answer => return match answer {
+                    Ok(answer) => Ok(Some(answer)),
+                    Err(_) => Err(std::io::Error::other("the thread that asks Kafka has ended unexpectedly").into()),
+                },
+                recv(stop) -> _ => {
+                    self.given_up.cancel();
+                    return Ok(None);
+                },
+                default(GLANCE) => self.must_own()?,
             }
         }
+    }
+
+    /// Who has lost the lease waits for nothing any more.
+    fn must_own(&self) -> Result<(), ServerError> {
+        if matches!(*self.lease.state().borrow(), LeaseState::Lost { .. }) {
+            self.given_up.cancel();
+            return Err(HostFailure::Fenced.into());
+        }
+        Ok(())
     }
 
     /// The cluster, its topics, and where reading and publishing begin.

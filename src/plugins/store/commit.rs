@@ -82,7 +82,13 @@ impl Store {
         failpoint::hit("store.commit.before");
         let prepared = Prepared::new(lease, commit)?;
         let statements = self.statements(&prepared, Grouping::Many).map_err(|error| name_world(error, commit))?;
-        let outcome = self.write(lease, &prepared, &statements).await?;
+        let outcome = self.write(lease, &prepared, &statements).await;
+        if let Some(reason) = self.files_gone() {
+            // Written or not, it is not where anybody will look for it.
+            lease.note_lost(&reason);
+            return Ok(CommitOutcome::Fenced);
+        }
+        let outcome = outcome?;
         match outcome {
             CommitOutcome::Done => {
                 self.inner.note_available();
@@ -119,6 +125,7 @@ impl Store {
                 Ok(Tried::Written) => return Ok(CommitOutcome::Done),
                 Ok(Tried::Missed) => {}
                 Err(tried) => match tried.failure.kind {
+                    FailureKind::Transient if self.files_gone().is_some() => return Ok(CommitOutcome::Fenced),
                     FailureKind::Transient => self.inner.note_away(&tried.failure),
                     FailureKind::Broken => return Err(tried.failure.into_error(OPERATION, tried.table)),
                     FailureKind::Refused => return self.find_refused(lease, prepared, tried).await,

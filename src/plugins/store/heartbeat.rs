@@ -16,6 +16,9 @@ use super::value::values;
 /// How soon a heartbeat that failed is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How often the files of a data folder are looked at.
+const FILES_INTERVAL: Duration = Duration::from_secs(1);
+
 /// What the task works with.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -64,6 +67,28 @@ pub(super) async fn run(mut beat: Heartbeat) {
         }
     }
     beat.lock.close().await;
+}
+
+/// Where nobody else can write the lease, only its files can go: runs until the lease is given back or they have.
+pub(super) async fn watch_files(
+    store: Store,
+    owner: String,
+    state: Arc<watch::Sender<LeaseState>>,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(FILES_INTERVAL) => {}
+        }
+        let looked = store.clone();
+        // A network's file system may take its time. What cannot be asked has not gone.
+        let gone = tokio::task::spawn_blocking(move || looked.files_gone()).await.unwrap_or_default();
+        let Some(reason) = gone else { continue };
+        tracing::error!(owner, reason, "lease lost");
+        state.send_replace(LeaseState::Lost { reason });
+        return;
+    }
 }
 
 impl Heartbeat {

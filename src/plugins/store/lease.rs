@@ -141,8 +141,12 @@ impl Store {
             let beat = Heartbeat { store: self.clone(), lock, owner: owner.to_owned(), epoch, shards, state, stop };
             tokio::spawn(heartbeat::run(beat))
         });
+        let task = task.unwrap_or_else(|| {
+            let (state, stop) = (Arc::clone(&state), stop.clone());
+            tokio::spawn(heartbeat::watch_files(self.clone(), owner.to_owned(), state, stop))
+        });
         let shards = rows.iter().map(|row| row.shard).collect();
-        let heartbeat = tokio::sync::Mutex::new(task);
+        let heartbeat = tokio::sync::Mutex::new(Some(task));
         let inner = LeaseInner { epoch, owner: owner.to_owned(), rows, shards, state, stop, heartbeat };
         Ok(Lease { inner: Arc::new(inner) })
     }

@@ -52,6 +52,11 @@ impl FolderLock {
         Ok(Self { file })
     }
 
+    /// The lock's file as it was opened, and where it was.
+    pub(super) fn opened(&self, folder: &Path) -> std::io::Result<(std::path::PathBuf, std::fs::Metadata)> {
+        Ok((folder.join(LOCK_FILE), self.file.metadata()?))
+    }
+
     /// Lets others have the folder.
     pub(super) fn release(&self) {
         if let Err(error) = self.file.unlock() {

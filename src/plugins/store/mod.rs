@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `rows` | the rows, and the [`Commit`] that writes them |
 //! | `store` | [`Store`]: open, close, whether the database answers |
-//! | `lease`, `lease_rows`, `advisory`, `heartbeat`, `lock` | who may run |
+//! | `lease`, `lease_rows`, `advisory`, `heartbeat`, `lock`, `place` | who may run |
 //! | `commit`, `prepared`, `plan`, `tables`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
 //! | `worlds`, `inputs`, `outbox` | what a start reads: worlds, snapshots, journal; positions, tick ids; what to publish |
 //! | `query`, `pages` | lists for the admin API |
@@ -29,6 +29,7 @@ mod lock;
 mod migrate;
 mod outbox;
 mod pages;
+mod place;
 mod plan;
 mod prepared;
 mod prune;

@@ -12,6 +12,7 @@ use super::engine::{Engine, EngineKind};
 use super::error::Failure;
 use super::lock::FolderLock;
 use super::migrate::migrate;
+use super::place::Place;
 use super::rows::LeaseRow;
 use super::session::Session;
 use super::statements::Texts;
@@ -49,6 +50,7 @@ pub(super) struct Inner {
     /// When a commit last renewed the heartbeat.
     touched: Mutex<Option<Instant>>,
     folder: Option<FolderLock>,
+    place: Option<Place>,
 }
 
 impl Store {
@@ -65,6 +67,10 @@ impl Store {
         let engine = Engine::new(&location, config)?;
         migrate(&engine).await?;
         let id = store_id(&engine).await?;
+        let place = match (&location, &folder) {
+            (Location::Sqlite { file, folder }, Some(lock)) => Some(Place::remember(folder, lock, file)?),
+            _ => None,
+        };
         tracing::info!(store = %location, store_id = %id, "store opened");
         let texts = Texts::new(engine.kind());
         let inner = Inner {
@@ -76,6 +82,7 @@ impl Store {
             state: watch::Sender::new(DatabaseState::Available),
             touched: Mutex::new(None),
             folder,
+            place,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -98,6 +105,11 @@ impl Store {
     /// Whether the database answers, as seen by the commits; changes wake the receiver.
     pub fn state(&self) -> watch::Receiver<DatabaseState> {
         self.inner.state.subscribe()
+    }
+
+    /// What has happened to the files of the store, where somebody has removed or replaced them while they were open.
+    pub fn files_gone(&self) -> Option<String> {
+        self.inner.place.as_ref().and_then(Place::gone)
     }
 
     /// Asks the database for a sign of life.
