@@ -47,6 +47,12 @@ pub enum TokenError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// No header can carry it.
+    #[error("{what} holds a line break or another control character")]
+    Control {
+        /// The key, and the file where it is one.
+        what: String,
+    },
     /// It holds nothing.
     #[error("admin.token_file {} holds no token", path.display())]
     Empty {
@@ -59,13 +65,23 @@ impl AdminSection {
     /// The token that callers must send: the one that is set, or that of the file; nothing when it is open.
     ///
     /// # Errors
-    /// If the file cannot be read or holds nothing.
+    /// If the file cannot be read or holds nothing, or the token could be sent by nobody.
     pub fn read_token(&self) -> Result<Option<Secret>, TokenError> {
-        let Some(path) = &self.token_file else { return Ok(self.token.clone()) };
+        let Some(path) = &self.token_file else {
+            let unusable = self.token.as_ref().is_some_and(|token| token.expose().contains(char::is_control));
+            return if unusable {
+                Err(TokenError::Control { what: "admin.token".to_owned() })
+            } else {
+                Ok(self.token.clone())
+            };
+        };
         let text =
             std::fs::read_to_string(path).map_err(|source| TokenError::Unreadable { path: path.clone(), source })?;
         match text.trim() {
             "" => Err(TokenError::Empty { path: path.clone() }),
+            token if token.contains(char::is_control) => {
+                Err(TokenError::Control { what: format!("admin.token_file {}", path.display()) })
+            }
             token => Ok(Some(Secret::new(token))),
         }
     }

@@ -229,6 +229,36 @@ mod tests {
     }
 
     #[test]
+    fn values_that_would_do_harm_in_silence_are_refused_together_with_their_places() {
+        let file = "[kafka]\nbootstrap_servers = \":::,http://foo\"\nhourly_group = \"g\"\ndaily_group = \"g\"\n\
+                    [kafka.properties]\nacks = \"0\"\n\"security.protocol\" = \"ssl\"\n\
+                    [admin]\ntoken_file = \"/nowhere/token\"\n[store]\nurl = \"postgres://sim:hush@/\"\n";
+        let (_folder, wrong) = layers(file, &[("LOG_LEVEL", "inof")], &[]);
+        let error = wrong.load().expect_err("refused");
+        let told = error.to_string();
+        for part in [
+            "server.toml:2:21: `kafka.bootstrap_servers`: `:::` is no broker",
+            "server.toml:2:21: `kafka.bootstrap_servers`: `http://foo` is no broker: brokers have no scheme",
+            "server.toml:4:15: `kafka.hourly_group` and `kafka.daily_group` are both `g`",
+            "`kafka.properties`: `acks` is not for you to set here (remove it",
+            "`kafka.properties`: `security.protocol` is not for you to set here (set kafka.security_protocol)",
+            "server.toml:9:14: admin.token_file /nowhere/token cannot be read",
+            "the host is missing",
+            "LOG_LEVEL: `log.level`: `inof` is no level: they are error, warn, info, debug, trace, off (did you mean `info`?)",
+        ] {
+            assert!(told.contains(part), "{part}\n is not in\n{told}");
+        }
+        assert!(error.count() == 8 && !told.contains("hush"), "{told}");
+        let (_folder, token) = layers("", &[("WORLDTICK_ADMIN_TOKEN", "one\ntwo")], &[]);
+        let told = token.load().expect_err("refused").to_string();
+        assert!(told.contains("admin.token holds a line break") && !told.contains("two"), "{told}");
+        for level in ["info,worldtick=debug", "WARNING", "off", "debug"] {
+            let (_folder, level) = layers("", &[("LOG_LEVEL", level)], &[]);
+            level.load().expect("a level");
+        }
+    }
+
+    #[test]
     fn a_misspelt_variable_is_a_warning_and_those_of_orchestrators_are_none() {
         let environment = [
             ("WORLDTICK_KAFKA_STARTAT", "x"),

@@ -9,7 +9,7 @@
 //! | `keys` | the same as a list, for variables, `show` and documentation |
 //! | `layers` | the layers, and where each value came from |
 //! | `merge` | takes one layer after the other |
-//! | `rules` | what a schema cannot say |
+//! | `rules`, `rules_kafka` | what a schema cannot say |
 //! | `verify` | checks a value against a JSON Schema, with words for people |
 //! | `worlds` | world files and the catalogue of topics |
 //! | [`show`] | tables and files for people |
@@ -25,6 +25,7 @@ pub(crate) mod located;
 mod merge;
 mod problem;
 mod rules;
+mod rules_kafka;
 mod toml_file;
 mod value;
 pub(crate) mod verify;

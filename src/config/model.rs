@@ -139,7 +139,7 @@ pub struct KafkaSection {
     pub merge_hold_max_seconds: Seconds,
     /// Catalogue of topics (YAML). Not set: the one that is built in.
     pub topics_file: Option<PathBuf>,
-    /// Further properties of librdkafka, such as `"ssl.ca.location"`; they win over the keys above.
+    /// Further properties of librdkafka, such as `"ssl.ca.location"`; what the other keys set is not for them.
     pub properties: BTreeMap<String, String>,
 }
 

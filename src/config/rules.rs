@@ -6,6 +6,8 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::model::ServerConfig;
+use super::rules_kafka;
+use super::verify::nearest;
 use super::worlds::read_topics;
 use crate::messages::TickEventType;
 use crate::plugins::store::StoreConfig;
@@ -19,7 +21,11 @@ pub(super) struct Broken {
     pub(super) help: String,
 }
 
-fn broken_rule(pointers: &'static [&'static str], message: impl Into<String>, help: impl Into<String>) -> Broken {
+pub(super) fn broken_rule(
+    pointers: &'static [&'static str],
+    message: impl Into<String>,
+    help: impl Into<String>,
+) -> Broken {
     Broken { pointers, message: message.into(), help: help.into() }
 }
 
@@ -27,13 +33,34 @@ fn broken_rule(pointers: &'static [&'static str], message: impl Into<String>, he
 pub(super) fn broken(config: &ServerConfig) -> Vec<Broken> {
     let mut found = Vec::new();
     kafka(config, &mut found);
+    rules_kafka::check(&config.kafka, &mut found);
     admin(config, &mut found);
     store(config, &mut found);
-    if let Err(error) = EnvFilter::builder().parse(config.log.filter()) {
+    log(config, &mut found);
+    found
+}
+
+/// Levels that people write.
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+
+fn log(config: &ServerConfig, found: &mut Vec<Broken>) {
+    let filter = config.log.filter();
+    // A word alone would be taken as the name of a part: nothing of all the others would be logged.
+    let unknown = filter
+        .split(',')
+        .map(str::trim)
+        .find(|part| !part.contains(['=', '[']) && !LEVELS.contains(&part.to_lowercase().as_str()));
+    if let Some(word) = unknown {
+        let help = match nearest(word, LEVELS.into_iter()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "to name a part, write its level too, such as info,worldtick=debug".to_owned(),
+        };
+        let message = format!("`log.level`: `{word}` is no level: they are {}", LEVELS.join(", "));
+        found.push(broken_rule(&["/log/level"], message, help));
+    } else if let Err(error) = EnvFilter::builder().parse(&filter) {
         let help = "write error, warn, info, debug or trace, or parts such as info,worldtick=debug";
         found.push(broken_rule(&["/log/level"], format!("`log.level` is not understood: {error}"), help));
     }
-    found
 }
 
 fn kafka(config: &ServerConfig, found: &mut Vec<Broken>) {
@@ -123,6 +150,9 @@ fn admin(config: &ServerConfig, found: &mut Vec<Broken>) {
             "both `admin.token` and `admin.token_file` are set",
             help,
         ));
+    } else if let Err(error) = admin.read_token() {
+        let help = "the token is a line of printable characters";
+        found.push(broken_rule(&["/admin/token_file", "/admin/token"], error.to_string(), help));
     }
     match addresses(&admin.listen) {
         Err(error) => {

@@ -164,9 +164,10 @@ impl Ground {
     /// A store that does not answer is waited for until the server is told to stop or another one has taken over.
     fn patience(&self, runtime: &Runtime) -> Patience {
         let (phase, lease, runtime) = (self.phase.clone(), self.lease.clone(), runtime.handle().clone());
+        let store = self.store.location();
         Arc::new(move |error, wait| {
-            tracing::warn!(%error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
-            phase.waits(format!("the store is waited for: {error}"));
+            tracing::warn!(store, %error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
+            phase.waits(format!("the store is waited for ({store}): {error}"));
             let told = runtime.block_on(phase.stops_within(wait));
             !told && !matches!(*lease.state().borrow(), LeaseState::Lost { .. })
         })

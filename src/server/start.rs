@@ -227,22 +227,47 @@ fn open_store(
                 Err(error) if may_come(&error, &store_config.url) => error,
                 opened => return opened.map_err(ServerError::Store),
             };
-            tracing::warn!(%error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
+            let store = store_config.place();
+            tracing::warn!(store, %error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(STORE_RETRY_MAX);
         }
     })
 }
 
-/// Whether waiting may help at a start: for a database server that is not there yet. A file that cannot be opened, a
-/// password that is refused and a database that does not exist are told at once, as other mistakes of a first start are;
-/// once a server runs, it waits for those too.
+/// Whether waiting may help at a start: for a database server that is not there yet, for a file that is locked, for a
+/// disk that is full. A file that cannot be opened, a password that is refused and a database that does not exist are
+/// told at once, as other mistakes of a first start are; once a server runs, it waits for those too.
 fn may_come(error: &StoreError, url: &SecretString) -> bool {
     const MISTAKES: [&str; 4] = ["(28P01)", "(28000)", "(3D000)", "(42501)"];
     let StoreError::Unavailable { message, .. } = error else { return false };
-    url.expose_secret().starts_with("postgres") && !MISTAKES.iter().any(|code| message.ends_with(code))
+    if url.expose_secret().trim().starts_with("postgres") {
+        return !MISTAKES.iter().any(|code| message.ends_with(code));
+    }
+    let code = message.rsplit_once('(').and_then(|(_, code)| code.strip_suffix(')')?.parse::<u32>().ok());
+    // BUSY, LOCKED, IOERR, FULL: the low byte of SQLite's code.
+    code.is_some_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13))
 }
 
 fn hostname() -> String {
     std::env::var("HOSTNAME").ok().filter(|name| !name.is_empty()).unwrap_or_else(|| "worldtick".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_waits_for_what_passes_and_tells_of_mistakes() {
+        let waits = |url: &str, message: &str| {
+            let error = StoreError::Unavailable { operation: "take the lease", message: message.to_owned() };
+            may_come(&error, &SecretString::from(url.to_owned()))
+        };
+        for passing in ["database or disk is full (13)", "database is locked (5)", "disk I/O error (778)"] {
+            assert!(waits("sqlite:w.db", passing), "{passing}");
+        }
+        assert!(!waits("sqlite:w.db", "unable to open database file (14)"));
+        assert!(waits("postgres://db/w", "the database system is starting up (57P03)"));
+        assert!(!waits("postgres://db/w", "password authentication failed (28P01)"));
+    }
 }

@@ -52,13 +52,31 @@ impl StoreConfig {
     /// In words without the URL, which may hold a password.
     pub fn check_url(&self) -> Result<(), String> {
         let read = self.location().and_then(|location| match location {
-            Location::Sqlite { .. } => Ok(()),
-            Location::Postgres(url) => postgres_url(&url).map(|_| ()),
+            Location::Sqlite { .. } => self.check_path(),
+            Location::Postgres(url) => check_postgres(&url).and_then(|()| postgres_url(&url).map(|_| ())),
         });
         read.map_err(|error| match error {
             StoreError::Config { message } => message,
             other => other.to_string(),
         })
+    }
+
+    /// Where the store is, without user and password.
+    pub fn place(&self) -> String {
+        self.location().map(|location| location.to_string()).unwrap_or_default()
+    }
+
+    /// A path in a configuration names the database file.
+    fn check_path(&self) -> Result<(), StoreError> {
+        let url = self.url.expose_secret().trim();
+        let path = url.strip_prefix("sqlite:").map_or(url, |rest| rest.strip_prefix("//").unwrap_or(rest));
+        let path = path.split('?').next().unwrap_or_default();
+        if path.ends_with('/') || Path::new(path).is_dir() {
+            let file = Path::new(path).join(FILE_NAME);
+            let message = format!("{path} is a folder: name the file, such as sqlite:{}", file.display());
+            return Err(StoreError::Config { message });
+        }
+        Ok(())
     }
 
     /// Reads the URL. Never opens anything.
@@ -90,6 +108,21 @@ impl StoreConfig {
         }
         Ok(Location::sqlite(Path::new(path)))
     }
+}
+
+/// A URL that leaves out host or database would find those of the environment, or of the user who happens to run this.
+fn check_postgres(url: &SecretString) -> Result<(), StoreError> {
+    let rest = url.expose_secret().split_once("://").map_or("", |(_, rest)| rest);
+    let (place, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let place = place.rsplit_once('@').map_or(place, |(_, place)| place);
+    let (host, database) = place.split_once('/').unwrap_or((place, ""));
+    let asked = |name: &str| query.split('&').any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name));
+    let missing = match (host.is_empty() || host.starts_with(':'), database.is_empty()) {
+        (true, _) if !asked("host") && !asked("hostaddr") => "the host",
+        (_, true) if !asked("dbname") => "the database",
+        _ => return Ok(()),
+    };
+    Err(StoreError::Config { message: format!("{missing} is missing") })
 }
 
 /// What a PostgreSQL URL says.
@@ -151,6 +184,27 @@ mod tests {
     fn no_message_shows_the_password() {
         assert_eq!(told("postgres://sim:s3cr%40t@db:5432/world?sslmode=require"), "postgres://db:5432/world");
         assert!(!format!("{:?}", StoreConfig::new("postgres://a:hush@b/c")).contains("hush"));
+    }
+
+    #[test]
+    fn a_url_must_name_what_it_leads_to() {
+        let folder = tempfile::tempdir().unwrap();
+        let check = |url: &str| StoreConfig::new(url).check_url();
+        for (url, words) in [
+            ("postgres://", "the host is missing"),
+            ("postgres:///worlds", "the host is missing"),
+            ("postgres://sim:hush@db", "the database is missing"),
+            ("postgres://sim:hush@db:5432/", "the database is missing"),
+            (&format!("sqlite:{}", folder.path().display()), "is a folder"),
+            ("sqlite:data/", "is a folder"),
+        ] {
+            let told = check(url).unwrap_err();
+            assert!(told.contains(words) && !told.contains("hush"), "{url}: {told}");
+        }
+        for url in ["postgres://db/w", "postgres:///w?host=/run/postgresql", "postgres://[::1]:5432/w", "sqlite:w.db"] {
+            assert_eq!(check(url), Ok(()), "{url}");
+        }
+        assert_eq!(StoreConfig::new("postgres://sim:hush@db:5432/w").place(), "postgres://db:5432/w");
     }
 
     #[test]
