@@ -129,6 +129,16 @@ fn what_cannot_be_done_is_a_problem_document() {
     assert_eq!(wrong["errors"][0]["pointer"], "/game_seconds");
     let wrong = post("/api/v1/worlds/hand/step", json!({"game_seconds": "long"})).problem(422);
     assert_eq!(wrong["errors"][0]["pointer"], "/game_seconds");
+    for path in ["ticks?world=hadn", "events?world=hadn", "events/stream?world=hadn"] {
+        let told = api.get(&format!("/api/v1/{path}")).problem(404);
+        assert!(told["detail"].as_str().unwrap().contains("did you mean `hand`?"), "{told}");
+    }
+    let told = api.get("/api/v1/ticks?outcome=aplied").problem(422);
+    assert!(told["errors"][0]["detail"].as_str().unwrap().contains("did you mean `applied`?"), "{told}");
+    let told = api.get("/api/v1").problem(404);
+    assert!(told["detail"].as_str().unwrap().contains("dead-letters"), "{told}");
+    let told = post("/api/v1/worlds/hand/pause", json!({"reason": "x".repeat(2_000_000)})).problem(413);
+    assert!(told["detail"].as_str().unwrap().contains("admin.body_bytes_max"), "{told}");
     post("/api/v1/worlds/hand/step", json!({"game_seconds": 1e300})).problem(422);
     post("/api/v1/worlds/hand/step", json!({"game_second": 1})).problem(422);
     post("/api/v1/worlds/hand/tick", json!({"type": "weekly"})).problem(422);
@@ -136,6 +146,7 @@ fn what_cannot_be_done_is_a_problem_document() {
     post("/api/v1/worlds/hand/pause", json!({"reason": "x".repeat(501)})).problem(422);
     post("/api/v1/worlds/hand/pause", json!({"reason": "\u{0}"})).problem(422);
     post("/api/v1/worlds/hand/pause", json!({"until": "tomorrow"})).problem(422);
+    post("/api/v1/worlds/hand/pause", json!({"until": "2020-01-01T00:00:00Z"})).problem(422);
     post("/api/v1/worlds/hand/resume", json!([])).problem(422);
     for query in ["limit=0", "limit=1001", "cursor=x", "after=x", "cursor=1&after=1"] {
         api.get(&format!("/api/v1/ticks?{query}")).problem(422);

@@ -38,4 +38,5 @@ pub use layers::{FlagValue, Layers, Loaded, Setting, Source};
 pub use model::ServerConfig;
 pub use problem::{ConfigError, Problem, SourceProblems};
 pub use value::{HIDDEN, Seconds, Secret};
+pub(crate) use verify::nearest;
 pub use worlds::{WorldFile, check_files, read_topics, read_world, read_worlds};

@@ -98,9 +98,9 @@ mod tests {
 
     #[test]
     fn every_property_that_is_not_to_be_set_is_documented() {
-        let docs = include_str!("../../docs/configuration.md");
+        let docs = include_str!("../../docs/operators.md");
         for (name, _) in OWNED {
-            assert!(docs.contains(&format!("`{name}`")), "docs/configuration.md does not say `{name}`");
+            assert!(docs.contains(&format!("`{name}`")), "docs/operators.md does not say `{name}`");
         }
     }
 }

@@ -46,6 +46,16 @@ pub(super) fn slot_of(tick_type: TickType, at: Timestamp) -> Timestamp {
     Timestamp::from_microsecond(micros - micros.rem_euclid(length)).unwrap_or(at)
 }
 
+/// The slot that an instant lies in, and the next.
+pub(super) fn slots_around(tick_type: TickType, at: Timestamp) -> (Timestamp, Timestamp) {
+    let before = slot_of(tick_type, at);
+    let length = match tick_type {
+        TickType::Hourly => MICROS_PER_HOUR,
+        TickType::Daily => MICROS_PER_DAY,
+    };
+    (before, Timestamp::from_microsecond(before.as_microsecond().saturating_add(length)).unwrap_or(before))
+}
+
 /// An instant of wall time as one of game time; both calendars have the same ends.
 pub(super) fn game_instant(at: Timestamp) -> GameInstant {
     GameInstant::from_micros(at.as_microsecond()).unwrap_or(GameInstant::MAX)
@@ -233,6 +243,23 @@ mod tests {
         );
         assert_eq!(at("2100-07-01T00:00:00Z").year, None);
         assert_eq!(at("1999-10-01T00:00:00Z"), Calendar { day: 1, week: 1, month: 1, year: None, season: "autumn" });
+    }
+
+    #[test]
+    fn a_slot_off_the_hour_or_the_day_is_refused_with_the_nearest() {
+        use clap::Parser as _;
+        let wrong = |kind: &str, slot: &str| {
+            crate::ticker::TickerArgs::try_parse_from(["t", "--type", kind, &format!("--slot={slot}")])
+                .expect("flags")
+                .wrong_slot()
+        };
+        assert_eq!(wrong("hourly", "2024-01-15T14:00:00Z"), None);
+        assert_eq!(wrong("daily", "2024-01-15T00:00:00Z"), None);
+        let told = wrong("hourly", "2024-01-15T14:20:00Z").expect("refused");
+        assert!(told.contains("2024-01-15T14:00:00Z") && told.contains("2024-01-15T15:00:00Z"), "{told}");
+        let told = wrong("daily", "2024-01-15T14:00:00Z").expect("refused");
+        assert!(told.contains("2024-01-15T00:00:00Z") && told.contains("2024-01-16T00:00:00Z"), "{told}");
+        assert!(wrong("hourly", "-002024-01-15T14:00:00Z").expect("refused").contains("calendar"));
     }
 
     #[test]

@@ -90,6 +90,21 @@ pub enum TickerOutput {
 }
 
 impl TickerArgs {
+    /// What is wrong with the slot, if one is given: the schedule has none but whole hours or days of the calendar, and
+    /// a tick for another would have ids that nobody else gives it.
+    pub fn wrong_slot(&self) -> Option<String> {
+        let slot = self.slot?;
+        let (tick_type, what) = match self.tick_type {
+            TickerType::Hourly => (TickType::Hourly, "a full hour"),
+            TickerType::Daily => (TickType::Daily, "midnight UTC"),
+        };
+        if GameInstant::from_micros(slot.as_microsecond()).is_err() {
+            return Some(format!("--slot {slot} lies outside the calendar"));
+        }
+        let (before, after) = message::slots_around(tick_type, slot);
+        (before != slot).then(|| format!("--slot {slot} is not {what}: the nearest are {before} and {after}"))
+    }
+
     /// The tick that is asked for when it is `now`.
     pub fn request(&self, now: Timestamp) -> TickRequest {
         let tick_type = match self.tick_type {
@@ -128,6 +143,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// # Errors
 /// If it was not published. Metrics that cannot be left are told on standard error and are no error.
 pub fn run(args: &TickerArgs) -> Result<(), CliError> {
+    if let Some(words) = args.wrong_slot() {
+        return Err(CliError::new(Exit::Usage, words));
+    }
     let start = Timestamp::now();
     let outcome = publish(args, start);
     let ended = Timestamp::now();

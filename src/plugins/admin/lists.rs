@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::{App, Problem};
 use crate::components::clock::GameInstant;
 use crate::components::money::Money;
+use crate::config::nearest;
 use crate::plugins::store::{
     Cursor, DeadLetterRow, EventFilter, Listed, MarketStateRow, OutboxRow, Page, TickFilter, TickHistoryRow,
 };
@@ -59,6 +60,40 @@ pub(super) fn page_limit(limit: Option<u32>) -> Result<u32, Problem> {
     }
 }
 
+/// What can become of a tick, as the history says it.
+const OUTCOMES: [&str; 11] = [
+    "applied",
+    "duplicate",
+    "late",
+    "rejected",
+    "paused",
+    "faulted",
+    "skipped",
+    "unknown_world",
+    "no_world",
+    "foreign_incarnation",
+    "gap",
+];
+
+/// A name that is none of those there are, and what was probably meant.
+fn none_of<'a>(written: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let all = known.clone().collect::<Vec<_>>().join(", ");
+    match nearest(written, known) {
+        Some(meant) => format!("`{written}` is none of: {all}; did you mean `{meant}`?"),
+        None => format!("`{written}` is none of: {all}"),
+    }
+}
+
+/// Refuses a world that is not there. Before the worlds are restored nothing is known of them.
+pub(super) fn must_exist(app: &App, world: Option<&str>) -> Result<(), Problem> {
+    let (Some(world), worlds) = (world, app.parts.view.worlds()) else { return Ok(()) };
+    if worlds.is_empty() || worlds.iter().any(|known| known.world_id.as_str() == world) {
+        return Ok(());
+    }
+    let words = none_of(world, worlds.iter().map(|known| known.world_id.as_str()));
+    Err(Problem::not_found(format!("there is no such world: {words}")))
+}
+
 type Asked = Result<Query<ListQuery>, QueryRejection>;
 
 fn asked(query: Asked) -> Result<ListQuery, Problem> {
@@ -80,9 +115,16 @@ fn listed<T>(rows: &[Listed<T>], limit: u32, item: impl Fn(&T) -> Value) -> Json
 pub(super) async fn ticks(State(app): State<App>, query: Asked) -> Result<Json<Value>, Problem> {
     let query = asked(query)?;
     let (page, limit) = (query.page()?, page_limit(query.limit)?);
+    if let Some(outcome) = query.outcome.as_deref().filter(|outcome| !OUTCOMES.contains(outcome)) {
+        return Err(Problem::invalid("outcome", "unknown", none_of(outcome, OUTCOMES.into_iter())));
+    }
     let filter =
         TickFilter { world_id: query.world, tick_type: query.kind, outcome: query.outcome, tick_id: query.tick };
     let rows = app.parts.store.tick_history(&filter, page, limit).await?;
+    if rows.is_empty() {
+        // A world that was taken away, or never was, may still have rows.
+        must_exist(&app, filter.world_id.as_deref())?;
+    }
     Ok(listed(&rows, limit, tick_json))
 }
 
@@ -92,6 +134,10 @@ pub(super) async fn events(State(app): State<App>, query: Asked) -> Result<Json<
     let topic = Some(query.topic.unwrap_or_else(|| "simulation.event".into()));
     let filter = EventFilter { topic, world_id: query.world, event_type: query.kind, tick_id: query.tick };
     let rows = app.parts.store.events(&filter, page, limit).await?;
+    if rows.is_empty() {
+        // A world that was taken away, or never was, may still have rows.
+        must_exist(&app, filter.world_id.as_deref())?;
+    }
     Ok(listed(&rows, limit, event_json))
 }
 

@@ -103,7 +103,9 @@ impl From<StoreError> for Problem {
 }
 
 pub(super) async fn no_such_route(uri: Uri) -> Problem {
-    Problem::not_found(format!("there is nothing at `{}`; the API is under /api/v1", uri.path()))
+    let there = "/livez, /readyz, /metrics, and under /api/v1: worlds, ticks, events, events/stream, dead-letters, \
+                 catalogue, schemas";
+    Problem::not_found(format!("there is nothing at `{}`; what there is: {there}", uri.path()))
 }
 
 pub(super) async fn no_such_method(method: Method, uri: Uri) -> Problem {

@@ -14,6 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::lists::must_exist;
 use super::{App, Problem};
 use crate::plugins::host::EventLine;
 use crate::plugins::store::{Cursor, EventFilter, Page, ShardId};
@@ -54,6 +55,7 @@ pub(super) async fn events(
     query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let Query(query) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    must_exist(&app, query.world.as_deref())?;
     let asked = last_event_id(&headers)?;
     let Ok(permit) = app.streams.clone().try_acquire_owned() else {
         let words = "too many followers at a time (admin.streams_max): try again later";

@@ -54,6 +54,9 @@ fn body_problem(error: &JsonRejection) -> Problem {
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body with `Content-Type: application/json`")
         }
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than admin.body_bytes_max allows")
+        }
         status => Problem::new(status, error.body_text()),
     }
 }
@@ -138,6 +141,10 @@ pub(super) async fn pause(
         if text.chars().count() > 500 || text.contains('\0') {
             return Err(Problem::invalid(pointer, "too_long", "at most 500 characters, and no NUL"));
         }
+    }
+    if let Some(until) = body.until.filter(|until| *until <= Timestamp::now()) {
+        let words = format!("{until} is over: the pause would end before it begins");
+        return Err(Problem::invalid("/until", "out_of_bounds", words));
     }
     let until = body.until.map(Timestamp::as_microsecond);
     order(&app, &world, Order::Pause { reason: body.reason, by: body.by, until }).await?;
