@@ -2,6 +2,7 @@
 
 mod event;
 mod input;
+mod shapes;
 mod tick;
 
 pub mod crowd;

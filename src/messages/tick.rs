@@ -1,17 +1,13 @@
 //! Tick messages as they are on the wire, and their validation.
 
-use std::fmt;
-use std::marker::PhantomData;
-
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{MapAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
 use super::DueTick;
+use super::shapes::{self, Object};
 use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
 
@@ -122,7 +118,7 @@ pub struct TickMessage {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<Uuid>,
     /// The tick.
-    #[serde(deserialize_with = "object")]
+    #[serde(deserialize_with = "shapes::object")]
     pub data: TickData,
     /// How the message wants to be handled on its way.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -144,11 +140,11 @@ pub struct TickData {
     /// Hourly or daily.
     pub tick_type: TickType,
     /// Hour of the day, 0 to 23; required for an hourly tick.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "shapes::whole")]
     #[schemars(range(min = 0, max = 23))]
     pub game_hour: Option<i64>,
     /// Number of the day, from 1; required for a daily tick.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "shapes::whole")]
     #[schemars(range(min = 1))]
     pub game_day: Option<i64>,
     /// The game time that it stands for. This rules; hour, day and calendar fields are not checked against it.
@@ -345,33 +341,6 @@ impl TickMessage {
         }
         if errors.is_empty() { Ok(()) } else { Err(MessageError::new("out_of_bounds", errors.join("; "))) }
     }
-}
-
-/// A JSON object. To serde a list with the fields in their order would do as well; to the schema it does not.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer).map(Self)
-    }
-}
-
-fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    struct FromMap<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for FromMap<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-
-    deserializer.deserialize_map(FromMap(PhantomData))
 }
 
 /// Reads JSON of a known shape and says where it differs.
