@@ -98,9 +98,6 @@ impl TickerArgs {
             TickerType::Hourly => (TickType::Hourly, "a full hour"),
             TickerType::Daily => (TickType::Daily, "midnight UTC"),
         };
-        if GameInstant::from_micros(slot.as_microsecond()).is_err() {
-            return Some(format!("--slot {slot} lies outside the calendar"));
-        }
         let (before, after) = message::slots_around(tick_type, slot);
         (before != slot).then(|| format!("--slot {slot} is not {what}: the nearest are {before} and {after}"))
     }
