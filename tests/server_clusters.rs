@@ -96,32 +96,29 @@ fn own_ticks_that_are_on_the_former_broker_come_again_on_the_new_one() {
 }
 
 #[test]
-fn a_server_that_dies_on_its_first_start_has_its_first_positions() {
+fn a_server_that_dies_in_its_start_has_its_first_positions() {
     let Some(servers) = cluster() else { return };
     let id = unique("first");
-    let folder = tempfile::tempdir().expect("a folder");
-    let worlds = folder.path().join("worlds");
-    std::fs::create_dir(&worlds).expect("a folder");
-    std::fs::write(worlds.join("world.yaml"), world(&id, "manual")).expect("written");
+    let mut server = TestServer::prepare(&[world(&id, "manual")], on(&servers));
     let groups = unique("group");
-    let start = || {
+    let dies = |server: &TestServer| {
+        let folder = server.folder.path();
         let mut program = Command::new(env!("CARGO_BIN_EXE_worldtick"));
-        program.current_dir(folder.path()).env_remove("DATABASE_URL").env("KAFKA_BOOTSTRAP_SERVERS", &servers);
-        program
-            .env("WORLDTICK_SERVER_DATA_DIR", folder.path().join("data"))
-            .env("WORLDTICK_WORLDS_DIR", &worlds)
-            .env("WORLDTICK_ADMIN_LISTEN", "127.0.0.1:0");
+        program.env_remove("DATABASE_URL").env("KAFKA_BOOTSTRAP_SERVERS", &servers);
+        program.env("WORLDTICK_SERVER_DATA_DIR", folder.join("data"));
+        program.env("WORLDTICK_WORLDS_DIR", folder.join("worlds")).env("WORLDTICK_ADMIN_LISTEN", "127.0.0.1:0");
         program.env("WORLDTICK_KAFKA_HOURLY_GROUP", format!("{groups}-hourly"));
         program.env("WORLDTICK_KAFKA_DAILY_GROUP", format!("{groups}-daily"));
-        program
+        let end = program.env("WORLDTICK_FAILPOINT", "start.after_places").output().expect("it runs");
+        assert_eq!(end.status.code(), None, "killed by a signal: {}", String::from_utf8_lossy(&end.stderr));
     };
-    let dies = start().env("WORLDTICK_FAILPOINT", "start.after_places").output().expect("it runs");
-    assert_eq!(dies.status.code(), None, "killed by a signal: {}", String::from_utf8_lossy(&dies.stderr));
+    // On a store that is new, and on one that knows the cluster and has lost its positions.
+    dies(&server);
+    server.change_store("DELETE FROM input_position");
+    dies(&server);
     // Written while nobody runs, behind the first position.
     let tick = Tick::hourly(&id, "2077-01-01T00:00:00Z");
     write(&KafkaSettings::new(servers.clone()), HOURLY, &[Rec::to(0, tick.text().as_str())]);
-    let mut server = TestServer::prepare(&[world(&id, "manual")], on(&servers));
-    std::fs::rename(folder.path().join("data"), server.folder.path().join("data")).expect("moved");
     server.begin();
     assert_eq!(server.history(&tick.id, 1)[0]["outcome"], "applied");
     server.stop();

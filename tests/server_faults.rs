@@ -20,9 +20,12 @@ use std::time::Instant;
 use bevy_app::App;
 use bevy_ecs::prelude::*;
 use bridge_support::{LIMIT, wait_for};
+use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use server_support::ticks::Tick;
-use server_support::{HOURLY, TestServer, world};
+use server_support::{EVENTS, HOURLY, TestServer, world};
 use worldtick::components::clock::WorldClock;
 use worldtick::plugins::metrics::{METRICS, MetricKind};
 use worldtick::schedules::HourlyTick;
@@ -279,6 +282,11 @@ fn every_metric_appears_and_every_one_that_appears_is_known() {
     server.begin();
     server.send(HOURLY, 0, "not a tick");
     server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());
+    // Another service, which has read nothing yet.
+    let somebody = BaseConsumer::from_config(&server.kafka().consumer("somebody")).expect("a consumer");
+    let mut nothing_read = TopicPartitionList::new();
+    nothing_read.add_partition_offset(EVENTS, 0, Offset::Offset(0)).expect("an offset");
+    somebody.commit(&nothing_read, CommitMode::Sync).expect("committed");
     let began = Instant::now();
     let text = wait_for("every metric", || {
         let text = server.api().get("/metrics").text;
@@ -287,6 +295,11 @@ fn every_metric_appears_and_every_one_that_appears_is_known() {
             METRICS.iter().map(|metric| metric.name).filter(|name| !shown.contains(name)).collect();
         assert!(began.elapsed() < LIMIT / 2, "these never came: {missing:?}");
         missing.is_empty().then_some(text)
+    });
+    // The gauges are taken one after the other; the lag of a group comes when it is measured next.
+    let of_somebody = "worldtick_kafka_consumer_lag{group=\"somebody\",topic=\"simulation.event\",partition=\"0\"}";
+    wait_for("the lag of the other service", || {
+        server.api().get("/metrics").text.lines().any(|line| line.starts_with(of_somebody)).then_some(())
     });
     for line in text.lines().filter(|line| line.starts_with("worldtick_")) {
         let name = line.split(['{', ' ']).next().unwrap_or_default();

@@ -54,9 +54,13 @@ impl Question<'_> {
         };
         let returns = !same && known.iter().any(|earlier| earlier.cluster_id == cluster_id);
         let stored = if same { self.stored(store, lease).await? } else { Vec::new() };
-        let positions = if stored.is_empty() { self.first(returns).await? } else { stored };
+        // None at all is like a cluster that is new: what is read first is in the store first, in any case.
+        let begins = stored.is_empty();
+        let positions = if begins { self.first(returns).await? } else { stored };
         if !same {
             tracing::info!(cluster_id, embedded = self.embedded, "the store belongs to this cluster now");
+        }
+        if begins {
             let cluster = ClusterUse { cluster_id: &cluster_id, embedded: self.embedded, now: self.now };
             store.enter_cluster(lease, &cluster, &positions).await?;
         }

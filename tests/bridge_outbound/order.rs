@@ -7,6 +7,7 @@ use worldtick::plugins::bridge::outbound::{
     Ahead, Guarantee, OutboundConfig, OutboundHooks, PublisherFatal, PublisherStatus,
 };
 
+use crate::bridge_support::private_kafka::PrivateKafka;
 use crate::bridge_support::{Broker, Rec, read_all, write};
 use crate::support::{Outbox, assert_in_order_per_key, bodies, config, expected, murmur2, row, start};
 
@@ -115,4 +116,22 @@ fn what_java_clients_hash_the_same_way_lands_on_the_same_partition() {
         &[Rec { key: Some(b"foobar".to_vec()), value: Some(b"x".to_vec()), ..Rec::default() }],
     );
     assert_eq!(read_all(&broker.settings(), &topic)[0].partition, Some(6));
+}
+
+#[test]
+fn batches_are_compressed_with_lz4_on_the_brokers_disk() {
+    let Some(mut kafka) = PrivateKafka::start() else { return };
+    let broker = Broker::Kafka(kafka.plain.clone());
+    let settings = broker.settings();
+    let (topic, progress) = (broker.topic("event", 1), broker.topic("progress", 1));
+    let outbox = Outbox::default();
+    outbox.fill(&topic, 0, 1..=50);
+    let running = start(&settings, config(Uuid::new_v4(), &progress, &outbox, 1), &outbox, OutboundHooks::default());
+    running.until(&outbox.last_ids());
+    running.stop();
+    kafka.stop();
+    let bytes = std::fs::read(kafka.segment(&topic, 0)).expect("the log");
+    // The first batch: offset (8), length (4), epoch (4), magic (1), checksum (4), then the attributes; their lowest
+    // three bits name the codec, and 3 is lz4 (Kafka's message format 2).
+    assert_eq!((bytes[16], bytes[22] & 7), (2, 3));
 }
