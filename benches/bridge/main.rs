@@ -1,11 +1,11 @@
 //! How the server compares with a bare loop that consumes, transforms and produces with the same transactions, on the
 //! same broker, in the same run: `cargo xtask bench bridge`.
 //!
-//! For each rate of ticks it prints ticks per second and the time from a tick's send to its last visible event
-//! (p50, p99), of the loop and of the server, and their ratios; beside them what one database commit costs. `--rate R` looks at one
-//! rate only; `--memory N`
-//! sends N ticks instead, and `--stepped N` steps N hours by hand; both print the memory of the process on the way and
-//! fail if it grows.
+//! For each rate of ticks loop and server run in turn, three times. Each pair of runs prints ticks per second and the time
+//! from a tick's send to its last visible event (p50, p99), of the loop and of the server, their ratios, and beside them
+//! what one database commit costs. The goals are held against the median of the ratios: what else a machine does shows in
+//! single runs. `--rate R` looks at one rate only; `--memory N` sends N ticks instead, and `--stepped N` steps N hours by
+//! hand; both print the memory of the process on the way and fail if it grows.
 
 #![allow(
     clippy::print_stdout,
@@ -35,6 +35,8 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Ticks per second that are asked for.
 const RATES: [f64; 3] = [20.0, 100.0, 400.0];
+/// Pairs of runs at each rate.
+const RUNS: usize = 3;
 const SECONDS: f64 = 20.0;
 const WARM_UP_SECONDS: f64 = 4.0;
 /// More than either can take: what the machine gives when ticks wait in line. Shown beside the goals, not judged; with
@@ -71,9 +73,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     for &rate in &rates {
         let load = Load { rate, ticks: (rate * SECONDS) as usize, warm_up: (rate * WARM_UP_SECONDS) as usize };
-        let bare = bare::run(&servers, &load)?;
-        let (server, commit) = server::run(&servers, &load)?;
-        missed += usize::from(!print(&format!("{rate:.0}"), &bare, &server, commit));
+        let (mut throughputs, mut latencies) = ([0.0; RUNS], [0.0; RUNS]);
+        for (throughput, latency) in throughputs.iter_mut().zip(&mut latencies) {
+            let bare = bare::run(&servers, &load)?;
+            let (server, commit) = server::run(&servers, &load)?;
+            (*throughput, *latency) = print(&format!("{rate:.0}"), &bare, &server, commit);
+        }
+        let (throughput, latency) = (median(throughputs), median(latencies));
+        let met = throughput >= THROUGHPUT_GOAL && latency <= 1.0;
+        println!(
+            "{rate:>5} median: throughput {throughput:.2}, latency {latency:.2}: {}",
+            if met { "met" } else { "missed" }
+        );
+        missed += usize::from(!met);
     }
     let load = Load { rate: f64::INFINITY, ticks: BACKLOG, warm_up: 0 };
     let (bare, (server, commit)) = (bare::run(&servers, &load)?, server::run(&servers, &load)?);
@@ -81,8 +93,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if missed == 0 { Ok(()) } else { Err(format!("{missed} of {} rates miss a goal", rates.len()).into()) }
 }
 
-/// Prints a row and says whether both goals are met.
-fn print(rate: &str, bare: &Report, server: &Report, commit: Duration) -> bool {
+fn median(mut ratios: [f64; RUNS]) -> f64 {
+    ratios.sort_by(f64::total_cmp);
+    ratios[RUNS / 2]
+}
+
+/// Prints a row. Gives the share of the loop's throughput, and that of the latency which the goal allows.
+fn print(rate: &str, bare: &Report, server: &Report, commit: Duration) -> (f64, f64) {
     let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
     let [bare50, bare99] = [50.0, 99.0].map(|p| millis(percentile(&bare.latencies, p)));
     let [server50, server99] = [50.0, 99.0].map(|p| millis(percentile(&server.latencies, p)));
@@ -94,5 +111,5 @@ fn print(rate: &str, bare: &Report, server: &Report, commit: Duration) -> bool {
         server.per_second(),
         millis(commit),
     );
-    throughput >= THROUGHPUT_GOAL && latency <= 1.0
+    (throughput, latency)
 }

@@ -237,6 +237,7 @@ impl Ground {
             ..OutboundConfig::new(self.store.id(), marks, last_assigned)
         };
         let source = StoredOutbox {
+            fresh: self.bridges.fresh.clone(),
             store: self.store.clone(),
             runtime: runtime.handle().clone(),
             timeout: self.config.store.operation_timeout_seconds.duration(),

@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use super::fresh::FreshRows;
 use crate::plugins::bridge::inbound::InboundHandle;
 use crate::plugins::bridge::outbound::{OutboxSource, OutboxUnavailable, PublisherHandle};
 use crate::plugins::host::Surroundings;
 use crate::plugins::store::{InputPosition, OutboxRow, ShardId, Store};
 
-/// The reader and the publisher, once they run.
+/// The reader and the publisher, once they run, and what is handed to it.
 #[derive(Clone, Default)]
 pub(super) struct Bridges {
     pub(super) inbound: Slot<InboundHandle>,
     pub(super) publisher: Slot<PublisherHandle>,
+    pub(super) fresh: FreshRows,
 }
 
 /// A part that comes to life later and is taken out at the end.
@@ -48,7 +50,9 @@ impl<T> Slot<T> {
 }
 
 impl Surroundings for Bridges {
-    fn outbox_grew(&self, last_ids: &[(ShardId, i64)]) {
+    fn outbox_grew(&self, rows: &[OutboxRow], last_ids: &[(ShardId, i64)]) {
+        // Before the wake-up: whoever is woken finds them.
+        self.fresh.add(rows);
         self.publisher.with(|publisher| publisher.wake(last_ids));
     }
 
@@ -61,8 +65,9 @@ impl Surroundings for Bridges {
     }
 }
 
-/// The outbox as the publisher reads it, on its own thread.
+/// The outbox as the publisher reads it, on its own thread: what came last from memory, everything else from the store.
 pub(super) struct StoredOutbox {
+    pub(super) fresh: FreshRows,
     pub(super) store: Store,
     pub(super) runtime: Handle,
     pub(super) timeout: Duration,
@@ -70,6 +75,9 @@ pub(super) struct StoredOutbox {
 
 impl OutboxSource for StoredOutbox {
     fn rows_after(&self, shard: ShardId, id: i64, limit: usize) -> Result<Vec<OutboxRow>, OutboxUnavailable> {
+        if let Some(rows) = self.fresh.after(shard, id, limit) {
+            return Ok(rows);
+        }
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
         let read = async { tokio::time::timeout(self.timeout, self.store.outbox_after(shard, id, limit)).await };
         match self.runtime.block_on(read) {

@@ -22,6 +22,7 @@
 //! | `seeking` | looking for the cluster until it answers |
 //! | `turning_away` | orders that come before the worlds run |
 //! | `cluster` | which cluster it is, and where reading and publishing begin on it |
+//! | `links`, `fresh` | what the parts tell each other; the rows that go from the engine to the publisher |
 //! | `running` | a running server: waiting for it, stopping it |
 //! | `ready` | what readiness depends on |
 //! | `signals` | SIGTERM and Ctrl-C |
@@ -31,6 +32,7 @@
 mod chores;
 mod cluster;
 mod error;
+mod fresh;
 mod ground;
 mod links;
 mod ready;

@@ -72,10 +72,18 @@ impl Engine {
     }
 
     /// Until when more is gathered for the next commit. While the publisher still has rows, a commit sooner brings
-    /// nothing to the topic any sooner, and many small ones cost more than few: the database then rests for as long as
-    /// its last commit took, unless a commit is full.
+    /// nothing to the topic any sooner, and many small ones cost more than few. So each transaction of the publisher has
+    /// one commit, which begins as the transaction ends, or so early that it is through before the next one begins; and
+    /// the database rests after a commit for as long as that took. A commit that is full goes at once.
     pub(super) fn gathers_until(&self, now: Instant) -> Option<Instant> {
-        let until = self.last_commit + self.last_commit_took.min(self.config.idle_commit_interval);
+        let mut until = self.last_commit + self.last_commit_took;
+        let (published, took) = self.last_published;
+        if self.last_commit > published {
+            // A transaction is under way that began after a pause, which was half as long as the one before it, and so
+            // will the next.
+            until = until.max(published + (took * 2).saturating_sub(self.last_commit_took));
+        }
+        until = until.min(self.last_commit + self.config.idle_commit_interval);
         let gathers = !self.stopping
             && self.committing.is_none()
             && self.again.is_empty()
@@ -152,7 +160,7 @@ impl Engine {
         self.unannounced.cleared(to_tell.markets);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
-            self.parts.surroundings.outbox_grew(&last);
+            self.parts.surroundings.outbox_grew(&commit.outbox, &last);
         }
         if !commit.positions.is_empty() {
             self.parts.surroundings.positions_stored(commit.positions.clone());

@@ -61,6 +61,8 @@ pub struct Engine {
     pub(super) snapshot_done: (Sender<WorldId>, Receiver<WorldId>),
     pub(super) last_commit: Instant,
     pub(super) last_commit_took: Duration,
+    /// When the publisher's last batch was through, and how long it took.
+    pub(super) last_published: (Instant, Duration),
     pub(super) last_glance: Instant,
     pub(super) stopping: bool,
     pub(super) failure: Option<HostFailure>,
@@ -117,6 +119,7 @@ impl Engine {
             snapshot_done: bounded(1),
             last_commit: wall_now(),
             last_commit_took: Duration::ZERO,
+            last_published: (wall_now(), Duration::ZERO),
             last_glance: wall_now(),
             stopping: false,
             failure: None,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::engine::Engine;
+use super::engine::{Engine, wall_now};
 use super::measure;
 use super::unit::{Unit, Work};
 use super::worker::Job;
@@ -22,6 +22,7 @@ impl Engine {
             }
             PublisherEvent::Published(published) => {
                 measure::published(&published);
+                self.last_published = (wall_now(), published.took);
                 for (shard, id) in published.marks {
                     self.note_published(shard, id);
                 }

@@ -11,7 +11,7 @@ use super::{BuildApp, HostConfig};
 use crate::messages::TickMessage;
 use crate::plugins::bridge::inbound::Received;
 use crate::plugins::bridge::outbound::{PublisherEvent, PublisherFatal};
-use crate::plugins::store::{InputPosition, Lease, ShardId, Store};
+use crate::plugins::store::{InputPosition, Lease, OutboxRow, ShardId, Store};
 
 /// Why the engine has ended before it was told to.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -44,8 +44,8 @@ impl From<PublisherFatal> for HostFailure {
 
 /// What the engine tells the parts around it.
 pub trait Surroundings: Send {
-    /// Rows up to these outbox ids are durable.
-    fn outbox_grew(&self, last_ids: &[(ShardId, i64)]);
+    /// These rows of the outbox are durable, and with them all up to these ids. Told of each commit, in order.
+    fn outbox_grew(&self, rows: &[OutboxRow], last_ids: &[(ShardId, i64)]);
     /// These input positions are durable.
     fn positions_stored(&self, positions: Vec<InputPosition>);
     /// These partitions have a durable position and may be read. Returns whether they were taken.

@@ -11,10 +11,20 @@ pub(super) fn soften(x: f64) -> f64 {
     root * root.sqrt().sqrt()
 }
 
-/// The nearest whole number, within what a quantity or an amount of money can be.
-#[expect(clippy::cast_possible_truncation, reason = "clamped to what fits first; nothing that is not a number passes")]
+/// Most that a quantity or an amount of money can be; below 2^53, where floats still count in ones.
+const WHOLE_MAX: f64 = 9e15;
+
+/// The nearest whole number, halves away from zero, within what a quantity or an amount of money can be; 0 for what is
+/// not a number.
+///
+/// By way of the cast, which is an instruction; `f64::round` is a call into the C library where the target has no
+/// SSE 4.1, and this is the innermost step of every plan.
+#[expect(clippy::cast_possible_truncation, reason = "clamped to what fits first; what is not a number becomes 0")]
 pub(super) fn whole(x: f64) -> i64 {
-    if x.is_nan() { 0 } else { x.round().clamp(-9e15, 9e15) as i64 }
+    let x = x.clamp(-WHOLE_MAX, WHOLE_MAX);
+    let towards_zero = x as i64;
+    let rest = x - real(towards_zero);
+    towards_zero + i64::from(rest >= 0.5) - i64::from(rest <= -0.5)
 }
 
 /// The whole part, and one more with the probability of the rest: right on average.
@@ -23,8 +33,8 @@ pub(super) fn by_chance(x: f64, draw: &mut Draw) -> i64 {
     if x.is_nan() || x <= 0.0 {
         return 0;
     }
-    let below = x.min(9e15).floor();
-    below as i64 + i64::from(draw.chance(x - below))
+    let below = x.min(WHOLE_MAX) as i64;
+    below + i64::from(draw.chance(x - real(below)))
 }
 
 /// A number of units or minor units as a float.
@@ -45,6 +55,7 @@ pub(super) fn average(mean: f64, value: f64, hours: f64) -> f64 {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_possible_truncation, reason = "what is expected is clamped, or small")]
 mod tests {
     use super::*;
     use crate::components::ids::StableId;
@@ -72,5 +83,20 @@ mod tests {
         assert_eq!(whole(f64::NAN), 0);
         assert_eq!(whole(1e300), 9_000_000_000_000_000);
         assert_eq!(whole(2.5), 3);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whole_is_what_rounding_gives(x in proptest::num::f64::ANY) {
+            let expected = if x.is_nan() { 0 } else { x.round().clamp(-9e15, 9e15) as i64 };
+            proptest::prop_assert_eq!(whole(x), expected);
+        }
+
+        #[test]
+        fn whole_is_what_rounding_gives_near_halves(n in -1_000_000_i64..1_000_000, away in -2_i64..=2) {
+            let half = real(n) + 0.5;
+            let x = f64::from_bits(half.to_bits().wrapping_add_signed(away));
+            proptest::prop_assert_eq!(whole(x), x.round() as i64);
+        }
     }
 }

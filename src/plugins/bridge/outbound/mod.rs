@@ -30,6 +30,11 @@ use super::edge::lock;
 use super::settings::KafkaSettings;
 use crate::plugins::store::{OutboxRow, ShardId};
 
+/// Rows in one transaction, where nothing else is said.
+pub const ROWS_MAX: usize = 500;
+/// Bytes in one transaction, where nothing else is said.
+pub const BYTES_MAX: usize = 4_194_304;
+
 /// Where rows come from. Called on the publisher's thread, may block.
 pub trait OutboxSource: Send + 'static {
     /// The rows of a shard with an id above `id`, in order, at most `limit`.
@@ -86,8 +91,8 @@ impl OutboundConfig {
             marks,
             last_assigned,
             progress_topic: "worldtick.progress".to_owned(),
-            rows_max: 500,
-            bytes_max: 4_194_304,
+            rows_max: ROWS_MAX,
+            bytes_max: BYTES_MAX,
             poll_interval: Duration::from_secs(1),
             hold_interval: Duration::from_secs(5),
         }

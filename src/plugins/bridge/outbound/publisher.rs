@@ -9,7 +9,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, Tr
 use super::batch::{Batch, Collector, Oversized};
 use super::session::{Failure, Session};
 use super::{
-    Ahead, OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared,
+    Ahead, Guarantee, OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus,
+    Shared,
 };
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
@@ -19,6 +20,8 @@ const BACK_OFF_MIN: Duration = Duration::from_millis(100);
 const BACK_OFF_MAX: Duration = Duration::from_secs(5);
 /// Producers in a row that may fail for good before it is a matter for an operator.
 const FATALS_MAX: u32 = 3;
+/// Most that the brokers are given to settle a transaction before the next begins.
+const SETTLE_MAX: Duration = Duration::from_millis(10);
 /// While the receiver of events is slow, stopping is looked at this often.
 const EVENT_WAIT: Duration = Duration::from_millis(100);
 
@@ -55,6 +58,15 @@ enum Next {
     Go,
     Wait(Duration),
     End(Option<PublisherFatal>),
+}
+
+/// How long to leave the brokers alone after a transaction that took so long.
+///
+/// A commit is acknowledged before its markers are written. A transaction that begins until then is turned away
+/// (`CONCURRENT_TRANSACTIONS`), and the client asks again 20 ms later. The markers take a part of what all the steps of a
+/// transaction take; waiting half of it costs less than being turned away, and what is committed meanwhile comes along.
+fn settle(took: Duration) -> Duration {
+    (took / 2).min(SETTLE_MAX)
 }
 
 impl<S: OutboxSource> Publisher<S> {
@@ -215,8 +227,12 @@ impl<S: OutboxSource> Publisher<S> {
             session.is_well();
         }
         self.set_status(PublisherStatus::Running);
+        let took = published.took;
         self.tell(PublisherEvent::Published(published));
-        Next::Go
+        match self.config.guarantee {
+            Guarantee::ExactlyOnce => Next::Wait(settle(took)),
+            Guarantee::AtLeastOnce => Next::Go,
+        }
     }
 
     fn fail(&mut self, batch: &Batch, failure: Failure) -> Next {
@@ -307,5 +323,18 @@ impl<S: OutboxSource> Publisher<S> {
 
     fn stopping(&self) -> bool {
         matches!(self.links.stops.try_recv(), Err(TryRecvError::Disconnected))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pause_follows_the_transaction_and_stays_below_the_clients_own() {
+        assert_eq!(settle(Duration::from_millis(12)), Duration::from_millis(6));
+        assert_eq!(settle(Duration::ZERO), Duration::ZERO);
+        assert_eq!(settle(Duration::from_secs(3)), SETTLE_MAX);
+        assert!(SETTLE_MAX < Duration::from_millis(20), "longer would cost more than being turned away");
     }
 }
