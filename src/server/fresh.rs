@@ -27,8 +27,8 @@ struct Newest {
     bytes: usize,
 }
 
-/// As much as two transactions hold: one is under way while the next one's rows come.
 impl Default for FreshRows {
+    /// As much as two transactions hold: one is under way while the next one's rows come.
     fn default() -> Self {
         Self::new(2 * ROWS_MAX, 2 * BYTES_MAX)
     }
