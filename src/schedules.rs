@@ -37,6 +37,44 @@ pub struct HourlyTick;
 #[derive(ScheduleLabel, Debug, Clone, PartialEq, Eq, Hash)]
 pub struct DailyTick;
 
+/// What happens in [`WorldSetup`], in this order. The set-up of a plugin of your own belongs to `Own`.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SetupSystems {
+    /// The domains that come with worldtick set up what the world file describes.
+    Domains,
+    /// Plugins add to it.
+    Own,
+}
+
+/// What happens in a step of the scheduler, in this order; and `Ready`, which is in [`WorldReady`].
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum SchedulerSystems {
+    /// In [`WorldReady`]: what the scheduler derives from its NPCs is made anew. What builds upon it comes after.
+    Ready,
+    /// Focus that has run out ends; who is wished into another tier moves, as far as capacities allow.
+    Assign,
+    /// The work plan of the step is made: whose turn it is.
+    Plan,
+    /// The NPCs of the plan have their turns, tier by tier (see [`TierSystems`]).
+    Tick,
+    /// Their next turns are put into the queue; what the step did is counted.
+    Settle,
+}
+
+/// The turns of NPCs within [`SchedulerSystems::Tick`], from the closest tier to the coarsest. Each set runs only in a
+/// step whose plan has work for its tier.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TierSystems {
+    /// Turns of detailed NPCs.
+    Detailed,
+    /// Turns of active NPCs.
+    Active,
+    /// Turns of ambient NPCs.
+    Ambient,
+    /// Coarse updates of dormant NPCs.
+    Dormant,
+}
+
 /// What happens in an hour of the economy, in this order.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EconomySystems {
@@ -72,6 +110,17 @@ pub fn configure(app: &mut App) {
     strict(app, HourlyTick);
     strict(app, DailyTick);
 
+    app.configure_sets(WorldSetup, (SetupSystems::Domains, SetupSystems::Own).chain());
+    app.configure_sets(
+        WorldStep,
+        (SchedulerSystems::Assign, SchedulerSystems::Plan, SchedulerSystems::Tick, SchedulerSystems::Settle).chain(),
+    );
+    app.configure_sets(
+        WorldStep,
+        (TierSystems::Detailed, TierSystems::Active, TierSystems::Ambient, TierSystems::Dormant)
+            .chain()
+            .in_set(SchedulerSystems::Tick),
+    );
     app.configure_sets(
         HourlyTick,
         (

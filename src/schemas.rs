@@ -1,20 +1,30 @@
 //! JSON Schemas of every message and file, made from the types.
 
+mod typescript;
+
 use std::collections::BTreeMap;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::RestrictFormats;
 use schemars::{JsonSchema, Schema, json_schema};
 use serde_json::{Map, Value, json};
+use uuid::{Uuid, uuid};
 
+use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
 use crate::config;
+use crate::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use crate::messages::crowd::{AgentAction, CrowdSignal, PopulationMovement};
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
+use crate::messages::npc::NpcActivityChanged;
+use crate::messages::tier::NpcTierChanged;
 use crate::messages::trend::SocialTrend;
-use crate::messages::{EventMetadata, SimulationEvent, TickMessage};
+use crate::messages::{
+    CommandMessage, CommandResult, Envelope, EventMetadata, EventRecord, SimulationEvent, TickMessage,
+};
 use crate::plugins::bridge::topics::TopicCatalogue;
+use crate::systems::scheduler::WorldSimulationContext;
 use crate::world::spec::WorldSpec;
 
 /// Name of the schema of what every event has.
@@ -29,6 +39,9 @@ pub const TICK_TYPES: [&str; 4] =
 
 /// The form of an event type: that of the published base event, and the underscores that event types have.
 const EVENT_TYPE_PATTERN: &str = r"^[a-z]+(_[a-z]+)*(\.[a-z]+(_[a-z]+)*)+$";
+/// The event, and the tick that caused it, of the examples.
+const EXAMPLE_IDS: [Uuid; 2] =
+    [uuid!("5f0c2f0e-8a52-5d0b-9a41-6f3c1d2e7b90"), uuid!("660e8400-e29b-41d4-a716-446655440001")];
 const DRAFT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// Every schema by its name. Simulation events are named by their event type.
@@ -38,6 +51,12 @@ pub fn all() -> BTreeMap<&'static str, Schema> {
         (TICKS, tick_events()),
         ("server-config", titled(config::schema(), "Configuration of the worldtick server")),
         ("world-file", titled(plain::<WorldSpec>(), "A world of worldtick")),
+        ("world-command", titled(plain::<CommandMessage>(), "A command to a world")),
+        ("world-command-result", titled(plain::<CommandResult>(), "What became of a command to a world")),
+        (
+            "world-simulation-context",
+            titled(plain::<WorldSimulationContext>(), "How a world is simulated, and how its scheduler does"),
+        ),
         ("topics-file", titled(plain::<TopicCatalogue>(), "The topics of worldtick")),
     ]);
     let events = built_in_events();
@@ -52,9 +71,14 @@ pub fn files() -> BTreeMap<String, String> {
     all().iter().map(|(name, schema)| (format!("{name}.schema.json"), format!("{}\n", text(schema)))).collect()
 }
 
+/// TypeScript types of the messages and files that clients read and write.
+pub fn typescript() -> String {
+    typescript::declarations(&all())
+}
+
 fn built_in_events() -> BTreeMap<&'static str, Schema> {
     fn of<E: SimulationEvent>() -> (&'static str, Schema) {
-        (E::EVENT_TYPE, event(E::EVENT_TYPE, E::SOURCE, plain::<E>()))
+        (E::EVENT_TYPE, event::<E>())
     }
     BTreeMap::from([
         of::<AgentAction>(),
@@ -63,17 +87,22 @@ fn built_in_events() -> BTreeMap<&'static str, Schema> {
         of::<DemandSignal>(),
         of::<DiplomacyUpdate>(),
         of::<MarketCleared>(),
+        of::<NpcActivityChanged>(),
+        of::<NpcTierChanged>(),
         of::<PopulationMovement>(),
         of::<SocialTrend>(),
+        of::<WorldConfigChanged>(),
+        of::<WorldPaused>(),
+        of::<WorldResumed>(),
     ])
 }
 
-/// The schema of a simulation event whose payload has this schema: for the events of plugins, too.
+/// The schema of a simulation event, with its example: for the events of plugins, too.
 ///
 /// The payload stands at top level or under `data`. The fields of the base event that worldtick adds are not required,
 /// because other producers of these events leave them out.
-pub fn event(event_type: &str, source: &str, payload: Schema) -> Schema {
-    let mut payload = without_root_keywords(payload);
+pub fn event<E: SimulationEvent>() -> Schema {
+    let mut payload = without_root_keywords(plain::<E>());
     let description = payload.remove("description").unwrap_or_default();
     payload.remove("title");
     let mut definitions = match payload.remove("$defs") {
@@ -82,12 +111,13 @@ pub fn event(event_type: &str, source: &str, payload: Schema) -> Schema {
     };
     definitions.insert("payload".to_owned(), payload.to_value());
     let mut properties = base_properties();
-    properties.insert("event_type".to_owned(), json!({"const": event_type}));
-    properties.insert("source".to_owned(), with_example(properties.get("source"), source));
+    properties.insert("event_type".to_owned(), json!({"const": E::EVENT_TYPE}));
+    properties.insert("source".to_owned(), with_example(properties.get("source"), E::SOURCE));
     json_schema!({
         "$schema": DRAFT,
-        "title": event_type,
+        "title": E::EVENT_TYPE,
         "description": description,
+        "examples": [example::<E>()],
         "type": "object",
         "properties": properties,
         "required": ["event_type"],
@@ -96,6 +126,28 @@ pub fn event(event_type: &str, source: &str, payload: Schema) -> Schema {
         "else": {"$ref": "#/$defs/payload"},
         "$defs": definitions,
     })
+}
+
+/// The example of an event as a consumer reads it, envelope and payload.
+fn example<E: SimulationEvent>() -> Value {
+    let event = E::example();
+    let (Ok(Value::Object(payload)), Ok(world_id)) = (serde_json::to_value(&event), WorldId::new("night-city")) else {
+        return Value::Null;
+    };
+    let [event_id, tick_id] = EXAMPLE_IDS;
+    let record = EventRecord {
+        event_id,
+        event_type: E::EVENT_TYPE,
+        source: E::SOURCE,
+        version: E::VERSION,
+        timestamp: "2077-01-15T14:00:00Z".parse().unwrap_or(GameInstant::MIN),
+        world_id,
+        // What people do to a world no tick has caused.
+        tick_id: (E::SOURCE != "world.control").then_some(tick_id),
+        key: event.key(),
+        payload,
+    };
+    record.to_value(Envelope::Flat)
 }
 
 /// All simulation events in one schema, for consumers of the whole topic.

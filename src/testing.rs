@@ -144,7 +144,7 @@ impl Stepper {
     }
 
     fn advance(&mut self, game_micros: i64) -> Result<(), StepError> {
-        let outcome = self.apply(Input::Advance { game_micros: game_micros.unsigned_abs(), wall_micros: 0 })?;
+        let outcome = self.apply(Input::advance(game_micros.unsigned_abs()))?;
         for DueTick { tick_id, tick_type, game_time, .. } in outcome.due_ticks {
             self.apply(Input::Tick(TickInput { tick_id, tick_type, game_time }))?;
         }

@@ -350,9 +350,9 @@ fn kcat_lists_writes_and_reads_through_the_fixed_port() {
     kcat(&servers, &["-P", "-t", "world.tick.hourly"], &format!("{HOURLY}\n"));
     let received = wait_for("the tick is read", || {
         let received = out.recv_timeout(Duration::from_secs(1)).ok()?;
-        matches!(received.kind, ReceivedKind::Tick { .. }).then_some(received)
+        matches!(received.kind, ReceivedKind::Message { .. }).then_some(received)
     });
-    let ReceivedKind::Tick { message, raw } = received.kind else { panic!("a tick") };
+    let ReceivedKind::Message { message, raw } = received.kind else { panic!("a tick") };
     assert_eq!(message.data.tick_id.to_string(), "660e8400-e29b-41d4-a716-446655440001");
     assert_eq!(raw.value.as_deref(), Some(HOURLY.as_bytes()));
     let read = kcat(&servers, &["-C", "-t", "world.tick.hourly", "-e", "-q"], "").expect("kcat");

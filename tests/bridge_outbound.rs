@@ -5,6 +5,8 @@
 mod bridge_support;
 #[path = "bridge_outbound/broken_off.rs"]
 mod broken_off;
+#[path = "bridge_outbound/lost.rs"]
+mod lost;
 #[path = "bridge_outbound/order.rs"]
 mod order;
 #[path = "bridge_outbound/support.rs"]

@@ -3,6 +3,10 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+#[path = "cli_client/commands.rs"]
+mod commands;
+
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Output, Stdio};
@@ -142,6 +146,179 @@ fn worlds_are_steered() {
         assert_eq!(sent.to_string(), *body);
         assert!(request.headers.contains("authorization: bearer t0ken"), "{}", request.headers);
     }
+    let ids: BTreeSet<String> =
+        server.requests().iter().map(|request| commands::key_of(request).expect("an id")).collect();
+    assert_eq!(ids.len(), orders.len(), "each is a command of its own");
+}
+
+#[test]
+fn worlds_are_made_changed_and_removed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("w.yaml");
+    std::fs::write(&file, "id: w\nclock: manual\nmeta:\n  simulation:\n    timeScale: 30\n").expect("written");
+    let file = file.to_str().expect("text");
+    let tagged = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nETag: \"7\"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}";
+    let changed = r#"{"dry_run":false,"changes":[{"pointer":"/timeScale","from":60.0,"to":120.0}]}"#;
+    let applied = r#"{"dry_run":true,"changes":[{"pointer":"/meta/simulation/timeScale","from":60.0,"to":30.0,"effect":"in_place"},{"pointer":"/seed","from":1,"to":2,"effect":"reset"}]}"#;
+    let history = r#"{"items":[{"recorded_at":"2030-01-01T00:00:00Z","changed_by":"anna","pointer":"/timeScale","from":60.0,"to":120.0}],"next":null}"#;
+    let server = Server::start(vec![
+        json(r#"{"world_id":"w"}"#),
+        tagged.to_owned(),
+        // Somebody was quicker: it is read and tried again.
+        tagged.replace("200 OK", "412 Precondition Failed"),
+        tagged.replace("\"7\"", "\"8\""),
+        json(changed),
+        json(applied),
+        tagged.to_owned(),
+        json(applied),
+        json(history),
+        json(r#"{"world_id":"w","removed":true}"#),
+    ]);
+    let worlds = |arguments: &[&str]| run(&server.address, &[&["worlds"], arguments].concat());
+    assert_eq!(out(&worlds(&["create", file])), "world_id  w\n");
+    let set = worlds(&["set", "w", "timeScale=120", "tiers.active.maxNpcs=7"]);
+    assert_eq!(out(&set), "VALUE        FROM      TO\n/timeScale  60.00  120.00\n", "{}", err(&set));
+    let apply = worlds(&["apply", file, "--dry-run"]);
+    assert!(out(&apply).contains("/seed") && out(&apply).contains("in_place"), "{}", out(&apply));
+    assert!(err(&apply).contains("1 of these have no effect until `worldtick worlds reset w`"), "{}", err(&apply));
+    assert!(err(&apply).contains("nothing was changed"), "{}", err(&apply));
+    assert!(worlds(&["apply", file]).status.success());
+    assert!(out(&worlds(&["history", "w"])).contains("anna"));
+    assert_eq!(worlds(&["delete", "w"]).status.code(), Some(2), "it wants to be confirmed");
+    assert!(worlds(&["delete", "w", "--yes"]).status.success());
+    let requests = server.requests();
+    let lines: Vec<String> = requests.iter().map(|request| request.line.replace("/api/v1/worlds", "")).collect();
+    assert_eq!(
+        lines.join(", "),
+        "POST , GET /w/simulation, PATCH /w/simulation, GET /w/simulation, PATCH /w/simulation, \
+         POST /w/apply?dryRun=true, GET /w/simulation, POST /w/apply, GET /w/simulation/history, DELETE /w"
+    );
+    let sent: serde_json::Value = serde_json::from_str(&requests[0].body).expect("JSON");
+    assert_eq!((&sent["id"], &sent["meta"]["simulation"]["timeScale"]), (&"w".into(), &30.0.into()), "{sent}");
+    for (number, tag) in [(2, "7"), (4, "8"), (7, "7")] {
+        let headers = &requests[number].headers;
+        assert!(headers.contains(&format!("if-match: \"{tag}\"")), "{headers}");
+    }
+    assert!(requests[2].headers.contains("content-type: application/merge-patch+json"), "{}", requests[2].headers);
+    assert_eq!(requests[2].body, r#"{"timeScale":120,"tiers":{"active":{"maxNpcs":7}}}"#);
+}
+
+#[test]
+fn tasks_are_listed_and_run() {
+    let tasks = r#"{"items":[{"name":"outbox","interval_seconds":60,"budget_seconds":2,"running":false,
+        "next_run_at":"2030-01-01T00:01:00Z","runs":7,"failures":1,"last_error":"away","last_success_at":null,
+        "last_run":{"started_at":"2030-01-01T00:00:00Z","took_seconds":0.5,"outcome":"done","did":"12 rows removed"}}]}"#;
+    let ran = r#"{"started_at":"2030-01-01T00:00:00Z","took_seconds":0.5,"outcome":"done","did":"12 rows removed"}"#;
+    let missing = answer("404 Not Found", "application/problem+json", r#"{"detail":"there is no task `x`"}"#);
+    let server = Server::start(vec![json(tasks), json(ran), missing]);
+    let csv = out(&run(&server.address, &["tasks", "list", "--output", "csv"]));
+    assert_eq!(
+        csv.lines().nth(1),
+        Some("outbox,60,2030-01-01T00:01:00Z,2030-01-01T00:00:00Z,done,12 rows removed,7,1"),
+        "{csv}"
+    );
+    let told = out(&run(&server.address, &["tasks", "run", "outbox"]));
+    assert!(told.contains("did           12 rows removed\n"), "{told}");
+    let refused = run(&server.address, &["tasks", "run", "x"]);
+    assert!(!refused.status.success() && err(&refused).contains("there is no task"), "{}", err(&refused));
+    let lines: Vec<String> = server.requests().into_iter().map(|request| request.line).collect();
+    assert_eq!(lines, ["GET /api/v1/tasks", "POST /api/v1/tasks/outbox/run", "POST /api/v1/tasks/x/run"]);
+}
+
+#[test]
+fn npcs_are_listed_explained_and_steered() {
+    let npcs = r#"{"items":[{"npcId":42,"name":"teo","tier":"active","activity":"work","place":"docks","energy":61.5}],"next":"42"}"#;
+    let explained = r#"{"npcId":42,"name":"teo","tier":{"why":"it is active because priority rule 2 holds for it",
+        "tier":"active","since":"2077-01-01T05:00:00Z","wish":{"tier":"active","priority":50,"reason":"rule","rule":2},
+        "pin":null,"focus":[{"kind":"story","session":"s1","on":"npc","until":"2077-01-01T09:00:00Z"}],
+        "turn":{"due":"2077-01-01T06:00:00Z","intervalSeconds":300,"waiting":true,"lateSeconds":90,
+        "why":"3 NPCs of its tier are more overdue"}},
+        "decision":{"nextDecisionAt":"2077-01-01T08:00:00Z","last":null,"now":{"at":"2077-01-01T06:01:30Z",
+        "chosen":{"activity":"work","place":"docks"},"considered":[
+        {"activity":"work","possible":true,"score":2.5,"chance":1.0,"ownFactors":1.0,"factors":{"baseWeight":2.0,
+        "activityPreference":1.0,"categoryPreference":1.25,"traitModifier":1.0,"moodCompatibility":1.0,
+        "relationshipBonus":1.0,"urgency":1.0,"inertia":1.0}},
+        {"activity":"drink","possible":false,"because":"cooldown"}]}}}"#;
+    let done = r#"{"npcId":42}"#;
+    let answers = [npcs, explained, explained, done, done, done, done];
+    let server = Server::start(answers.iter().map(|answer| json(answer)).collect());
+    let npcs = |arguments: &[&str]| run(&server.address, &[&["npcs"], arguments].concat());
+    let listed = npcs(&["list", "w", "--tier", "active", "--limit", "1"]);
+    assert_eq!(
+        out(&listed),
+        "NPC  NAME  TIER    ACTIVITY  PLACE  ENERGY\n 42  teo   active  work      docks   61.50\n"
+    );
+    assert!(err(&listed).contains("more with --cursor 42"), "{}", err(&listed));
+    let told = out(&npcs(&["explain", "w", "teo"]));
+    for words in [
+        "teo (npc-42): it is active because priority rule 2 holds for it\n",
+        "  wish      active (rule 2, priority 50)\n",
+        "  focus     story on its npc of session s1 until 2077-01-01T09:00:00Z\n",
+        "due 2077-01-01T06:00:00Z (every 300 s), 90 s late: 3 NPCs of its tier are more overdue\n",
+        "\nWould decide at 2077-01-01T06:01:30Z: work at docks\n",
+    ] {
+        assert!(told.contains(words), "{words}{told}");
+    }
+    let rows: Vec<Vec<&str>> = told.lines().rev().take(3).map(|row| row.split_whitespace().collect()).collect();
+    assert_eq!(
+        rows[1],
+        ["work", "2.50", "1.00", "2.00", "1.00", "1.25", "1.00", "1.00", "1.00", "1.00", "1.00", "1.00", "-"]
+    );
+    assert_eq!((rows[0][0], *rows[0].last().unwrap(), rows[2][3]), ("drink", "cooldown", "BASE"));
+    let whole: serde_json::Value =
+        serde_json::from_str(&out(&npcs(&["explain", "w", "teo", "-o", "json"]))).expect("JSON");
+    assert_eq!(whole, serde_json::from_str::<serde_json::Value>(explained).expect("JSON"));
+    assert_eq!(out(&npcs(&["pin", "w", "a b", "detailed"])), "npcId  42\n");
+    assert!(npcs(&["unpin", "w", "teo"]).status.success());
+    let focus = ["focus", "w", "--kind", "player-location", "--place", "docks", "--for", "60", "--session", "s1"];
+    assert!(npcs(&focus).status.success());
+    assert!(npcs(&["focus", "w", "--kind", "scene", "--npc", "teo", "--npc", "mara", "--for", "60"]).status.success());
+    assert_eq!(npcs(&["focus", "w", "--kind", "scene", "--for", "60"]).status.code(), Some(2), "whom?");
+    let requests = server.requests();
+    let lines: Vec<&str> = requests.iter().map(|request| request.line.as_str()).collect();
+    assert_eq!(
+        lines,
+        [
+            "GET /api/v1/worlds/w/npcs?tier=active&limit=1",
+            "GET /api/v1/worlds/w/npcs/teo/explain",
+            "GET /api/v1/worlds/w/npcs/teo/explain",
+            "POST /api/v1/worlds/w/npcs/a%20b/pin",
+            "DELETE /api/v1/worlds/w/npcs/teo/pin",
+            "POST /api/v1/worlds/w/focus",
+            "POST /api/v1/worlds/w/focus",
+        ]
+    );
+    let sent =
+        |number: usize| serde_json::from_str::<serde_json::Value>(&requests[number].body).expect("JSON").to_string();
+    assert_eq!(sent(3), r#"{"tier":"detailed"}"#);
+    assert_eq!(sent(5), r#"{"kind":"player_location","ttlSeconds":60,"place":"docks","sessionId":"s1"}"#);
+    assert_eq!(sent(6), r#"{"kind":"scene","ttlSeconds":60,"npcs":["teo","mara"]}"#);
+}
+
+#[test]
+fn top_writes_one_frame_and_says_when_nobody_answers() {
+    let look = |steps: u32| {
+        json(&format!(
+            r#"{{"items":[{{"world_id":"w","status":{{"state":"paused"}},"now":"2077-01-01T05:00:00Z","steps":{steps},
+            "npcs":{{"detailed":1,"active":2,"ambient":3,"dormant":4}},"lag_seconds":0.0}}]}}"#
+        ))
+    };
+    let server = Server::start(vec![look(1), look(9), look(1), look(9), look(1)]);
+    let frame = run(&server.address, &["top", "--once", "--interval", "0.1"]);
+    assert!(frame.status.success(), "{}", err(&frame));
+    let lines: Vec<String> = out(&frame).lines().map(str::to_owned).collect();
+    assert!(lines[0].starts_with("1 worlds: 0 running, 1 paused, 0 faulted"), "{lines:?}");
+    assert!(lines[1].starts_with("WORLD  STATE") && lines[1].ends_with("DORMANT"), "{lines:?}");
+    assert!(lines[2].starts_with("w      paused") && lines[2].ends_with("4"), "{lines:?}");
+    let rows = out(&run(&server.address, &["top", "--interval", "0.1", "--output", "json"]));
+    let rows: serde_json::Value = serde_json::from_str(&rows).expect("JSON");
+    assert!(rows[0]["steps_per_second"].as_f64().is_some_and(|rate| rate > 0.0), "{rows}");
+    // The server is gone after the first look.
+    let gone = run(&server.address, &["top", "--once", "--interval", "0.1"]);
+    assert_eq!(gone.status.code(), Some(69), "{}", err(&gone));
+    let piped = run(&server.address, &["top"]);
+    assert_eq!(piped.status.code(), Some(2));
+    assert!(err(&piped).contains("--once"), "{}", err(&piped));
 }
 
 #[test]

@@ -162,7 +162,21 @@ fn every_client_command(folder: &Path, address: &str) {
     let instant = |world: &Value| world["now"].as_str().and_then(|now| now.parse::<jiff::Timestamp>().ok()).unwrap();
     let moved = instant(&stepped).duration_since(instant(&paused));
     assert_eq!(moved, jiff::SignedDuration::from_hours(2), "--steps alone are hours, as the help says");
+    // Asked for again under its id it is not done again.
+    let by_id = ["worlds", "step", "night-city", "--command-id", "550e8400-e29b-41d4-a716-446655440000"];
+    let first = json(&by_id);
+    assert_eq!(json(&by_id), first);
+    let again = json(&["worlds", "show", "night-city"]);
+    assert_eq!(instant(&again).duration_since(instant(&stepped)), jiff::SignedDuration::from_hours(1));
+    let set = ["worlds", "set", "night-city", "timeScale=3599", "--command-id", "650e8400-e29b-41d4-a716-446655440000"];
+    assert_eq!(json(&set), json(&set), "what it changed the first time is told");
     json(&["worlds", "resume", "night-city"]);
+    // Nor is a pause, which would stop the world once more.
+    let until = ["--until", "2100-01-01T00:00:00Z", "--command-id", "750e8400-e29b-41d4-a716-446655440000"];
+    let pause = [&["worlds", "pause", "night-city"][..], &until].concat();
+    let paused = json(&pause);
+    json(&["worlds", "resume", "night-city"]);
+    assert_eq!(json(&pause), paused);
     assert_eq!(json(&["worlds", "show", "night-city"])["status"]["state"], "running");
 
     let ticked = json(&["worlds", "tick", "night-city"]);
@@ -181,6 +195,17 @@ fn every_client_command(folder: &Path, address: &str) {
     assert!(markets.contains("market-Food"), "{markets}");
     let history = json(&["markets", "show", "night-city", "market-Food", "--limit", "3"]);
     assert_eq!(history["items"].as_array().map(Vec::len), Some(3), "{history:#}");
+
+    let npcs = table(&["npcs", "list", "night-city", "--limit", "500"]);
+    assert!(npcs.contains("mara-voss"), "{npcs}");
+    assert_eq!(json(&["npcs", "pin", "night-city", "mara-voss", "detailed"])["tier"], "detailed");
+    let focus = ["npcs", "focus", "night-city", "--kind", "story", "--npc", "teo-brandt", "--for", "3600"];
+    assert_eq!(json(&focus)["npcs"], 1);
+    let why = table(&["npcs", "explain", "night-city", "mara-voss"]);
+    assert!(why.starts_with("mara-voss (npc-") && why.contains("CATEGORY PREF"), "{why}");
+    assert_eq!(json(&["npcs", "unpin", "night-city", "mara-voss"])["before"], "detailed");
+    let frame = table(&["top", "--once"]);
+    assert!(frame.starts_with("1 worlds: 1 running") && frame.contains("\nnight-city  running"), "{frame}");
 
     let before = json(&["worlds", "show", "night-city"]);
     json(&["worlds", "reset", "night-city", "--yes"]);

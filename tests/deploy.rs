@@ -13,6 +13,7 @@ use serde_json::Value;
 use worldtick::cli::Cli;
 use worldtick::components::clock::ClockSource;
 use worldtick::config::{Layers, ServerConfig, all_keys, read_world};
+use worldtick::plugins::built_in_extensions;
 use worldtick::ticker::{TickerArgs, TickerType};
 
 /// Variables of the programs that are no keys of the configuration.
@@ -351,7 +352,8 @@ fn the_worlds_of_the_cluster_are_valid_and_driven_by_ticks() {
     let files = strings(&worlds["files"]);
     assert!(!files.is_empty());
     for file in files {
-        let world = read_world(&root().join("deploy/kubernetes").join(&file)).unwrap_or_else(|error| panic!("{error}"));
+        let world = read_world(&root().join("deploy/kubernetes").join(&file), Some(&built_in_extensions()))
+            .unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(world.spec.clock, ClockSource::Ticks, "{file}");
     }
 }

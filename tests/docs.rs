@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use worldtick::config::{Key, sections, show};
 use worldtick::messages::TickMessage;
+use worldtick::plugins::admin::routes::{self, RouteSpec};
 use worldtick::plugins::metrics::{METRICS, MetricKind};
 
 fn root() -> PathBuf {
@@ -130,6 +131,42 @@ const TICKER_METRICS: [(&str, &str, &str, &str); 3] = [
         "When a tick was last published, in seconds since 1970.",
     ),
 ];
+
+const HTTP_API: &str = "# The HTTP API
+
+<!-- Made from the code: UPDATE_DOCS=1 cargo test --test docs -->
+
+Everything below `/api/v1` takes and gives JSON. Beside it there are `/livez`, `/readyz` (`?verbose` tells each check) and
+`/metrics`, which need no token.
+
+- **Who may**: `Authorization: Bearer <token>`. A route needs its scope, or `admin`. Without `admin.token` the API listens on
+  loopback alone and a token is not needed ([operators.md](operators.md)). 401: none or no such token; 403: its scope is too
+  small, and the answer names the one that would do; or, where no token is needed, the `Host` or `Origin` is not this machine.
+- **Errors** are problem documents (RFC 9457, `application/problem+json`): `status`, `title`, `detail`, and for what is wrong
+  in a request `errors` with `pointer`, `code` and `detail`, all at once. 400: it cannot be read; 404: it is not there;
+  409: not now; 412 and 428: see `If-Match`; 413: longer than `admin.body_bytes_max`; 415: its `Content-Type` is
+  not JSON; 422: it makes no sense, and nothing of it was done; 503: too much at a time, or something is away; 504: it took too
+  long. Try these two again.
+- **Again and again**: a request that changes a world takes an `Idempotency-Key`. Sent again under the same key it is answered
+  from the record and not run again; for anything else the key is refused with 409. The header `Command-Id` of the answer
+  names the record ([operators.md](operators.md#commands)).
+- **Two writers**: `GET …/simulation` gives an `ETag`; its `PATCH` and `POST …/apply` want it as `If-Match` (428 without it);
+  412 says that somebody was quicker.
+- **Pages** take `limit` and `cursor`, and `next` is the cursor of the page after. What is not known in a query is refused with 400.
+- **Names**: `X-Issued-By` says in whose name an order is given where no token does. Every request that is not a GET is in
+  the audit, those that were refused included.
+";
+
+#[test]
+fn the_http_api_is_documented_as_it_is() {
+    let mut page = format!("{HTTP_API}\n| method | path below `/api/v1` | scope | |\n|---|---|---|---|\n");
+    for route in routes::all() {
+        assert!(!route.about.is_empty(), "{} {}", route.method, route.path);
+        let RouteSpec { method, path, scope, about, .. } = route;
+        writeln!(page, "| {method} | `{path}` | `{scope}` | {} |", cell(about)).expect("to a string");
+    }
+    hold("docs/http-api.md", &page);
+}
 
 #[test]
 fn the_metrics_are_documented_as_they_are() {

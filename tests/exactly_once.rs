@@ -24,6 +24,8 @@ mod backlog;
 mod brokers;
 #[path = "exactly_once/check.rs"]
 mod check;
+#[path = "exactly_once/commands.rs"]
+mod commands;
 #[path = "exactly_once/database.rs"]
 mod database;
 #[path = "exactly_once/ground.rs"]

@@ -3,28 +3,43 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
+
+use bevy_app::App;
 use bevy_ecs::message::Message;
-use schemars::JsonSchema;
+use jsonschema::Validator;
+use schemars::{JsonSchema, Schema};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use worldtick::cli::check_message;
 use worldtick::components::ids::WorldId;
+use worldtick::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, MovementType, PopulationMovement};
 use worldtick::messages::diplomacy::DiplomacyUpdate;
 use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsType};
+use worldtick::messages::npc::NpcActivityChanged;
+use worldtick::messages::tier::NpcTierChanged;
 use worldtick::messages::trend::{SocialTrend, TrendType};
-use worldtick::messages::{Envelope, EventRecord, SimulationEvent, TickMessage, TickType, TriggeredBy};
+use worldtick::messages::{Envelope, EventRecord, Input, SimulationEvent, TickMessage, TickType, TriggeredBy};
+use worldtick::plugins::WorldPlugins;
 use worldtick::schemas;
+use worldtick::testing::Stepper;
 use worldtick::ticker::{TickRequest, tick_message};
+use worldtick::world::spec::WorldSpec;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/schemas");
 
+/// Each schema, ready to check with.
+static VALIDATORS: LazyLock<BTreeMap<&str, Validator>> = LazyLock::new(|| {
+    let ready = |schema: &Schema| jsonschema::options().should_validate_formats(true).build(schema.as_value());
+    schemas::all().into_iter().map(|(name, schema)| (name, ready(&schema).expect("a schema"))).collect()
+});
+
 fn differences(schema: &str, value: &Value) -> Vec<String> {
-    let all = schemas::all();
-    let schema = all.get(schema).unwrap_or_else(|| panic!("there is a schema {schema}"));
-    let validator = jsonschema::options().should_validate_formats(true).build(schema.as_value()).expect("a schema");
+    let validator = VALIDATORS.get(schema).unwrap_or_else(|| panic!("there is a schema {schema}"));
     validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect()
 }
 
@@ -46,6 +61,13 @@ fn the_files_are_those_of_the_types() {
         let name = name.to_string_lossy().into_owned();
         assert!(wanted.contains_key(&name), "{name} belongs to no type any more");
     }
+}
+
+#[test]
+fn the_types_for_typescript_are_those_of_the_schemas() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/types/worldtick.d.ts");
+    let found = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(found == schemas::typescript(), "write it with `cargo run -- schemas types assets/types/worldtick.d.ts`");
 }
 
 #[test]
@@ -220,6 +242,89 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         time_window_minutes: Some(60),
         metrics: StatsMetrics::default(),
     });
+}
+
+#[test]
+fn what_a_world_tells_of_its_people_and_of_itself_fits_the_schemas() {
+    let spec = WorldSpec::default_world().expect("valid");
+    let mut simulation = spec.meta.simulation.clone();
+    simulation.time_scale /= 2.0;
+    simulation.tiers.dormant.share = Some(20);
+    let mut world = Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins(WorldPlugins { spec: spec.clone() });
+        app
+    })
+    .expect("a world");
+    world.apply(Input::Configure { simulation: Box::new(simulation), by: "ops".into() }).expect("configured");
+    for until in [None, Some(1_772_366_400_000_000)] {
+        world.apply(Input::Paused { reason: "a scene".into(), by: "ops".into(), until }).expect("paused");
+        world.apply(Input::Resumed { by: "until".into() }).expect("resumed");
+    }
+    // Who is detailed tells what it does.
+    world.send("npc.pin", json!({"npc": "silas-crow", "tier": "detailed"})).expect("pinned");
+    world.hours(12).expect("half a day");
+    told::<NpcActivityChanged>(&world);
+    told::<NpcTierChanged>(&world);
+    told::<WorldConfigChanged>(&world);
+    told::<WorldPaused>(&world);
+    told::<WorldResumed>(&world);
+}
+
+/// Checks all events of a kind that a world has sent.
+fn told<E: SimulationEvent + DeserializeOwned>(world: &Stepper) {
+    let events = world.events_of::<E>().expect("they have their shape");
+    assert!(!events.is_empty(), "{}", E::EVENT_TYPE);
+    events.iter().for_each(check_sent);
+}
+
+/// The examples in the schema of an event: whole, valid, and the same when they are read and written again.
+fn check_examples<E: SimulationEvent + DeserializeOwned>() -> &'static str {
+    let all = schemas::all();
+    let schema = &all[E::EVENT_TYPE];
+    let examples = schema.get("examples").and_then(Value::as_array).expect("it has examples");
+    assert!(!examples.is_empty());
+    for example in examples {
+        for name in [E::EVENT_TYPE, schemas::EVENTS, schemas::BASE] {
+            assert_valid(name, example);
+        }
+        assert_eq!(check_message(example), []);
+        let event: E = serde_json::from_value(example.clone()).expect("the type takes it");
+        let Value::Object(written) = serde_json::to_value(&event).expect("json") else { panic!("an object") };
+        let mut payload = example.as_object().expect("an object").clone();
+        for name in ["event_id", "event_type", "timestamp", "version", "source", "world_id"] {
+            assert!(payload.remove(name).is_some(), "{name}");
+        }
+        payload.remove("tick_id");
+        assert_eq!(payload, written, "{}", E::EVENT_TYPE);
+        let fields = schema.pointer("/$defs/payload/properties").and_then(Value::as_object).expect("fields");
+        for field in fields.keys() {
+            assert!(payload.contains_key(field), "the example of {} shows `{field}`", E::EVENT_TYPE);
+        }
+        check_sent(&event);
+    }
+    E::EVENT_TYPE
+}
+
+#[test]
+fn every_event_has_an_example_in_its_schema() {
+    let checked = BTreeSet::from([
+        check_examples::<AgentAction>(),
+        check_examples::<AggregatedStats>(),
+        check_examples::<CrowdSignal>(),
+        check_examples::<DemandSignal>(),
+        check_examples::<DiplomacyUpdate>(),
+        check_examples::<MarketCleared>(),
+        check_examples::<NpcActivityChanged>(),
+        check_examples::<NpcTierChanged>(),
+        check_examples::<PopulationMovement>(),
+        check_examples::<SocialTrend>(),
+        check_examples::<WorldConfigChanged>(),
+        check_examples::<WorldPaused>(),
+        check_examples::<WorldResumed>(),
+    ]);
+    let all = schemas::all();
+    assert_eq!(checked, all.keys().copied().filter(|name| name.starts_with("simulation.event.")).collect());
 }
 
 #[test]

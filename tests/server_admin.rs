@@ -63,8 +63,9 @@ fn worlds_are_paused_resumed_stepped_ticked_and_reset() {
     let headers = [("Content-Type", "application/json"), ("Idempotency-Key", "once")];
     let one = api.post_with("/api/v1/worlds/hand/tick", "{}", &headers).ok();
     let two = api.post_with("/api/v1/worlds/hand/tick", "{}", &headers).ok();
-    assert_eq!((&one["tick_id"], &one["outcome"]), (&two["tick_id"], &"applied".into()));
-    assert_eq!(two["outcome"], "duplicate");
+    assert_eq!(one["outcome"], "applied");
+    assert_eq!(two, one);
+    assert_eq!(server.history(one["tick_id"].as_str().expect("an id"), 1).len(), 1);
 
     // Begun anew.
     let before = server.world("hand");
@@ -78,6 +79,9 @@ fn worlds_are_paused_resumed_stepped_ticked_and_reset() {
     let file = server.folder.path().join("worlds/1.yaml");
     let text = std::fs::read_to_string(&file).expect("read").replace("startsAt: 2077", "startsAt: 2078");
     std::fs::write(&file, text).expect("written");
+    // What is wrong with other files does not matter.
+    std::fs::write(server.folder.path().join("worlds/other.yaml"), "id: other\ncolour: red\n").expect("written");
+    std::fs::write(server.folder.path().join("worlds/torn.yaml"), "id: [").expect("written");
     api.post("/api/v1/worlds/hand/reset", &json!({})).ok();
     assert_eq!(server.world("hand")["now"], "2078-01-01T00:00:00Z");
     // Broken, it has none, and says what is wrong.
@@ -123,6 +127,8 @@ fn what_cannot_be_done_is_a_problem_document() {
 
     post("/api/v1/worlds/live/step", json!({})).problem(409);
     post("/api/v1/worlds/ticks/step", json!({})).problem(409);
+    let told = post("/api/v1/worlds/ticks/tick", json!({})).problem(409);
+    assert!(told["detail"].as_str().unwrap().contains("first tick message"), "{told}");
     post("/api/v1/worlds/hand/recover", json!({})).problem(409);
 
     let wrong = post("/api/v1/worlds/hand/step", json!({"game_seconds": -1})).problem(422);

@@ -282,6 +282,8 @@ fn every_metric_appears_and_every_one_that_appears_is_known() {
     server.begin();
     server.send(HOURLY, 0, "not a tick");
     server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());
+    server.api().post("/api/v1/worlds/live/npcs/mara-voss/pin", &json!({ "tier": "detailed" })).ok();
+    server.api().token("nobody's").get("/api/v1/worlds").problem(401);
     // Another service, which has read nothing yet.
     let somebody = BaseConsumer::from_config(&server.kafka().consumer("somebody")).expect("a consumer");
     let mut nothing_read = TopicPartitionList::new();
@@ -323,14 +325,20 @@ fn every_metric_appears_and_every_one_that_appears_is_known() {
     assert!(text.contains("process_resident_memory_bytes"), "the process's own");
 }
 
-#[test]
-fn no_more_worlds_have_gauges_of_their_own_than_are_asked_for() {
-    let worlds = [world("a-first", "manual"), world("z-last", "manual")];
+/// Two worlds that have had a tick, where only one may have series of its own.
+fn with_series_for_one(first: &str, second: &str) -> TestServer {
+    let worlds = [world(first, "manual"), world(second, "manual")];
     let mut server = TestServer::prepare(&worlds, |config| config.metrics.world_labels_max = 1);
     server.begin();
     let tick = for_all();
     send_to_all(&server, &tick);
     server.history(&tick.id, 2);
+    server
+}
+
+#[test]
+fn no_more_worlds_have_gauges_of_their_own_than_are_asked_for() {
+    let server = with_series_for_one("a-first", "z-last");
     let gauges = ["world_time_seconds", "world_lag_seconds", "market_clearing_price", "market_efficiency_ratio"];
     let text = wait_for("every gauge of a world", || {
         let text = server.api().get("/metrics").text;
@@ -338,4 +346,21 @@ fn no_more_worlds_have_gauges_of_their_own_than_are_asked_for() {
         gauges.iter().all(shown).then_some(text)
     });
     assert!(!text.contains("z-last"), "{text}");
+}
+
+#[test]
+fn a_world_that_is_gone_leaves_no_series_behind_and_its_place_to_the_next() {
+    let server = with_series_for_one("a-first", "b-next");
+    let of = |id: &str| -> Vec<String> {
+        let text = server.api().get("/metrics").text;
+        text.lines().filter(|line| line.contains(&format!("world=\"{id}\""))).map(str::to_owned).collect()
+    };
+    wait_for("the first has series", || {
+        let lines = of("a-first");
+        let shown = |name: &&str| lines.iter().any(|line| line.starts_with(&format!("worldtick_{name}{{")));
+        ["world_lag_seconds", "market_clearing_price"].iter().all(shown).then_some(())
+    });
+    assert_eq!(server.api().delete("/api/v1/worlds/a-first").status, 200);
+    wait_for("the next has its place", || (!of("b-next").is_empty()).then_some(()));
+    assert_eq!(of("a-first"), Vec::<String>::new());
 }

@@ -322,7 +322,7 @@ fn broken_files_are_told_with_all_that_is_wrong() {
     }
     let folder = folder_with(&[world("hand", "manual")]);
     let (code, told) =
-        refused(folder.path(), &["serve", "--set", "host.worker_thread=4", "--set", "host.catch_up_steps_max=no"]);
+        refused(folder.path(), &["serve", "--set", "host.worker_thread=4", "--set", "host.outstanding_ticks_max=no"]);
     assert_eq!(code, Some(78), "{told}");
-    assert!(told.contains("worker_threads") && told.contains("catch_up_steps_max"), "{told}");
+    assert!(told.contains("worker_threads") && told.contains("outstanding_ticks_max"), "{told}");
 }

@@ -93,6 +93,10 @@ impl SimulationEvent for Epic {
     fn key(&self) -> String {
         "poet".to_owned()
     }
+
+    fn example() -> Self {
+        Self { text: "Sing to me".to_owned() }
+    }
 }
 
 #[test]

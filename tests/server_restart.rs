@@ -13,12 +13,15 @@ mod bridge_support;
 mod server_support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use bridge_support::wait_for;
 use serde_json::{Value, json};
 use server_support::ticks::Tick;
 use server_support::{DAILY, EVENTS, HOURLY, TestServer, world};
 use uuid::Uuid;
+use worldtick::schedules::HourlyTick;
 
 #[test]
 fn worlds_go_on_where_they_were() {
@@ -52,12 +55,99 @@ fn worlds_go_on_where_they_were() {
     assert_eq!(outcomes, ["applied", "duplicate"]);
 }
 
+/// A door that lets some hours through and keeps the others waiting until it is opened for good.
+struct Door {
+    hours: Mutex<Hours>,
+    changed: Condvar,
+}
+
+struct Hours {
+    admitted: usize,
+    came: usize,
+    open: bool,
+}
+
+impl Door {
+    fn admitting(admitted: usize) -> Arc<Self> {
+        Arc::new(Self { hours: Mutex::new(Hours { admitted, came: 0, open: false }), changed: Condvar::new() })
+    }
+
+    fn pass(&self) {
+        let mut hours = self.hours.lock().unwrap();
+        hours.came += 1;
+        let is_kept = |hours: &mut Hours| !hours.open && hours.came > hours.admitted;
+        // A test that has failed must end, too.
+        drop(self.changed.wait_timeout_while(hours, Duration::from_secs(60), is_kept).unwrap());
+    }
+
+    /// Hours of one world that have come to the door: they come one after the other.
+    fn came(&self) -> usize {
+        self.hours.lock().unwrap().came
+    }
+
+    fn open(&self) {
+        self.hours.lock().unwrap().open = true;
+        self.changed.notify_all();
+    }
+}
+
+#[test]
+fn ticks_that_are_being_worked_on_are_still_on_their_way() {
+    let door = Door::admitting(1);
+    let of_hours = door.clone();
+    let mut server = TestServer::prepare(&[world("hand", "manual")], |_| {}).plugins(move |app| {
+        let door = of_hours.clone();
+        app.add_systems(HourlyTick, move || door.pass());
+    });
+    server.begin();
+    // A day at once: its 24 hours and the day itself are on their way, and nearly all are taken in together.
+    server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 86_400})).ok();
+    wait_for("one hour has run, and the next is at the door", || {
+        (server.world("hand")["inputs"] == 2 && door.came() == 2).then_some(())
+    });
+    // Who waits for the last of them waits for what they come to.
+    assert_eq!(server.world("hand")["outstanding_ticks"], 24);
+    door.open();
+    let ran = wait_for("they have run", || {
+        let world = server.world("hand");
+        (world["outstanding_ticks"] == 0).then_some(world)
+    });
+    assert_eq!(ran["inputs"], 26, "and what they came to is there");
+}
+
 #[test]
 fn ticks_that_the_broker_has_lost_are_published_again_and_run_once() {
-    let mut server = TestServer::start(&[world("hand", "manual")]);
+    let door = Door::admitting(2);
+    let of_hours = door.clone();
+    let worlds = [world("early", "manual"), world("hand", "manual")];
+    // Four times as many inputs may be under way as go into one commit: eight.
+    let mut server = TestServer::prepare(&worlds, |config| config.host.inputs_per_commit_max = 2).plugins(move |app| {
+        let door = of_hours.clone();
+        app.add_systems(HourlyTick, move || door.pass());
+    });
+    server.begin();
+    // Not an hour, but a step: at a stop it is kept in a snapshot.
+    server.api().post("/api/v1/worlds/early/step", &json!({"game_seconds": 60})).ok();
     // Two days at once: the ticks of 48 hours and two days are on their way when the server ends.
     server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 172_800})).ok();
-    server.restart();
+    wait_for("an hour is kept at the door", || (door.came() == 3).then_some(()));
+    let snapshot = "SELECT CAST(COUNT(*) AS TEXT), CAST(MAX(commit_no) AS TEXT) FROM snapshot WHERE world_id = 'early'";
+    let before = server.query_store(snapshot);
+    let running = server.take_running();
+    std::thread::scope(|scope| {
+        let stopping = scope.spawn(move || running.stop());
+        // From then on nothing is taken in, and what had been is finished: the door may open.
+        wait_for("the engine has begun to stop", || (server.query_store(snapshot) != before).then_some(()));
+        assert_eq!(door.came(), 3, "nothing has passed meanwhile");
+        door.open();
+        stopping.join().unwrap().expect("it stops cleanly");
+    });
+    assert!(
+        (3..=10).contains(&door.came()),
+        "two were let through, and eight may have been under way: {}",
+        door.came()
+    );
+    server.begin();
     let again = wait_for("ticks on the new broker", || Some(server.read(HOURLY)).filter(|records| !records.is_empty()));
     let first: Value = serde_json::from_str(&again[0].text()).expect("JSON");
     assert_eq!(first["world_id"], "hand");

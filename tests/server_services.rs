@@ -11,6 +11,8 @@
 
 mod bridge_support;
 mod server_support;
+#[path = "server_support/services.rs"]
+mod services;
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -18,72 +20,18 @@ use std::process::{Command, Output, Stdio};
 
 use bridge_support::private_kafka::PrivateKafka;
 use bridge_support::{LIMIT, unique, wait_for};
+use rdkafka::admin::{AdminClient, AdminOptions, AlterConfig, ResourceSpecifier};
+use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
-use serde_json::Value;
+use serde_json::{Value, json};
 use server_support::ticks::{DAILY_EXAMPLE, DAILY_EXAMPLE_TICK, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK, Tick};
 use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, TestServer, world};
-use sqlx::Connection as _;
-use worldtick::config::{Secret, ServerConfig};
+use services::{Services, sql};
 use worldtick::plugins::bridge::topics::TopicCatalogue;
 use worldtick::plugins::store::StoreError;
 use worldtick::server::ServerError;
-
-/// A cluster and a database that is dropped at the end.
-struct Services {
-    kafka: String,
-    database: String,
-    admin: String,
-}
-
-impl Services {
-    /// The services that the environment names. Where they are required they must be there.
-    fn named() -> Option<Self> {
-        let named = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
-        let (kafka, admin) = (named("WORLDTICK_TEST_KAFKA"), named("WORLDTICK_TEST_DATABASE_URL"));
-        let required = ["CI", "WORLDTICK_TEST_REQUIRE_SERVICES"].iter().any(|name| std::env::var_os(name).is_some());
-        let (Some(kafka), Some(admin)) = (kafka, admin) else {
-            assert!(!required, "services are required: set WORLDTICK_TEST_KAFKA and WORLDTICK_TEST_DATABASE_URL");
-            // Past the test runner's capture, or nobody would see it.
-            let _ =
-                writeln!(std::io::stderr(), "skipped: the system on Apache Kafka and PostgreSQL: they are not named");
-            return None;
-        };
-        let database = unique("worldtick_system").replace('-', "_");
-        sql(&admin, &format!("CREATE DATABASE {database}"));
-        Some(Self { kafka, database, admin })
-    }
-
-    fn url(&self) -> String {
-        let (server, _) = self.admin.rsplit_once('/').expect("the URL names a database");
-        format!("{server}/{}", self.database)
-    }
-
-    fn configure(&self, groups: &str) -> impl Fn(&mut ServerConfig) + Send + Sync + 'static {
-        let (kafka, url, groups) = (self.kafka.clone(), self.url(), groups.to_owned());
-        move |config| {
-            config.kafka.bootstrap_servers = Some(kafka.clone());
-            config.kafka.hourly_group = format!("{groups}-hourly");
-            config.kafka.daily_group = format!("{groups}-daily");
-            config.store.url = Some(Secret::new(url.clone()));
-        }
-    }
-}
-
-impl Drop for Services {
-    fn drop(&mut self) {
-        sql(&self.admin, &format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database));
-    }
-}
-
-fn sql(url: &str, statement: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
-        let mut link = sqlx::PgConnection::connect(url).await.expect("PostgreSQL answers");
-        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut link).await.expect("it is done");
-    });
-}
 
 fn run(program: &str, kafka: &str, arguments: &[&str]) -> Output {
     let folder = tempfile::tempdir().expect("a folder");
@@ -110,6 +58,16 @@ fn committed(server: &TestServer, group: &str, topic: &str, partitions: i32) -> 
     }
     let found = consumer.committed_offsets(list, LIMIT).expect("the cluster answers");
     found.elements().iter().map(|element| element.offset()).collect()
+}
+
+/// Lets a topic keep what it has.
+fn keep_for_ever(server: &TestServer, topic: &str) {
+    let admin: AdminClient<DefaultClientContext> = AdminClient::from_config(&server.kafka().admin()).expect("a client");
+    let change = AlterConfig::new(ResourceSpecifier::Topic(topic)).set("retention.ms", "-1");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let options = AdminOptions::new().request_timeout(Some(LIMIT));
+    let changed = runtime.block_on(admin.alter_configs([&change], &options)).expect("the cluster answers");
+    assert!(changed.iter().all(Result::is_ok), "{changed:?}");
 }
 
 /// One of Apache Kafka's own console programs. It has a limit in time.
@@ -172,6 +130,19 @@ fn topics_are_compared_and_kafkas_own_console_programs_send_ticks_and_read_event
     assert!(events.iter().all(|event| event["tick_id"] == HOURLY_EXAMPLE_TICK), "{read}");
     server.wait_until_published();
     assert_eq!(server.events_of("seed").len(), 5, "the repetition has published nothing");
+
+    // What the cluster keeps for ever is remembered for ever, whatever the catalogue says.
+    let did = |task: &str| {
+        wait_for("the task can be run", || {
+            let answer = server.api().post(&format!("/api/v1/tasks/{task}/run"), &json!({}));
+            (answer.status != 409).then(|| answer.ok()["did"].to_string())
+        })
+    };
+    assert_eq!(did("tick_ids"), "\"0 rows removed\"", "the start has asked");
+    keep_for_ever(&server, DAILY);
+    assert!(did("topics").contains("retention.ms"), "it differs now");
+    assert!(did("tick_ids").contains(&format!("{DAILY} keeps its messages for ever")), "{}", did("tick_ids"));
+    assert_eq!(did("commands"), "\"0 rows removed\"", "of another topic");
 }
 
 #[test]

@@ -5,7 +5,10 @@
 //! `WORLDTICK_TEST_REQUIRE_SERVICES`).
 #![cfg(feature = "server")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "a test that hangs must end, too")]
 
+#[path = "store_conformance/access.rs"]
+mod access;
 #[path = "store_conformance/crashes.rs"]
 mod crashes;
 #[path = "store_conformance/harness.rs"]
@@ -41,6 +44,7 @@ macro_rules! conformance {
 
 conformance! {
     rows: every_kind_of_row_survives_a_commit, a_thousand_rows_of_a_kind_are_one_commit, worlds_are_registered_reset_and_removed,
+        commands_are_known_by_world_and_id_and_go_by_age, worlds_change_in_place_and_leave_a_mark_when_they_go,
         a_nul_is_refused_and_leaves_nothing, a_repeated_tick_id_is_refused_by_name, a_change_to_a_world_that_is_not_there_is_refused,
         outbox_ids_beyond_the_lease_are_refused, known_ticks_are_found_among_thousands, positions_hold_for_every_shard,
         marks_never_go_back, own_ticks_count_as_unconsumed_until_they_are_known, the_store_survives_being_opened_again,
@@ -52,8 +56,12 @@ conformance! {
         a_large_snapshot_comes_back_whole, a_snapshot_ahead_of_the_commits_is_refused;
     lists: lists_page_both_ways_without_gaps, lists_filter, the_latest_state_of_each_market_is_of_this_incarnation,
         counts_count_every_table;
-    pruning: published_rows_go_by_age_and_others_stay, own_ticks_stay_until_they_are_known, histories_go_by_age_and_by_count,
-        a_call_removes_no_more_than_its_batch;
+    pruning: published_rows_go_by_age_and_others_stay, published_rows_go_by_number_and_others_stay, own_ticks_stay_until_they_are_known,
+        histories_go_by_age_and_by_count, a_step_removes_no_more_than_its_batch,
+        metrics_are_kept_by_age_and_number_and_read_newest_first, commits_get_through_while_many_rows_are_removed,
+        a_step_that_takes_too_long_is_broken_off_and_holds_up_nobody;
+    access: a_token_is_stored_found_and_revoked_once, a_name_belongs_to_one_token_at_a_time,
+        a_token_and_the_end_of_its_audit_are_one, the_audit_is_begun_completed_and_listed, the_audit_goes_by_age_and_by_number;
     properties: random_commits_read_back_as_they_were;
     crashes: dying_at_any_step_loses_and_doubles_nothing;
     trouble: a_locked_database_holds_a_commit_up_and_no_more, commits_survive_connections_that_are_cut_again_and_again;
@@ -69,12 +77,17 @@ fn crash_child() {
 /// What only PostgreSQL has.
 mod postgres_only {
     use crate::harness::run;
-    use crate::{ownership, trouble};
+    use crate::{access, ownership, trouble};
     use worldtick::plugins::store::EngineKind::Postgres;
 
     #[test]
     fn a_hanging_owner_is_taken_over_from() {
         run(Postgres, ownership::a_hanging_owner_is_taken_over_from);
+    }
+
+    #[test]
+    fn tokens_are_made_beside_a_running_server() {
+        run(Postgres, access::tokens_are_made_beside_a_running_server);
     }
 
     #[test]

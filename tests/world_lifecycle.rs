@@ -34,6 +34,10 @@ impl SimulationEvent for TreeGrew {
     fn key(&self) -> String {
         self.tree.to_string()
     }
+
+    fn example() -> Self {
+        Self { tree: 7, rings: 40 }
+    }
 }
 
 #[derive(Deserialize, JsonSchema)]

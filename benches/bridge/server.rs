@@ -5,8 +5,7 @@ use std::time::{Duration, Instant};
 
 use bevy_app::App;
 use worldtick::config::ServerConfig;
-use worldtick::plugins::economy::EconomyPlugin;
-use worldtick::plugins::simulation::SimulationPlugin;
+use worldtick::plugins::WorldPlugins;
 use worldtick::server::{Running, Server};
 use worldtick::testing::Stepper;
 use worldtick::world::spec::{DEFAULT_WORLD, WorldSpec};
@@ -123,7 +122,7 @@ pub fn stepped(count: u32) -> Result<(), Box<dyn Error>> {
     let mut world = Stepper::new(|| {
         let mut app = App::new();
         if let Ok(spec) = WorldSpec::default_world() {
-            app.add_plugins((SimulationPlugin { spec }, EconomyPlugin));
+            app.add_plugins(WorldPlugins { spec });
         }
         app
     })?;

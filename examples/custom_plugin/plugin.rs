@@ -11,8 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use worldtick::components::ids::{StableId, StableIds};
 use worldtick::messages::SimulationEvent;
-use worldtick::schedules::{HourlyTick, WorldSetup};
-use worldtick::systems::economy::found_economy;
+use worldtick::schedules::{HourlyTick, SetupSystems, WorldSetup};
 use worldtick::systems::random::Draws;
 use worldtick::world::{Answer, Persist, RegisterExt, WorldQuery};
 
@@ -47,6 +46,10 @@ impl SimulationEvent for ShipsGuided {
     fn key(&self) -> String {
         self.lighthouse.clone()
     }
+
+    fn example() -> Self {
+        Self { lighthouse: "Cape Sorrow".to_owned(), ships: 3, ships_total: 1_204 }
+    }
 }
 
 /// Asks how many ships all lighthouses have guided.
@@ -66,8 +69,8 @@ impl Plugin for HarbourPlugin {
         app.persist_component::<Lighthouse>()
             .emit_event::<ShipsGuided>()
             .answer_query::<AskShips, _, _>(count_ships)
-            // Both hand out ids: which one is first must not depend on luck.
-            .add_systems(WorldSetup, build_lighthouse.after(found_economy))
+            // After the domains: both hand out ids, and which one is first must not depend on luck.
+            .add_systems(WorldSetup, build_lighthouse.in_set(SetupSystems::Own))
             .add_systems(HourlyTick, guide_ships);
     }
 }

@@ -6,13 +6,15 @@ use clap::Args;
 use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
+use uuid::Uuid;
 
+use super::command_id::{id_of_try, was_never_asked};
 use super::error::{CliError, Exit};
 use super::output::Output;
 use crate::config::Secret;
 
 /// Where help shows these arguments.
-const HEADING: &str = "Server";
+pub(super) const HEADING: &str = "Server";
 /// Where a server is if nobody says otherwise.
 pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
@@ -49,12 +51,18 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 /// A stream that is silent for longer is dead: the server sends a comment every 15 s.
 const SILENCE_MAX: Duration = Duration::from_secs(45);
 
+/// How often a change is tried where others are quicker.
+const PATCH_TRIES: u32 = 5;
+
 /// A client of the admin API.
 pub(super) struct Client {
     agent: Agent,
     stream: Agent,
     base: String,
     token: Option<Secret>,
+    command_id: Option<Uuid>,
+    /// What somebody who asks again has to say besides the id.
+    again: String,
 }
 
 impl Client {
@@ -74,7 +82,21 @@ impl Client {
             .timeout_per_read(Some(SILENCE_MAX))
             .build()
             .new_agent();
-        Ok(Self { agent, stream, base, token: args.token.clone().filter(|token| !token.expose().is_empty()) })
+        let token = args.token.clone().filter(|token| !token.expose().is_empty());
+        Ok(Self { agent, stream, base, token, command_id: None, again: String::new() })
+    }
+
+    /// The same, which asks for its one change under this id.
+    #[must_use]
+    pub(super) fn under(self, command_id: Uuid) -> Self {
+        Self { command_id: Some(command_id), ..self }
+    }
+
+    /// The same for what another invocation with the same arguments would not ask for: `words` say with which others it
+    /// does.
+    #[must_use]
+    pub(super) fn again_with(self, words: impl Into<String>) -> Self {
+        Self { again: words.into(), ..self }
     }
 
     /// GET, with the answer as JSON.
@@ -97,11 +119,80 @@ impl Client {
         Err(CliError::new(Exit::Unavailable, text.trim_end()))
     }
 
+    /// The same with its tag.
+    pub(super) fn tagged(&self, path: &str) -> Result<(Value, String), CliError> {
+        let request = self.agent.get(format!("{}{path}", self.base));
+        let answer = self.authorised(request).header("Accept", "application/json").call();
+        let tag =
+            |answer: &Response<Body>| answer.headers().get("etag").and_then(|tag| tag.to_str().ok()).map(str::to_owned);
+        let tag = answer.as_ref().ok().and_then(tag).unwrap_or_default();
+        Ok((self.json(answer)?, tag))
+    }
+
     /// POST of a JSON body, with the answer as JSON.
     pub(super) fn post(&self, path: &str, body: &Value) -> Result<Value, CliError> {
         let request = self.agent.post(format!("{}{path}", self.base));
-        let answer = self.authorised(request).header("Accept", "application/json").send_json(body);
-        self.json(answer)
+        self.changed(self.signed(request).send_json(body))
+    }
+
+    /// The same of something that is changed as long as what stands at `tagged` has not changed.
+    pub(super) fn post_if(&self, path: &str, tagged: &str, body: &Value) -> Result<Value, CliError> {
+        let (_, tag) = self.tagged(tagged)?;
+        let request = self.agent.post(format!("{}{path}", self.base));
+        self.changed(self.signed(request).header("If-Match", tag).send_json(body))
+    }
+
+    /// PATCH with a JSON Merge Patch. It names all that it changes: where somebody else was quicker it is read and tried
+    /// again.
+    pub(super) fn patch(&self, path: &str, query: &str, body: &Value) -> Result<Value, CliError> {
+        let mut tried = 0;
+        loop {
+            let (_, tag) = self.tagged(path)?;
+            let request = self.agent.patch(format!("{}{path}{query}", self.base));
+            let request = self.signed_under(request, self.command_id.map(|id| id_of_try(id, tried)));
+            let request = request.header("If-Match", tag);
+            let answer = request.header("Content-Type", "application/merge-patch+json").send(body.to_string());
+            let stale = answer.as_ref().is_ok_and(|answer| answer.status().as_u16() == 412);
+            tried += 1;
+            if !stale || tried == PATCH_TRIES {
+                return self.changed(answer);
+            }
+        }
+    }
+
+    /// DELETE, with the answer as JSON.
+    pub(super) fn delete(&self, path: &str) -> Result<Value, CliError> {
+        let request = self.agent.delete(format!("{}{path}", self.base));
+        self.changed(self.signed(request).call())
+    }
+
+    /// What became of something that changes the world: where that is not known, how to find out.
+    fn changed(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, CliError> {
+        let asked = !answer.as_ref().is_err_and(was_never_asked);
+        self.json(answer).map_err(|error| match self.command_id {
+            Some(id) if asked && error.exit == Exit::Unavailable => error.help(format!(
+                "it may have been done or not: ask for the same again with --command-id {id}{}, and it is done once",
+                self.again
+            )),
+            _ => error,
+        })
+    }
+
+    /// Says who asks, as the histories show it, and under which id.
+    fn signed<B>(&self, request: ureq::RequestBuilder<B>) -> ureq::RequestBuilder<B> {
+        self.signed_under(request, self.command_id)
+    }
+
+    fn signed_under<B>(&self, request: ureq::RequestBuilder<B>, id: Option<Uuid>) -> ureq::RequestBuilder<B> {
+        let mut request = self.authorised(request).header("Accept", "application/json");
+        if let Some(id) = id {
+            request = request.header("Idempotency-Key", id.to_string());
+        }
+        let plain = |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+        match std::env::var("USER").ok().filter(plain) {
+            Some(name) => request.header("X-Issued-By", name),
+            None => request,
+        }
     }
 
     /// GET of a stream of events, from after `last_event_id`.
@@ -169,8 +260,9 @@ fn refused(mut answer: Response<Body>) -> CliError {
         (Some(one), None) | (None, Some(one)) => one.to_owned(),
         (None, None) => format!("the server answers {status}"),
     };
+    message = plain(&message);
     for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let part = |name: &str| plain(error.get(name).and_then(Value::as_str).unwrap_or_default());
         message.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
     }
     let exit = match status.as_u16() {
@@ -183,6 +275,11 @@ fn refused(mut answer: Response<Body>) -> CliError {
         401 | 403 => error.help("give the server's token with --token or WORLDTICK_TOKEN"),
         _ => error,
     }
+}
+
+/// What a server says, without what a terminal would take for an order.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
 /// A name as one segment of a path.

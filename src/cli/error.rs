@@ -78,7 +78,9 @@ impl CliError {
             return String::new();
         }
         let help = self.help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
-        format!("error: {}\n{help}", self.message)
+        // Whatever was typed or read: a terminal must not take it for an order.
+        let is_plain = |letter: char| !letter.is_control() || letter == '\n';
+        format!("error: {}\n{help}", self.message).chars().map(|c| if is_plain(c) { c } else { ' ' }).collect()
     }
 }
 
@@ -108,5 +110,16 @@ impl From<KafkaUnavailable> for CliError {
             | KafkaUnavailable::Refused { .. } => Exit::Unavailable,
         };
         Self::new(exit, error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_no_order_to_a_terminal() {
+        let error = CliError::new(Exit::Failure, "there is no NPC `a\u{1b}[31mX`\n  /name: \r\u{9b}7m");
+        assert_eq!(error.help("b\u{7}").render(false), "error: there is no NPC `a [31mX`\n  /name:   7m\n  help: b \n");
     }
 }

@@ -5,6 +5,7 @@
 //! writing failed, 78 the configuration is wrong.
 
 mod client;
+mod command_id;
 mod commands;
 mod error;
 mod output;
@@ -17,12 +18,18 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use client::ClientArgs;
+pub use command_id::CommandArgs;
+pub use commands::audit::AuditCommand;
 pub use commands::config::ConfigCommand;
 pub use commands::events::EventsCommand;
 pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
+pub use commands::npcs::{FocusName, NpcsCommand, TierName};
 pub use commands::schemas::SchemasCommand;
+pub use commands::tasks::TasksCommand;
 pub use commands::ticks::TicksCommand;
+pub use commands::tokens::TokensCommand;
+pub use commands::top::TopArgs;
 pub use commands::topics::TopicsCommand;
 pub use commands::validate::{MessageProblem, ValidateArgs, check_message};
 pub use commands::worlds::WorldsCommand;
@@ -39,6 +46,8 @@ use crate::config::{FlagValue, Layers, Loaded};
   worldtick                                 run a server with what is built in
   worldtick --config server.toml            run a server as this file says
   worldtick worlds list                     ask a running server for its worlds
+  worldtick npcs explain night-city npc-42  ask why somebody does what they do
+  worldtick top                             watch the worlds run
   worldtick events tail                     follow what happens
   worldtick config check                    find everything that is wrong with the configuration
 
@@ -62,14 +71,24 @@ pub enum Command {
     Config(commands::config::ConfigArgsAndCommand),
     /// Ask for worlds and steer them
     Worlds(commands::worlds::WorldsArgs),
+    /// Ask for NPCs, say why they do what they do, and steer them
+    Npcs(commands::npcs::NpcsArgs),
+    /// Watch worlds, steps, tiers and lag live
+    Top(commands::top::TopArgs),
     /// Ask for markets and their history
     Markets(commands::markets::MarketsArgs),
     /// Follow what happens
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
     Ticks(commands::ticks::TicksArgs),
+    /// Ask for the periodic tasks, or run one now
+    Tasks(commands::tasks::TasksArgs),
     /// Ask a running server whether it is ready
     Health(commands::health::HealthArgs),
+    /// Make, list and revoke tokens of the admin API
+    Tokens(commands::tokens::TokensArgs),
+    /// Ask who changed what through the admin API
+    Audit(commands::audit::AuditArgs),
     /// Create Kafka's topics, or compare them with the catalogue
     Topics(commands::topics::TopicsArgs),
     /// Mend the outbox after a database was restored from a back-up
@@ -219,10 +238,15 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Serve(args) => commands::serve::run(load(&args.layers())?),
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
+        Command::Npcs(args) => commands::npcs::run(&args),
+        Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),
+        Command::Tasks(args) => commands::tasks::run(&args),
         Command::Health(args) => commands::health::run(&args),
+        Command::Tokens(args) => commands::tokens::run(&args),
+        Command::Audit(args) => commands::audit::run(&args),
         Command::Outbox(args) => commands::outbox::run(&args),
         Command::Topics(args) => commands::topics::run(&args),
         Command::Validate(args) => commands::validate::run(&args),

@@ -101,7 +101,7 @@ pub(super) fn cell(value: &Value) -> String {
     }
 }
 
-fn table(rows: &[Value], columns: &[Column]) -> String {
+pub(super) fn table(rows: &[Value], columns: &[Column]) -> String {
     let values = |row: &Value| -> Vec<(String, bool)> {
         let at = |pointer: &str| row.pointer(pointer).unwrap_or(&Value::Null);
         columns.iter().map(|(_, pointer)| (cell(at(pointer)), at(pointer).is_number())).collect()
@@ -130,7 +130,7 @@ fn line(cells: Vec<(String, bool)>, widths: &[usize]) -> String {
     format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
 }
 
-fn csv(rows: &[Value], columns: &[Column]) -> String {
+pub(super) fn csv(rows: &[Value], columns: &[Column]) -> String {
     let titles: Vec<String> =
         columns.iter().map(|(title, _)| quoted(&title.to_lowercase().replace(' ', "_"))).collect();
     let mut text = format!("{}\n", titles.join(","));

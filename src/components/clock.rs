@@ -147,10 +147,16 @@ impl TimeScale {
     /// Parts of one.
     pub const PARTS: u64 = 1_000_000;
 
-    /// From a factor such as 60.0, rounded to a millionth.
+    /// From a factor such as 60.0, rounded to a millionth. A simulation block with a finer one is refused.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped to what fits first")]
     pub fn from_factor(factor: f64) -> Self {
         Self((factor.clamp(0.0, 1e9) * 1e6).round() as u64)
+    }
+
+    /// The factor: exactly the number that its decimals are read as.
+    #[expect(clippy::cast_precision_loss, reason = "a factor of 1e9 in millionths is below 2^53")]
+    pub fn factor(self) -> f64 {
+        self.0 as f64 / 1e6
     }
 }
 

@@ -94,38 +94,132 @@ impl fmt::Display for StableId {
     }
 }
 
+/// Ids on a page of the [`StableIndex`].
+const PAGE: usize = 256;
+/// Pages that are found without a search: a quarter of a billion ids.
+const NEAR: u64 = 1 << 20;
+
 /// Where the entity with a [`StableId`] is now. Derived: kept true by the id's own hooks.
+///
+/// Ids lie close together, so they are kept on pages: about eight bytes for each, in the order of the ids. To find one
+/// takes two look-ups, however many there are.
 #[derive(Resource, Debug, Default)]
 pub struct StableIndex {
-    entities: BTreeMap<StableId, Entity>,
+    near: Vec<Option<Box<Page>>>,
+    far: BTreeMap<u64, Box<Page>>,
+    len: usize,
+}
+
+#[derive(Debug)]
+struct Page {
+    entities: [Option<Entity>; PAGE],
+    live: usize,
+}
+
+impl Page {
+    fn empty() -> Box<Self> {
+        Box::new(Self { entities: [None; PAGE], live: 0 })
+    }
+}
+
+/// The page of an id, and its place there.
+fn page_of(id: StableId) -> (u64, usize) {
+    let size = PAGE as u64;
+    // A remainder of 256 fits everywhere.
+    (id.0 / size, usize::try_from(id.0 % size).unwrap_or(0))
+}
+
+/// The place of a page in the directory, if it is one of those that are found without a search.
+fn near(number: u64) -> Option<usize> {
+    usize::try_from(number).ok().filter(|_| number < NEAR)
 }
 
 impl StableIndex {
+    fn page(&self, number: u64) -> Option<&Page> {
+        match near(number) {
+            Some(at) => self.near.get(at)?.as_deref(),
+            None => self.far.get(&number).map(Box::as_ref),
+        }
+    }
+
     /// The entity that bears this id.
     pub fn get(&self, id: StableId) -> Option<Entity> {
-        self.entities.get(&id).copied()
+        let (number, at) = page_of(id);
+        self.page(number)?.entities.get(at).copied().flatten()
     }
 
     /// All ids with their entities, in the order of the ids.
     pub fn iter(&self) -> impl Iterator<Item = (StableId, Entity)> + '_ {
-        self.entities.iter().map(|(id, entity)| (*id, *entity))
+        let near = (0_u64..).zip(&self.near).filter_map(|(number, page)| page.as_ref().map(|page| (number, page)));
+        near.chain(self.far.iter().map(|(number, page)| (*number, page))).flat_map(|(number, page)| {
+            let first = number * PAGE as u64;
+            let places = (0_u64..).zip(page.entities.iter());
+            places.filter_map(move |(at, entity)| entity.map(|entity| (StableId(first + at), entity)))
+        })
     }
 
     /// How many entities bear an id.
     pub fn len(&self) -> usize {
-        self.entities.len()
+        self.len
     }
 
     /// Whether no entity bears an id.
     pub fn is_empty(&self) -> bool {
-        self.entities.is_empty()
+        self.len == 0
+    }
+
+    fn insert(&mut self, id: StableId, entity: Entity) {
+        let (number, at) = page_of(id);
+        let page = match near(number) {
+            Some(place) => {
+                if self.near.len() <= place {
+                    self.near.resize_with(place + 1, || None);
+                }
+                let Some(page) = self.near.get_mut(place) else { return };
+                page.get_or_insert_with(Page::empty)
+            }
+            None => self.far.entry(number).or_insert_with(Page::empty),
+        };
+        if let Some(place) = page.entities.get_mut(at)
+            && place.replace(entity).is_none()
+        {
+            page.live += 1;
+            self.len += 1;
+        }
+    }
+
+    fn remove(&mut self, id: StableId) {
+        let (number, at) = page_of(id);
+        let page = match near(number) {
+            Some(place) => self.near.get_mut(place).and_then(Option::as_mut),
+            None => self.far.get_mut(&number),
+        };
+        let Some(page) = page else { return };
+        if page.entities.get_mut(at).and_then(Option::take).is_none() {
+            return;
+        }
+        page.live -= 1;
+        self.len -= 1;
+        if page.live > 0 {
+            return;
+        }
+        match near(number) {
+            Some(place) => {
+                if let Some(page) = self.near.get_mut(place) {
+                    *page = None;
+                }
+            }
+            None => {
+                self.far.remove(&number);
+            }
+        }
     }
 }
 
 fn enter_index(mut world: DeferredWorld, context: HookContext) {
     let Some(id) = world.get::<StableId>(context.entity).copied() else { return };
     if let Some(mut index) = world.get_resource_mut::<StableIndex>() {
-        index.entities.insert(id, context.entity);
+        index.insert(id, context.entity);
     }
 }
 
@@ -134,7 +228,7 @@ fn leave_index(mut world: DeferredWorld, context: HookContext) {
     if let Some(mut index) = world.get_resource_mut::<StableIndex>()
         && index.get(id) == Some(context.entity)
     {
-        index.entities.remove(&id);
+        index.remove(id);
     }
 }
 
@@ -182,5 +276,26 @@ mod tests {
         assert_eq!(world.resource::<StableIndex>().get(StableId(7)), Some(entity));
         world.despawn(entity);
         assert!(world.resource::<StableIndex>().is_empty());
+    }
+
+    #[test]
+    fn an_id_costs_eight_bytes_and_empty_pages_go() {
+        assert_eq!(size_of::<[Option<Entity>; PAGE]>(), 8 * PAGE);
+        let mut world = World::new();
+        world.init_resource::<StableIndex>();
+        let all: Vec<Entity> = (1..=1_000).map(|id| world.spawn(StableId(id)).id()).collect();
+        let far = world.spawn(StableId(u64::MAX)).id();
+        let index = world.resource::<StableIndex>();
+        let pages = |index: &StableIndex| index.near.iter().flatten().count() + index.far.len();
+        assert_eq!((index.len(), pages(index)), (1_001, 5));
+        let ids: Vec<u64> = index.iter().map(|(id, _)| id.0).collect();
+        assert!(ids.is_sorted() && ids.len() == 1_001);
+        assert_eq!(index.get(StableId(u64::MAX)), Some(far));
+        for entity in &all[..600] {
+            world.despawn(*entity);
+        }
+        let index = world.resource::<StableIndex>();
+        assert_eq!((index.len(), pages(index)), (401, 3));
+        assert_eq!((index.get(StableId(600)), index.get(StableId(601))), (None, Some(all[600])));
     }
 }

@@ -4,3 +4,5 @@ pub mod clock;
 pub mod ids;
 pub mod market;
 pub mod money;
+pub mod npc;
+pub mod tier;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::Schema;
 use schemars::generate::SchemaSettings;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::model::ServerConfig;
 
@@ -40,7 +40,7 @@ pub enum KeyKind {
 /// One key of the configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Key {
-    /// `section.key`.
+    /// `section.key`, or `section.section.key`.
     pub name: String,
     /// The same as a JSON pointer.
     pub pointer: String,
@@ -80,14 +80,15 @@ pub fn sections() -> Vec<Section> {
     let schema = schema().to_value();
     let defaults = serde_json::to_value(ServerConfig::default()).unwrap_or_default();
     let aliases = BTreeMap::from(ALIASES);
-    properties(&schema)
+    flat_sections(&schema)
+        .into_iter()
         .map(|(section, of_section)| Section {
-            name: section.clone(),
             description: description(of_section),
             keys: properties(of_section)
+                .filter(|(_, of_key)| !is_section(of_key))
                 .map(|(key, of_key)| {
-                    let pointer = format!("/{section}/{key}");
-                    let own = format!("WORLDTICK_{}_{}", section.to_uppercase(), key.to_uppercase());
+                    let pointer = format!("/{}/{key}", section.replace('.', "/"));
+                    let own = format!("{}{}", variable_prefix(&section), key.to_uppercase());
                     let alias = aliases.get(pointer.as_str()).map(|alias| (*alias).to_owned());
                     Key {
                         name: format!("{section}.{key}"),
@@ -101,13 +102,48 @@ pub fn sections() -> Vec<Section> {
                     }
                 })
                 .collect(),
+            name: section,
         })
         .collect()
+}
+
+/// How variables of a section begin.
+pub(super) fn variable_prefix(section: &str) -> String {
+    format!("WORLDTICK_{}_", section.replace('.', "_").to_uppercase())
+}
+
+/// The sections with their schemas; one within another (`tasks.outbox`) follows it, and one without keys is left out.
+fn flat_sections(schema: &Value) -> Vec<(String, &Value)> {
+    let mut found = Vec::new();
+    for (name, of_section) in properties(schema) {
+        if properties(of_section).any(|(_, of_key)| !is_section(of_key)) {
+            found.push((name.clone(), of_section));
+        }
+        let inner = properties(of_section).filter(|(_, of_key)| is_section(of_key));
+        found.extend(inner.map(|(inner, of_inner)| (format!("{name}.{inner}"), of_inner)));
+    }
+    found
+}
+
+/// Whether it has keys of its own: a table of texts by name has none.
+fn is_section(schema: &Value) -> bool {
+    schema.get("properties").is_some()
 }
 
 /// Every key.
 pub fn all() -> Vec<Key> {
     sections().into_iter().flat_map(|section| section.keys).collect()
+}
+
+/// Puts a value at a place within tables that are made where they are missing.
+pub(super) fn put(tables: &mut Value, place: &str, value: Value) {
+    let Value::Object(table) = tables else { return };
+    match place.split_once('/') {
+        Some((section, rest)) => put(table.entry(section).or_insert_with(|| Value::Object(Map::new())), rest, value),
+        None => {
+            table.insert(place.to_owned(), value);
+        }
+    }
 }
 
 fn properties(schema: &Value) -> impl Iterator<Item = (&String, &Value)> {

@@ -229,6 +229,36 @@ mod tests {
     }
 
     #[test]
+    fn tasks_have_sections_within_a_section() {
+        let file = "[tasks.outbox]\ninterval_seconds = 30\nbudget_seconds = 0.5\n[tasks.topics]\nbudget_seconds = 7\n";
+        let environment = [("WORLDTICK_TASKS_TOPICS_BUDGET_SECONDS", "8")];
+        let (_folder, layers) = layers(file, &environment, &[("tasks.tick_ids.interval_seconds", "90")]);
+        let loaded = layers.load().expect("valid");
+        let tasks = &loaded.config.tasks;
+        let millis = |seconds: super::super::value::Seconds| seconds.duration().as_millis();
+        assert_eq!(millis(tasks.outbox.interval_seconds), 30_000);
+        assert_eq!((millis(tasks.outbox.budget_seconds), millis(tasks.topics.budget_seconds)), (500, 8_000));
+        assert_eq!((millis(tasks.tick_ids.interval_seconds), millis(tasks.topics.interval_seconds)), (90_000, 600_000));
+        assert!(matches!(source(&loaded, "tasks.outbox.budget_seconds"), Source::File(_, 3)));
+        let shown = super::super::show::to_json(&loaded);
+        assert_eq!(shown.pointer("/tasks/outbox/budget_seconds/value"), Some(&serde_json::json!(0.5)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_task_is_told_at_its_place() {
+        let file = "[tasks.outbox]\nintervall_seconds = 30\nbudget_seconds = 0\n[tasks.outbocks]\nx = 1\n";
+        let (_folder, wrong) = layers(file, &[], &[]);
+        let told = wrong.load().expect_err("refused").to_string();
+        for part in ["server.toml:2:1: unknown key `intervall_seconds`", "server.toml:3:", "unknown key `outbocks`"] {
+            assert!(told.contains(part), "{part}\n is not in\n{told}");
+        }
+        let (_folder, wrong) = layers("[tasks.dead_letters]\nbudget_seconds = 300\n", &[], &[]);
+        let told = wrong.load().expect_err("refused").to_string();
+        let expected = "server.toml:2:18: `tasks.dead_letters.budget_seconds` is not less than";
+        assert!(told.contains(expected), "{told}");
+    }
+
+    #[test]
     fn values_that_would_do_harm_in_silence_are_refused_together_with_their_places() {
         let file = "[kafka]\nbootstrap_servers = \":::,http://foo\"\nhourly_group = \"g\"\ndaily_group = \"g\"\n\
                     [kafka.properties]\nacks = \"0\"\n\"security.protocol\" = \"ssl\"\n\

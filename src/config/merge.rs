@@ -50,13 +50,7 @@ impl Merge {
     }
 
     fn set(&mut self, pointer: &str, value: Value, source: Source) {
-        let Some((section, key)) = pointer.trim_start_matches('/').split_once('/') else { return };
-        if let Value::Object(sections) = &mut self.values {
-            let section = sections.entry(section).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(values) = section {
-                values.insert(key.to_owned(), value);
-            }
-        }
+        keys::put(&mut self.values, pointer.trim_start_matches('/'), value);
         self.sources.insert(pointer.to_owned(), source);
     }
 
@@ -97,10 +91,21 @@ impl Merge {
     fn take_tree(&mut self, path: &Path, text: &str, tree: &Located) {
         let Node::Map(sections) = &tree.node else { return };
         for section in sections {
-            let Node::Map(entries) = &section.value.node else { continue };
+            self.take_section(path, text, &format!("/{}", section.key), &section.value);
+        }
+    }
+
+    fn take_section(&mut self, path: &Path, text: &str, section: &str, tree: &Located) {
+        if let Node::Map(entries) = &tree.node {
             for entry in entries {
-                let pointer = format!("/{}/{}", section.key, entry.key);
-                let Some(key) = self.keys.iter().find(|key| key.pointer == pointer) else { continue };
+                let pointer = format!("{section}/{}", entry.key);
+                let Some(key) = self.keys.iter().find(|key| key.pointer == pointer) else {
+                    // Sections lie within sections at most once; what is unknown has been told.
+                    if self.keys.iter().any(|key| key.pointer.starts_with(&format!("{pointer}/"))) {
+                        self.take_section(path, text, &pointer, &entry.value);
+                    }
+                    continue;
+                };
                 // Empty is unset, as in the environment.
                 let value = match entry.value.to_json() {
                     Value::String(text) if text.is_empty() && key.default.is_null() => Value::Null,
@@ -142,7 +147,7 @@ impl Merge {
     fn warn_of_misspelt<'a>(&mut self, names: impl Iterator<Item = &'a String>) {
         let known: Vec<&str> = self.keys.iter().flat_map(|key| key.variables.iter().map(String::as_str)).collect();
         let sections: Vec<String> =
-            keys::sections().into_iter().map(|s| format!("WORLDTICK_{}_", s.name.to_uppercase())).collect();
+            keys::sections().into_iter().map(|section| keys::variable_prefix(&section.name)).collect();
         let suspicious = |name: &&String| {
             sections.iter().any(|section| name.starts_with(section.as_str()))
                 && !known.contains(&name.as_str())
@@ -201,8 +206,8 @@ impl Merge {
             KeyKind::Table => serde_json::from_str(text)
                 .map_err(|_| Problem::new(format!("`{}` must be a JSON object of texts", key.name)))?,
         };
-        let Some((section, name)) = key.name.split_once('.') else { return Ok(value) };
-        let alone = serde_json::json!({ section: { name: value.clone() } });
+        let mut alone = Value::Object(Map::new());
+        keys::put(&mut alone, key.pointer.trim_start_matches('/'), value.clone());
         match self.checker.differences(&alone).into_iter().next() {
             Some(difference) => Err(Problem { message: difference.message, help: difference.help, span: None }),
             None => Ok(value),

@@ -9,8 +9,10 @@
 //! | `keys` | the same as a list, for variables, `show` and documentation |
 //! | `layers` | the layers, and where each value came from |
 //! | `merge` | takes one layer after the other |
+//! | `tasks` | the sections of the periodic tasks |
 //! | `rules`, `rules_kafka` | what a schema cannot say |
 //! | `verify` | checks a value against a JSON Schema, with words for people |
+//! | `flaws` | the same for what comes over the wire, by JSON pointer |
 //! | `worlds` | world files and the catalogue of topics |
 //! | [`show`] | tables and files for people |
 
@@ -18,6 +20,7 @@ pub mod model;
 pub mod show;
 
 mod convert;
+mod flaws;
 mod hide;
 mod keys;
 mod layers;
@@ -26,6 +29,7 @@ mod merge;
 mod problem;
 mod rules;
 mod rules_kafka;
+mod tasks;
 mod toml_file;
 mod value;
 pub(crate) mod verify;
@@ -33,10 +37,12 @@ mod worlds;
 pub(crate) mod yaml_file;
 
 pub use convert::TokenError;
+pub use flaws::{Flaw, check_patched_simulation, check_simulation, check_world, check_world_text};
+pub(crate) use flaws::{Shape, read_shaped};
 pub use keys::{Key, KeyKind, Section, all as all_keys, schema, sections};
 pub use layers::{FlagValue, Layers, Loaded, Setting, Source};
 pub use model::ServerConfig;
 pub use problem::{ConfigError, Problem, SourceProblems};
 pub use value::{HIDDEN, Seconds, Secret};
 pub(crate) use verify::nearest;
-pub use worlds::{WorldFile, check_files, read_topics, read_world, read_worlds};
+pub use worlds::{WorldFile, check_files, read_topics, read_world, read_world_of, read_worlds};

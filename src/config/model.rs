@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::tasks::{TaskSection, TasksSection};
 use super::value::{Seconds, Secret};
 use crate::messages::Envelope;
 
@@ -36,6 +37,8 @@ pub struct ServerConfig {
     pub metrics: MetricsSection,
     /// Logs.
     pub log: LogSection,
+    /// What is done every now and then, by wall time.
+    pub tasks: TasksSection,
 }
 
 /// The process.
@@ -128,6 +131,9 @@ pub struct KafkaSection {
     /// Group under which the position in `world.tick.daily` is told to lag tools.
     #[schemars(length(min = 1, max = 255))]
     pub daily_group: String,
+    /// Group under which the position in `world.command` is told to lag tools.
+    #[schemars(length(min = 1, max = 255))]
+    pub command_group: String,
     /// Whether positions are told to lag tools; off when another service owns these groups.
     pub commit_group_offsets: bool,
     /// Where reading begins when the store knows no position: latest or earliest.
@@ -158,6 +164,7 @@ impl Default for KafkaSection {
             transaction_timeout_seconds: Seconds::whole(15),
             hourly_group: "economy-service-group".into(),
             daily_group: "world-simulation-group".into(),
+            command_group: "worldtick-commands".into(),
             commit_group_offsets: true,
             start_at: StartAt::default(),
             accept_new_cluster: false,
@@ -190,15 +197,26 @@ pub struct StoreSection {
     /// How long ticks are remembered; longer than the tick topics keep them, or a repeated tick would run again.
     #[schemars(range(min = 8, max = 3_650))]
     pub tick_retention_days: u32,
+    /// How long outcomes of commands are remembered; longer than the command topic keeps its messages, or a repeated
+    /// command would run again.
+    #[schemars(range(min = 8, max = 3_650))]
+    pub command_retention_days: u32,
     /// How long messages that could not be used are kept.
     #[schemars(range(min = 1, max = 3_650))]
     pub dead_letter_retention_days: u32,
     /// How long the history of markets is kept.
     #[schemars(range(min = 1, max = 36_500))]
     pub market_retention_days: u32,
-    /// The most rows that the histories of ticks and markets, and the dead letters, may each have.
+    /// How long the audit of changes, and tokens that were revoked, are kept.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub audit_retention_days: u32,
+    /// The most rows that the histories of ticks and markets, the dead letters, the changes of configuration and the
+    /// audit may each have.
     #[schemars(range(min = 1_000, max = 1_000_000_000))]
     pub history_rows_max: u32,
+    /// The most events that stay in the database; those that are not published stay in any case.
+    #[schemars(range(min = 1_000, max = 1_000_000_000))]
+    pub outbox_history_rows_max: u32,
 }
 
 impl Default for StoreSection {
@@ -210,9 +228,12 @@ impl Default for StoreSection {
             connections_max: 8,
             outbox_retention_days: 7,
             tick_retention_days: 30,
+            command_retention_days: 30,
             dead_letter_retention_days: 30,
             market_retention_days: 90,
+            audit_retention_days: 365,
             history_rows_max: 1_000_000,
+            outbox_history_rows_max: 10_000_000,
         }
     }
 }
@@ -229,6 +250,9 @@ pub struct AdminSection {
     pub token: Option<Secret>,
     /// File that holds the token.
     pub token_file: Option<PathBuf>,
+    /// Whether this machine needs no token where none is configured. Off: everybody needs one, and those that `worldtick
+    /// tokens create` has made are enough, wherever the API listens.
+    pub open_on_loopback: bool,
     /// The largest body of a request.
     #[schemars(range(min = 1_024, max = 104_857_600))]
     pub body_bytes_max: u64,
@@ -249,6 +273,7 @@ impl Default for AdminSection {
             listen: "127.0.0.1:8080".into(),
             token: None,
             token_file: None,
+            open_on_loopback: true,
             body_bytes_max: 1_048_576,
             request_timeout_seconds: Seconds::whole(30),
             requests_max: 256,
@@ -262,6 +287,9 @@ impl Default for AdminSection {
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub struct HostSection {
+    /// Worlds that this server holds; one more is not registered.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub worlds_max: u32,
     /// Threads that run worlds; 0 takes one for each processor.
     #[schemars(range(min = 0, max = 1_024))]
     pub worker_threads: u32,
@@ -280,25 +308,26 @@ pub struct HostSection {
     /// Snapshots are written so often that a start needs to run no more than this again.
     #[schemars(range(min = 0.1, max = 3_600))]
     pub recovery_seconds_max: Seconds,
-    /// Steps that a live world may be behind and still catch up; what is more is dropped and shows as lag.
-    #[schemars(range(min = 1, max = 10_000))]
-    pub catch_up_steps_max: u32,
     /// How long input positions and publishing marks may wait for a commit that has more to say.
     #[schemars(range(min = 0.05, max = 60))]
     pub idle_commit_interval_seconds: Seconds,
+    /// Steps of a world that the API shows; fewer of each where there are very many worlds.
+    #[schemars(range(min = 0, max = 10_000))]
+    pub steps_kept: u32,
 }
 
 impl Default for HostSection {
     fn default() -> Self {
         Self {
+            worlds_max: 10_000,
             worker_threads: 0,
             inbox_messages_max: 1_024,
             inputs_per_commit_max: 256,
             outstanding_ticks_max: 4,
             outbox_rows_max: 100_000,
             recovery_seconds_max: Seconds::whole(10),
-            catch_up_steps_max: 8,
             idle_commit_interval_seconds: Seconds::whole(1),
+            steps_kept: 100,
         }
     }
 }
@@ -337,14 +366,20 @@ impl Default for LagSection {
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]
 pub struct MetricsSection {
-    /// Worlds, the first by name, that have gauges of their own (time, lag, prices); further ones have none.
+    /// Worlds, the first by name, that have series of their own (time, lag, prices); further ones have none.
     #[schemars(range(min = 0, max = 1_000))]
     pub world_labels_max: u32,
+    /// How long the metrics that a task writes to the database stay there.
+    #[schemars(range(min = 1, max = 3_650))]
+    pub history_days: u32,
+    /// The most rows that they may have.
+    #[schemars(range(min = 1_000, max = 1_000_000_000))]
+    pub history_rows_max: u32,
 }
 
 impl Default for MetricsSection {
     fn default() -> Self {
-        Self { world_labels_max: 20 }
+        Self { world_labels_max: 20, history_days: 7, history_rows_max: 2_000_000 }
     }
 }
 

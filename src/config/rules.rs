@@ -16,17 +16,13 @@ use crate::plugins::store::StoreConfig;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Broken {
     /// The values that it is about, the one that is probably wrong first.
-    pub(super) pointers: &'static [&'static str],
+    pub(super) pointers: Vec<&'static str>,
     pub(super) message: String,
     pub(super) help: String,
 }
 
-pub(super) fn broken_rule(
-    pointers: &'static [&'static str],
-    message: impl Into<String>,
-    help: impl Into<String>,
-) -> Broken {
-    Broken { pointers, message: message.into(), help: help.into() }
+pub(super) fn broken_rule(pointers: &[&'static str], message: impl Into<String>, help: impl Into<String>) -> Broken {
+    Broken { pointers: pointers.to_vec(), message: message.into(), help: help.into() }
 }
 
 /// Every rule that is broken.
@@ -36,6 +32,7 @@ pub(super) fn broken(config: &ServerConfig) -> Vec<Broken> {
     rules_kafka::check(&config.kafka, &mut found);
     admin(config, &mut found);
     store(config, &mut found);
+    tasks(config, &mut found);
     log(config, &mut found);
     found
 }
@@ -115,12 +112,16 @@ fn store(config: &ServerConfig, found: &mut Vec<Broken>) {
     }
 }
 
-/// A tick that Kafka still has may come again: its id must not be forgotten before.
+/// A tick or command that Kafka still has may come again: its id must not be forgotten before.
 fn remembered_ticks(config: &ServerConfig, found: &mut Vec<Broken>) {
     // What is wrong with the catalogue as such is told where it is read.
     let Ok(topics) = read_topics(&config.kafka) else { return };
-    let remembered = Duration::from_secs(u64::from(config.store.tick_retention_days) * 86_400);
-    for name in [TickEventType::Hourly, TickEventType::Daily].map(TickEventType::as_str) {
+    const TICKS: &[&str] = &["/store/tick_retention_days", "/kafka/topics_file"];
+    const COMMANDS: &[&str] = &["/store/command_retention_days", "/kafka/topics_file"];
+    let of_ticks = |tick: TickEventType| (tick.as_str(), "tick", config.store.tick_retention_days, TICKS);
+    let commands = ("world.command", "command", config.store.command_retention_days, COMMANDS);
+    for (name, what, days, pointers) in [of_ticks(TickEventType::Hourly), of_ticks(TickEventType::Daily), commands] {
+        let remembered = Duration::from_secs(u64::from(days) * 86_400);
         let Some(topic) = topics.get(name) else { continue };
         let kept = u64::try_from(topic.retention_ms).map(Duration::from_millis);
         if kept.is_ok_and(|kept| kept <= remembered) {
@@ -131,13 +132,22 @@ fn remembered_ticks(config: &ServerConfig, found: &mut Vec<Broken>) {
             Err(_) => "for ever".to_owned(),
         };
         found.push(broken_rule(
-            &["/store/tick_retention_days", "/kafka/topics_file"],
+            pointers,
             format!(
-                "`store.tick_retention_days` is {}, but `kafka.topics_file` keeps the messages of {name} {kept} (retention_ms: {})",
-                config.store.tick_retention_days, topic.retention_ms
+                "`store.{what}_retention_days` is {days}, but `kafka.topics_file` keeps the messages of {name} {kept} (retention_ms: {})",
+                topic.retention_ms
             ),
-            "a repeated tick whose id is forgotten would run again: remember ticks longer, or keep their messages for less time",
+            format!("a repeated {what} whose id is forgotten would run again: remember {what}s longer, or keep their messages for less time"),
         ));
+    }
+}
+
+fn tasks(config: &ServerConfig, found: &mut Vec<Broken>) {
+    for (name, task, pointer) in config.tasks.all() {
+        if task.budget_seconds.duration() >= task.interval_seconds.duration() {
+            let message = format!("`tasks.{name}.budget_seconds` is not less than `tasks.{name}.interval_seconds`");
+            found.push(broken_rule(&[pointer], message, "a run must be over before the next one is due"));
+        }
     }
 }
 
@@ -161,7 +171,7 @@ fn admin(config: &ServerConfig, found: &mut Vec<Broken>) {
         }
         Ok(addresses) => {
             let open = addresses.iter().map(SocketAddr::ip).any(|ip| !is_loopback(ip));
-            if open && admin.token.is_none() && admin.token_file.is_none() {
+            if open && admin.token.is_none() && admin.token_file.is_none() && admin.open_on_loopback {
                 found.push(broken_rule(
                     &["/admin/listen"],
                     format!("the admin API on {} could be reached from elsewhere without a token", admin.listen),

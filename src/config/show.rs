@@ -15,15 +15,12 @@ pub fn rows(loaded: &Loaded) -> Vec<[String; 3]> {
 
 /// `{section: {key: {value, source}}}`.
 pub fn to_json(loaded: &Loaded) -> Value {
-    let mut sections = Map::new();
+    let mut sections = Value::Object(Map::new());
     for setting in &loaded.settings {
-        let Some((section, key)) = setting.key.name.split_once('.') else { continue };
         let entry = json!({"value": setting.value, "source": setting.source.to_string()});
-        if let Value::Object(keys) = sections.entry(section).or_insert_with(|| Value::Object(Map::new())) {
-            keys.insert(key.to_owned(), entry);
-        }
+        keys::put(&mut sections, setting.key.pointer.trim_start_matches('/'), entry);
     }
-    Value::Object(sections)
+    sections
 }
 
 /// A file that says the same, each value with where it came from.
@@ -31,7 +28,7 @@ pub fn to_toml(loaded: &Loaded) -> String {
     let mut text = String::new();
     let mut last = "";
     for setting in &loaded.settings {
-        let Some((section, key)) = setting.key.name.split_once('.') else { continue };
+        let Some((section, key)) = setting.key.name.rsplit_once('.') else { continue };
         if section != last {
             let gap = if last.is_empty() { "" } else { "\n" };
             // Writing to a String does not fail.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::located::{Located, dotted, join};
 use super::problem::Problem;
+pub(crate) use crate::world::spec::nearest;
 
 /// A difference between a value and its schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,14 +135,6 @@ fn unknown_key(pointer: &str, key: &str, known: &[&str], is_free: impl Fn(&str) 
     let message =
         if inside.is_empty() { format!("unknown key `{key}`") } else { format!("unknown key `{key}` in `{inside}`") };
     Difference { pointer: join(pointer, key), key: true, code: "unknown_key".to_owned(), message, help }
-}
-
-/// The name that was probably meant.
-pub(crate) fn nearest<'a>(written: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let plain = |text: &str| text.to_lowercase().replace(['_', '-'], "");
-    let likeness = |name: &str| strsim::jaro_winkler(&plain(written), &plain(name));
-    let scored = known.map(|name| (likeness(name), name)).filter(|(score, _)| *score > 0.8);
-    scored.max_by(|(one, _), (other, _)| one.total_cmp(other)).map(|(_, name)| name)
 }
 
 fn simple(error: &ValidationError<'_>, pointer: &str) -> Difference {

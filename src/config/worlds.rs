@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use garde::Validate;
-
 use super::layers::Layers;
-use super::located::{Located, Node, join};
+use super::located::{Located, Node, dotted, join};
 use super::model::{KafkaSection, WorldsSection};
 use super::problem::{ConfigError, Problem, SourceProblems};
 use super::verify::Checker;
 use super::yaml_file;
 use crate::components::ids::WorldId;
 use crate::plugins::bridge::topics::{DEFAULT_TOPICS, TopicCatalogue};
-use crate::world::spec::{DEFAULT_WORLD, WorldSpec};
+use crate::systems::npc::extend::Extensions;
+use crate::world::spec::{DEFAULT_WORLD, SpecWarning, WorldSpec};
 
 /// World files that one folder may hold.
 const FILES_MAX: usize = 10_000;
@@ -29,32 +28,73 @@ pub struct WorldFile {
     pub spec: WorldSpec,
 }
 
-/// Reads a world file.
+impl WorldFile {
+    /// What is allowed in it but hardly meant, a line each.
+    pub fn warnings(&self) -> Vec<String> {
+        let name =
+            self.path.as_ref().map_or_else(|| format!("world `{}`", self.spec.id), |path| path.display().to_string());
+        let told = |warning: SpecWarning| format!("{name}: `{}`: {}", dotted(&warning.pointer), warning.message);
+        self.spec.warnings().into_iter().map(told).collect()
+    }
+}
+
+/// Reads a world file. Given the conditions, effects and factors that plugins have added, it names no others; without,
+/// whoever gets it has to know them.
 ///
 /// # Errors
 /// With everything that is wrong with it.
-pub fn read_world(path: &Path) -> Result<WorldFile, ConfigError> {
+pub fn read_world(path: &Path, extensions: Option<&Extensions>) -> Result<WorldFile, ConfigError> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(one)?;
-    let (spec, _) = parse_world(&name, &text).map_err(one)?;
+    let (spec, _) = parse_world(&name, &text, extensions).map_err(one)?;
     Ok(WorldFile { path: Some(path.to_owned()), spec })
 }
 
-/// Reads every world file of the folder; if the default folder is missing, the world that is built in.
+/// Reads every world file of the folder; if the default folder is missing, the world that is built in. What is read can
+/// be made into worlds by apps with these conditions, effects and factors.
 ///
 /// # Errors
 /// With everything that is wrong with any of them, two files for one world included.
-pub fn read_worlds(section: &WorldsSection) -> Result<Vec<WorldFile>, ConfigError> {
+pub fn read_worlds(section: &WorldsSection, extensions: &Extensions) -> Result<Vec<WorldFile>, ConfigError> {
     if section.dir == Path::new(WorldsSection::DEFAULT_DIR) && !section.dir.exists() {
-        let (spec, _) = parse_world("the world that is built in", DEFAULT_WORLD).map_err(one)?;
+        let (spec, _) = parse_world("the world that is built in", DEFAULT_WORLD, Some(extensions)).map_err(one)?;
         return Ok(vec![WorldFile { path: None, spec }]);
     }
-    let paths = yaml_files(&section.dir).map_err(one)?;
+    let paths = world_files(&section.dir).map_err(one)?;
     if paths.is_empty() {
-        let problem = Problem::new("there is no world file (*.yaml) in it").help("`worlds.dir` names the folder");
+        let problem =
+            Problem::new("there is no world file (*.yaml, *.json) in it").help("`worlds.dir` names the folder");
         return Err(one(SourceProblems::of(section.dir.display().to_string(), vec![problem])));
     }
-    read_all(&paths)
+    read_all(&paths, extensions)
+}
+
+/// Reads the file of one world, where the folder has one, whatever is wrong with the files of others.
+///
+/// # Errors
+/// With everything that is wrong with it.
+pub fn read_world_of(
+    section: &WorldsSection,
+    id: &WorldId,
+    extensions: &Extensions,
+) -> Result<Option<WorldFile>, ConfigError> {
+    if section.dir == Path::new(WorldsSection::DEFAULT_DIR) && !section.dir.exists() {
+        let built_in = read_worlds(section, extensions)?;
+        return Ok(built_in.into_iter().find(|file| file.spec.id == *id));
+    }
+    let paths = world_files(&section.dir).map_err(one)?;
+    let own: Vec<PathBuf> = paths.into_iter().filter(|path| is_of_world(path, id)).collect();
+    Ok(read_all(&own, extensions)?.into_iter().find(|file| file.spec.id == *id))
+}
+
+/// Whether a file names this world, or, where it cannot be read, has its name.
+fn is_of_world(path: &Path, id: &WorldId) -> bool {
+    let tree = read_text(path).ok().and_then(|text| yaml_file::read(&text).ok());
+    let Some(Located { node: Node::Map(entries), .. }) = tree else {
+        return path.file_stem().is_some_and(|stem| stem == id.as_str());
+    };
+    let named = entries.iter().find(|entry| entry.key == "id").map(|entry| entry.value.to_json());
+    named.as_ref().and_then(serde_json::Value::as_str) == Some(id.as_str())
 }
 
 /// Reads the catalogue of topics: the file that is named, or the one that is built in.
@@ -71,11 +111,12 @@ pub fn read_topics(kafka: &KafkaSection) -> Result<TopicCatalogue, ConfigError> 
     }
 }
 
-/// Checks files by their names: `.toml` as configuration, `.yaml` as world file or catalogue of topics.
+/// Checks files by their names: `.toml` as configuration, `.yaml` as world file or catalogue of topics, `.json` as
+/// world file, for apps with these conditions, effects and factors. Gives back what is odd about the worlds, a line each.
 ///
 /// # Errors
 /// With everything that is wrong with any of them.
-pub fn check_files(paths: &[PathBuf], layers: &Layers) -> Result<(), ConfigError> {
+pub fn check_files(paths: &[PathBuf], layers: &Layers, extensions: &Extensions) -> Result<Vec<String>, ConfigError> {
     let mut problems = Vec::new();
     let mut worlds = Vec::new();
     for path in paths {
@@ -85,20 +126,27 @@ pub fn check_files(paths: &[PathBuf], layers: &Layers) -> Result<(), ConfigError
             "yaml" | "yml" if is_catalogue(path) => {
                 read_topics(&KafkaSection { topics_file: Some(path.clone()), ..KafkaSection::default() }).map(|_| ())
             }
-            "yaml" | "yml" => {
+            "yaml" | "yml" | "json" => {
                 worlds.push(path.clone());
                 Ok(())
             }
             _ => {
                 let problem = Problem::new("its name does not say what it is")
-                    .help("a configuration ends in .toml, a world file in .yaml");
+                    .help("a configuration ends in .toml, a world file in .yaml or .json");
                 Err(one(SourceProblems::of(path.display().to_string(), vec![problem])))
             }
         };
         problems.extend(outcome.err().into_iter().flat_map(|error| error.sources));
     }
-    problems.extend(read_all(&worlds).err().into_iter().flat_map(|error| error.sources));
-    if problems.is_empty() { Ok(()) } else { Err(ConfigError { sources: problems }) }
+    let files = read_all(&worlds, extensions).unwrap_or_else(|error| {
+        problems.extend(error.sources);
+        Vec::new()
+    });
+    if problems.is_empty() {
+        Ok(files.iter().flat_map(WorldFile::warnings).collect())
+    } else {
+        Err(ConfigError { sources: problems })
+    }
 }
 
 fn one(problems: SourceProblems) -> ConfigError {
@@ -112,13 +160,13 @@ fn is_catalogue(path: &Path) -> bool {
     entries.iter().any(|entry| entry.key == "topics")
 }
 
-fn read_all(paths: &[PathBuf]) -> Result<Vec<WorldFile>, ConfigError> {
+fn read_all(paths: &[PathBuf], extensions: &Extensions) -> Result<Vec<WorldFile>, ConfigError> {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     let mut owners: BTreeMap<WorldId, &Path> = BTreeMap::new();
     for path in paths {
         let name = path.display().to_string();
-        let parsed = read_text(path).and_then(|text| Ok((parse_world(&name, &text)?, text)));
+        let parsed = read_text(path).and_then(|text| Ok((parse_world(&name, &text, Some(extensions))?, text)));
         match parsed {
             Err(wrong) => problems.push(wrong),
             Ok(((spec, tree), text)) => {
@@ -136,7 +184,7 @@ fn read_all(paths: &[PathBuf]) -> Result<Vec<WorldFile>, ConfigError> {
     if problems.is_empty() { Ok(files) } else { Err(ConfigError { sources: problems }) }
 }
 
-fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {
+fn world_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {
     let name = dir.display().to_string();
     let failed = |error: std::io::Error| {
         let problem =
@@ -146,8 +194,8 @@ fn yaml_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        let is_yaml = path.extension().is_some_and(|ending| ending == "yaml" || ending == "yml");
-        if is_yaml && path.is_file() {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        if matches!(ending, Some("yaml" | "yml" | "json")) && path.is_file() {
             paths.push(path);
         }
         if paths.len() > FILES_MAX {
@@ -169,14 +217,19 @@ fn read_text(path: &Path) -> Result<String, SourceProblems> {
     std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))
 }
 
-fn parse_world(name: &str, text: &str) -> Result<(WorldSpec, Located), SourceProblems> {
+fn parse_world(
+    name: &str,
+    text: &str,
+    extensions: Option<&Extensions>,
+) -> Result<(WorldSpec, Located), SourceProblems> {
     let failed = |problems| SourceProblems::of_text(name, text, problems);
-    let tree = yaml_file::read(text).map_err(|problem| failed(vec![problem]))?;
+    let read = if name.ends_with(".json") { yaml_file::read_json } else { yaml_file::read };
+    let tree = read(text).map_err(|problem| failed(vec![problem]))?;
     let checker = Checker::new(schemars::schema_for!(WorldSpec).to_value()).map_err(|problem| failed(vec![problem]))?;
     let mut problems = checker.problems(&tree);
     match serde_path_to_error::deserialize::<_, WorldSpec>(tree.to_json()) {
         Ok(spec) => {
-            problems.extend(broken_rules(&spec, &tree, &problems));
+            problems.extend(broken_rules(&spec, extensions, &tree, &problems));
             if problems.is_empty() {
                 return Ok((spec, tree));
             }
@@ -192,26 +245,34 @@ fn parse_world(name: &str, text: &str) -> Result<(WorldSpec, Located), SourcePro
 }
 
 /// What the rules of the type say beyond its schema.
-fn broken_rules(spec: &WorldSpec, tree: &Located, known: &[Problem]) -> Vec<Problem> {
-    let Err(report) = spec.validate() else { return Vec::new() };
-    let of_rule = |(path, error): &(garde::Path, garde::Error)| {
-        let pointer = pointer_of(&path.to_string(), tree);
-        let name = super::located::dotted(&pointer);
-        Problem::new(format!("`{name}`: {}", error.message())).at(tree.value_at(&pointer))
+fn broken_rules(spec: &WorldSpec, extensions: Option<&Extensions>, tree: &Located, known: &[Problem]) -> Vec<Problem> {
+    let mut alone = garde::Report::new();
+    spec.validate_alone(&garde::Path::empty(), &mut alone);
+    let alone = alone.iter().map(|(path, error)| (pointer_of(&path.to_string(), tree), error.message().to_string()));
+    let faults = spec.faults(extensions).into_iter().map(|fault| (fault.pointer, fault.message));
+    let told = |(pointer, message): (String, String)| {
+        Problem::new(format!("`{}`: {message}", dotted(&pointer))).at(tree.value_at(&pointer))
     };
     let fresh = |problem: &Problem| !known.iter().any(|other| other.span == problem.span);
-    report.iter().map(of_rule).filter(fresh).collect()
+    alone.chain(faults).map(told).filter(fresh).collect()
 }
 
 /// A path of Rust's names (`meta.simulation.time_scale`, `roles[0].name`) as a JSON pointer into a file, whose names
-/// may be camelCase.
+/// may be camelCase, and whose keys may have dots in them.
 fn pointer_of(path: &str, tree: &Located) -> String {
     let plain = path.replace('[', ".").replace(']', "");
+    let parts: Vec<&str> = plain.split('.').filter(|part| !part.is_empty()).collect();
     let mut pointer = String::new();
-    for part in plain.split('.').filter(|part| !part.is_empty()) {
-        let exact = join(&pointer, part);
-        let camel = join(&pointer, &camel_case(part));
-        pointer = if !has(tree, &exact) && has(tree, &camel) { camel } else { exact };
+    let mut rest = parts.as_slice();
+    while let Some((first, after)) = rest.split_first() {
+        let exact = join(&pointer, first);
+        let known = (1..=rest.len()).find_map(|count| {
+            let (name, after) = rest.split_at_checked(count)?;
+            let name = name.join(".");
+            let candidates = [join(&pointer, &name), join(&pointer, &camel_case(&name))];
+            Some((candidates.into_iter().find(|pointer| has(tree, pointer))?, after))
+        });
+        (pointer, rest) = known.unwrap_or((exact, after));
     }
     pointer
 }
@@ -220,7 +281,7 @@ fn has(tree: &Located, pointer: &str) -> bool {
     tree.to_json().pointer(pointer).is_some()
 }
 
-fn camel_case(name: &str) -> String {
+pub(super) fn camel_case(name: &str) -> String {
     let mut upper = false;
     let mut text = String::with_capacity(name.len());
     for letter in name.chars() {
@@ -257,7 +318,7 @@ mod tests {
     #[test]
     fn everything_wrong_with_a_world_file_is_told_at_once_with_its_place() {
         let text = "id: W!\nclok: live\nmeta:\n  simulation:\n    timeScale: 0\n    tickIntervalSeconds: fast\nstartsAt: tomorrow\n";
-        let wrong = parse_world("w.yaml", text).expect_err("refused");
+        let wrong = parse_world("w.yaml", text, None).expect_err("refused");
         let told = ConfigError { sources: vec![wrong] }.to_string();
         for part in [
             "w.yaml:1:5: `id` is \"W!\"",
@@ -273,7 +334,7 @@ mod tests {
     #[test]
     fn rules_beyond_the_schema_have_a_place_too() {
         let text = format!("id: w\ndescription: {}\n", "x".repeat(2001));
-        let wrong = parse_world("w.yaml", &text).expect_err("refused");
+        let wrong = parse_world("w.yaml", &text, None).expect_err("refused");
         assert!(ConfigError { sources: vec![wrong] }.to_string().starts_with("w.yaml:2:14: `description`"));
     }
 
@@ -284,18 +345,45 @@ mod tests {
             std::fs::write(folder.path().join(name), "id: w\n").expect("written");
         }
         let section = WorldsSection { dir: folder.path().to_owned() };
-        let told = read_worlds(&section).expect_err("refused").to_string();
+        let told = read_worlds(&section, &Extensions::default()).expect_err("refused").to_string();
         assert!(told.contains("b.yml:1:5: world `w` is described by"), "{told}");
         assert!(told.contains("a.yaml already"), "{told}");
     }
 
     #[test]
+    fn a_world_file_may_be_json() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.json");
+        std::fs::write(&path, "{\n\t\"id\": \"w\",\n\t\"description\": \"\\ud83d\\ude80 \\/\"\n}\n").expect("written");
+        let files =
+            read_worlds(&WorldsSection { dir: folder.path().to_owned() }, &Extensions::default()).expect("valid");
+        assert_eq!(files[0].spec.description, "🚀 /");
+        std::fs::write(&path, "{\n  \"id\": \"w\",\n  \"clok\": \"live\"\n}\n").expect("written");
+        let told = read_world(&path, None).expect_err("refused").to_string();
+        assert!(told.contains("w.json:3:3: unknown key `clok`"), "{told}");
+        std::fs::write(&path, "{\"id\": \"w\",}\n").expect("written");
+        let told = check_files(&[path], &Layers::default(), &Extensions::default()).expect_err("refused").to_string();
+        assert!(told.contains("this is no JSON"), "{told}");
+    }
+
+    #[test]
+    fn what_is_odd_about_a_world_is_told_and_does_not_refuse_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("w.yaml");
+        let text = "id: w\nbehaviour:\n  activityCategories: { work: {} }\n  activities: { dig: { category: work, minDurationSeconds: 60 } }\n";
+        std::fs::write(&path, text).expect("written");
+        let odd = check_files(&[path], &Layers::default(), &Extensions::default()).expect("valid");
+        assert_eq!(odd.len(), 1, "{odd:?}");
+        assert!(odd[0].contains("`behaviour.activities.dig`: it can never be chosen"), "{odd:?}");
+    }
+
+    #[test]
     fn the_files_of_the_project_are_valid() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/config");
-        let files = read_worlds(&WorldsSection { dir: root.join("worlds") }).expect("valid");
+        let files = read_worlds(&WorldsSection { dir: root.join("worlds") }, &Extensions::default()).expect("valid");
         assert!(!files.is_empty());
         assert!(read_topics(&KafkaSection::default()).is_ok());
-        check_files(&[root.join("topics.yaml")], &Layers::default()).expect("valid");
+        check_files(&[root.join("topics.yaml")], &Layers::default(), &Extensions::default()).expect("valid");
     }
 
     #[test]
@@ -303,5 +391,8 @@ mod tests {
         let tree = yaml_file::read("meta:\n  simulation:\n    timeScale: 1\n    snake_key: 2\n").expect("YAML");
         assert_eq!(pointer_of("meta.simulation.time_scale", &tree), "/meta/simulation/timeScale");
         assert_eq!(pointer_of("meta.simulation.snake_key", &tree), "/meta/simulation/snake_key");
+        let tree = yaml_file::read("activities:\n  eat.at.home:\n    effects: 1\n").expect("YAML");
+        assert_eq!(pointer_of("activities.eat.at.home.effects", &tree), "/activities/eat.at.home/effects");
+        assert_eq!(pointer_of("activities.eat.out[3]", &tree), "/activities/eat/out/3");
     }
 }

@@ -21,6 +21,33 @@ pub(crate) fn read(text: &str) -> Result<Located, Problem> {
     Ok(located(tree))
 }
 
+/// Reads a JSON file. It is YAML, too, which knows the places; what is JSON alone has none.
+pub(crate) fn read_json(text: &str) -> Result<Located, Problem> {
+    let value: Value = serde_json::from_str(text).map_err(|error| {
+        let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+        let at = text.floor_char_boundary((before + error.column().saturating_sub(1)).min(text.len()));
+        let message = error.to_string();
+        let message = message.split_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+        Problem::new(format!("this is no JSON: {message}")).at(Some(at..at))
+    })?;
+    match read(text) {
+        Ok(tree) if tree.to_json() == value => Ok(tree),
+        _ => Ok(placeless(value)),
+    }
+}
+
+fn placeless(value: Value) -> Located {
+    let node = match value {
+        Value::Array(items) => Node::List(items.into_iter().map(placeless).collect()),
+        Value::Object(table) => {
+            let entry = |(key, value)| Entry { key, key_span: None, value: placeless(value) };
+            Node::Map(table.into_iter().map(entry).collect())
+        }
+        other => Node::Scalar(other),
+    };
+    Located { span: None, node }
+}
+
 /// A value of any kind, with the places that serde-saphyr gives.
 enum Tree {
     Scalar(Value),

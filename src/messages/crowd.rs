@@ -59,6 +59,20 @@ impl SimulationEvent for CrowdSignal {
     fn key(&self) -> String {
         self.location.clone()
     }
+
+    fn example() -> Self {
+        Self {
+            signal_type: CrowdSignalType::FoodDemandRising,
+            location: "harbour".to_owned(),
+            sector: Some("fish-market".to_owned()),
+            magnitude: 75.5,
+            change_percent: Some(15.2),
+            agent_count: Some(150),
+            aggregation_timestamp: "2077-01-15T14:00:00Z".parse().unwrap_or(GameInstant::MIN),
+            time_window_minutes: Some(60),
+            predicted_duration_minutes: Some(120),
+        }
+    }
 }
 
 /// Something that one agent did.
@@ -97,6 +111,17 @@ impl SimulationEvent for AgentAction {
 
     fn key(&self) -> String {
         self.location.clone()
+    }
+
+    fn example() -> Self {
+        let metadata = [("commodity", Value::from("Food")), ("quantity", Value::from(2))];
+        Self {
+            agent_id: "117".to_owned(),
+            action_type: AgentActionType::BuyFood,
+            location: "harbour".to_owned(),
+            sector: Some("fish-market".to_owned()),
+            metadata: Some(metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+        }
     }
 }
 
@@ -149,5 +174,16 @@ impl SimulationEvent for PopulationMovement {
 
     fn key(&self) -> String {
         self.from_location.clone()
+    }
+
+    fn example() -> Self {
+        Self {
+            from_location: "ironside".to_owned(),
+            to_location: "harbour".to_owned(),
+            movement_type: MovementType::Commute,
+            agent_count: 36,
+            reason: Some(MovementReason::EconomicOpportunity),
+            estimated_duration_hours: Some(8.5),
+        }
     }
 }

@@ -39,4 +39,14 @@ impl SimulationEvent for DiplomacyUpdate {
     fn key(&self) -> String {
         format!("{}|{}", self.faction_a_id, self.faction_b_id)
     }
+
+    fn example() -> Self {
+        Self {
+            faction_a_id: "dockers-union".to_owned(),
+            faction_b_id: "foundry-guild".to_owned(),
+            new_relation_state: RelationState::ColdWar,
+            score_change: -15.5,
+            reason: "a dispute over the harbour".to_owned(),
+        }
+    }
 }

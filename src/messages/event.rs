@@ -24,6 +24,9 @@ pub trait SimulationEvent: Message + Serialize + JsonSchema {
 
     /// The Kafka key: events with the same key keep their order. A market id, a pair of factions, a location.
     fn key(&self) -> String;
+
+    /// One such as consumers may expect, with every field that it can have: it stands as an example in its schema.
+    fn example() -> Self;
 }
 
 /// Where the payload stands in the JSON of an event.

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::tier::StepReport;
 use super::{EventRecord, TickType};
 use crate::components::clock::{ClockSource, GameInstant, TimeScale};
 use crate::world::StateHash;
+use crate::world::spec::WorldSimulationConfig;
 
 /// Everything that can change a world. Each is journaled; nothing else has any influence.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,6 +20,9 @@ pub enum Input {
         real_micros: u64,
         /// The wall clock as the pacer read it (microseconds since the Unix epoch), for the ticks that become due.
         wall_micros: i64,
+        /// In at least so many steps, each as long as the others; 0 is 1.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        steps: u32,
     },
     /// Game time moves by so much, in a `manual` world.
     Advance {
@@ -25,6 +30,9 @@ pub enum Input {
         game_micros: u64,
         /// The wall clock when the step was ordered (microseconds since the Unix epoch).
         wall_micros: i64,
+        /// In at least so many steps, each as long as the others; 0 is 1.
+        #[serde(default = "one", skip_serializing_if = "is_one")]
+        steps: u32,
     },
     /// A tick arrived.
     Tick(TickInput),
@@ -37,14 +45,55 @@ pub enum Input {
         /// How fast it runs.
         scale: TimeScale,
     },
+    /// It is simulated otherwise from the next step on.
+    Configure {
+        /// The whole block as it is from now on.
+        simulation: Box<WorldSimulationConfig>,
+        /// Who changed it.
+        #[serde(default)]
+        by: String,
+    },
+    /// Its time stands still from now on. Nothing but the event follows from it: who steps the world sees to the rest.
+    Paused {
+        /// Why.
+        reason: String,
+        /// Who paused it.
+        by: String,
+        /// Until which wall time, if it goes on by itself (microseconds since the Unix epoch).
+        until: Option<i64>,
+    },
+    /// Its time goes on.
+    Resumed {
+        /// Who resumed it.
+        by: String,
+    },
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_one(steps: &u32) -> bool {
+    *steps == 1
 }
 
 impl Input {
+    /// Game time moves by so much in one step, unordered by anybody.
+    pub fn advance(game_micros: u64) -> Self {
+        Self::Advance { game_micros, wall_micros: 0, steps: 1 }
+    }
+
     /// The wall clock that the input carries; 0 where it carries none.
     pub fn wall_micros(&self) -> i64 {
         match self {
             Self::Elapsed { wall_micros, .. } | Self::Advance { wall_micros, .. } => *wall_micros,
-            Self::Tick(_) | Self::Command(_) | Self::Clock { .. } => 0,
+            Self::Tick(_)
+            | Self::Command(_)
+            | Self::Clock { .. }
+            | Self::Configure { .. }
+            | Self::Paused { .. }
+            | Self::Resumed { .. } => 0,
         }
     }
 }
@@ -109,7 +158,7 @@ pub struct Outcome {
     pub due_ticks: Vec<DueTick>,
     /// For a tick, what became of it.
     pub tick: Option<TickOutcome>,
-    /// For a command, the answer or why it was refused.
+    /// For a command or a configuration, the answer or why it was refused.
     pub reply: Option<Result<Value, String>>,
     /// The world's time afterwards.
     pub now: Option<GameInstant>,
@@ -117,4 +166,6 @@ pub struct Outcome {
     pub game_micros: i64,
     /// The state hash afterwards.
     pub hash: StateHash,
+    /// What the scheduler did, in all steps together; nothing where the world has none or no step was made.
+    pub report: Option<StepReport>,
 }

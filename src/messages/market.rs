@@ -59,6 +59,23 @@ impl SimulationEvent for MarketCleared {
     fn key(&self) -> String {
         self.market_id.clone()
     }
+
+    fn example() -> Self {
+        Self {
+            commodity: "Food".to_owned(),
+            price: 10.5,
+            volume: 150,
+            market_id: "market-Food".to_owned(),
+            period: MarketPeriod::Hourly,
+            game_hour: 14,
+            bids_unfilled: 12,
+            asks_unfilled: 0,
+            efficiency: Some(0.97),
+            turnover: 1_575.0,
+            trend: 0.02,
+            volatility: 0.013,
+        }
+    }
 }
 
 /// How much of a commodity people want.
@@ -100,6 +117,17 @@ impl SimulationEvent for DemandSignal {
 
     fn key(&self) -> String {
         self.location.clone()
+    }
+
+    fn example() -> Self {
+        Self {
+            commodity_type: "food".to_owned(),
+            location: "harbour".to_owned(),
+            demand_level: DemandLevel::High,
+            demand_change_percent: Some(15.2),
+            predicted_price_impact_percent: Some(3.5),
+            agent_count: Some(150),
+        }
     }
 }
 
@@ -160,5 +188,20 @@ impl SimulationEvent for AggregatedStats {
 
     fn key(&self) -> String {
         self.location.clone()
+    }
+
+    fn example() -> Self {
+        Self {
+            location: "harbour".to_owned(),
+            stats_type: StatsType::HourlySummary,
+            time_window_minutes: Some(60),
+            metrics: StatsMetrics {
+                total_agent_actions: Some(480),
+                unique_agents: Some(200),
+                average_actions_per_agent: Some(2.4),
+                total_transactions: Some(150),
+                total_transaction_volume: Some(1_575.0),
+            },
+        }
     }
 }

@@ -344,7 +344,7 @@ impl TickMessage {
 }
 
 /// Reads JSON of a known shape and says where it differs.
-fn parse_json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, MessageError> {
+pub(super) fn parse_json<'a, T: Deserialize<'a>>(value: &'a [u8]) -> Result<T, MessageError> {
     if value.is_empty() {
         return Err(MessageError::new("empty", "the message has no value: send a JSON object"));
     }

@@ -51,4 +51,16 @@ impl SimulationEvent for SocialTrend {
     fn key(&self) -> String {
         self.location.clone()
     }
+
+    fn example() -> Self {
+        Self {
+            trend_type: TrendType::Rumor,
+            location: "old-town".to_owned(),
+            trend_strength: 62.5,
+            topic: Some("food prices".to_owned()),
+            agent_participation_count: Some(48),
+            spread_rate: Some(1.5),
+            estimated_duration_hours: Some(12.0),
+        }
+    }
 }

@@ -33,7 +33,7 @@ use crate::components::market::{
     Beliefs, Budget, Ledger, Market, MarketStatistics, Personality, Purse, Role, Stock, TradeHistory, Trader,
 };
 use crate::messages::market::MarketCleared;
-use crate::schedules::{EconomySystems, HourlyTick, WorldReady, WorldSetup};
+use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
 use crate::systems::economy::{self, AskAgent, AskAgents, AskMarkets, Economy, Floor};
 use crate::world::spec::WorldSpec;
 use crate::world::{Persist, RegisterExt};
@@ -98,7 +98,7 @@ impl Plugin for EconomyPlugin {
 
 fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
-    app.add_systems(WorldSetup, economy::found_economy)
+    app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
         .add_systems(HourlyTick, (economy::call_roster, economy::review_roles).chain().in_set(Review))
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))

@@ -1,14 +1,17 @@
 //! The ground that every domain stands on: schedules, clock, ids, random draws, registry.
 
+// time: the clock of a world: made, kept in snapshots | world | `WorldClock` | once, and at each snapshot
+
 use bevy_app::{App, Plugin};
 use bevy_ecs::error::{BevyError, ErrorContext, FallbackErrorHandler, Severity};
 use bevy_time::Time;
 
 use crate::components::clock::{GameTime, WorldClock};
 use crate::components::ids::{StableIds, StableIndex};
+use crate::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use crate::schedules;
 use crate::systems::random::WorldSeed;
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{WorldSimulationConfig, WorldSpec};
 use crate::world::{Persist, RegisterExt, note_failure, panic_text};
 
 impl Persist for WorldClock {
@@ -17,6 +20,10 @@ impl Persist for WorldClock {
 
 impl Persist for StableIds {
     const NAME: &'static str = "stable_ids";
+}
+
+impl Persist for WorldSimulationConfig {
+    const NAME: &'static str = "simulation_config";
 }
 
 impl Persist for WorldSeed {
@@ -36,13 +43,18 @@ impl Plugin for SimulationPlugin {
         app.insert_resource(self.spec.clone())
             .insert_resource(WorldClock::new(self.spec.clock, self.spec.scale(), self.spec.starts_at))
             .insert_resource(WorldSeed(self.spec.seed))
+            .insert_resource(self.spec.meta.simulation.clone())
             .insert_resource(Time::new_with(GameTime::default()))
             .insert_resource(FallbackErrorHandler(hold_error))
             .init_resource::<StableIds>()
             .init_resource::<StableIndex>()
             .persist_resource::<WorldClock>()
             .persist_resource::<StableIds>()
-            .persist_resource::<WorldSeed>();
+            .persist_resource::<WorldSeed>()
+            .persist_resource::<WorldSimulationConfig>()
+            .emit_event::<WorldPaused>()
+            .emit_event::<WorldResumed>()
+            .emit_event::<WorldConfigChanged>();
     }
 }
 

@@ -1,28 +1,27 @@
-//! What is done every now and then: old rows go, lag and gauges are taken.
+//! What is measured every now and then: lag and gauges.
 
-use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+#![expect(clippy::disallowed_methods, reason = "gauges are taken by wall time")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::links::Bridges;
-use crate::config::model::{LagSection, StoreSection};
+use crate::components::tier::PerTier;
+use crate::config::model::LagSection;
 use crate::plugins::bridge::KafkaSettings;
 use crate::plugins::bridge::lag::LagProbe;
 use crate::plugins::host::HostView;
 use crate::plugins::metrics::Recorder;
-use crate::plugins::store::{PrunePolicy, Store, WorldStatus};
+use crate::plugins::store::{Store, WorldStatus};
 
-const PRUNE_INTERVAL: Duration = Duration::from_secs(60);
-const PRUNE_BATCH: u32 = 5_000;
 const GAUGE_INTERVAL: Duration = Duration::from_secs(2);
-const DAY_MICROS: i64 = 86_400_000_000;
 
 /// What the chores need.
 pub(super) struct Chores {
     pub(super) store: Store,
-    pub(super) retention: StoreSection,
     pub(super) view: HostView,
     pub(super) bridges: Bridges,
     pub(super) settings: KafkaSettings,
@@ -35,8 +34,7 @@ pub(super) struct Chores {
 impl Chores {
     /// Begins them on the runtime.
     pub(super) fn begin(self, runtime: &Handle) {
-        let (store, retention, stop) = (self.store.clone(), self.retention.clone(), self.stop.clone());
-        runtime.spawn(every(PRUNE_INTERVAL, stop.clone(), move || prune(store.clone(), policy(&retention))));
+        let stop = self.stop.clone();
         let (settings, lag, lag_store) = (self.settings, self.lag, self.store);
         let (lag_runtime, lag_stop) = (runtime.clone(), stop.clone());
         let measure = move || measure_lag(&settings, &lag, &lag_store, &lag_runtime, &lag_stop);
@@ -54,6 +52,7 @@ impl Chores {
 }
 
 async fn every<F: Future<Output = ()>>(interval: Duration, stop: CancellationToken, mut chore: impl FnMut() -> F) {
+    // time: gauges of metrics | real | tokio timer | interval of 2 s
     let mut beat = tokio::time::interval(interval);
     beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
@@ -61,28 +60,6 @@ async fn every<F: Future<Output = ()>>(interval: Duration, stop: CancellationTok
             _ = beat.tick() => chore().await,
             () = stop.cancelled() => return,
         }
-    }
-}
-
-fn policy(retention: &StoreSection) -> PrunePolicy {
-    let now = wall_micros();
-    let before = |days: u32| now - i64::from(days) * DAY_MICROS;
-    PrunePolicy {
-        ticks_before: before(retention.tick_retention_days),
-        outbox_before: before(retention.outbox_retention_days),
-        tick_history_before: before(retention.tick_retention_days),
-        market_states_before: before(retention.market_retention_days),
-        dead_letters_before: before(retention.dead_letter_retention_days),
-        history_rows_max: retention.history_rows_max,
-        batch: PRUNE_BATCH,
-    }
-}
-
-async fn prune(store: Store, policy: PrunePolicy) {
-    match store.prune(&policy).await {
-        Ok(pruned) if pruned.most() > 0 => tracing::debug!(?pruned, "old rows were removed"),
-        Ok(_) => {}
-        Err(error) => tracing::warn!(%error, "old rows could not be removed; it is tried again"),
     }
 }
 
@@ -94,6 +71,7 @@ fn measure_lag(settings: &KafkaSettings, lag: &LagSection, store: &Store, runtim
     };
     let interval = lag.interval_seconds.duration();
     loop {
+        // time: lag of consumer groups | real | tokio timer | interval of `lag.interval_seconds` on a thread
         let wait = async { tokio::time::timeout(interval, stop.cancelled()).await };
         if runtime.block_on(wait).is_ok() {
             return;
@@ -130,24 +108,34 @@ fn set_lag(group: &str, topic: &str, partition: i32, records: i64) {
 #[expect(clippy::cast_precision_loss, reason = "metrics are approximate beyond 2^53")]
 fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
     let mut states = BTreeMap::from([("running", 0_u32), ("paused", 0), ("faulted", 0)]);
-    for (index, world) in view.worlds().iter().enumerate() {
+    let mut npcs: PerTier<u64> = PerTier::default();
+    let worlds = view.worlds();
+    for (index, world) in worlds.iter().enumerate() {
         let state = match world.status {
             WorldStatus::Running => "running",
             WorldStatus::Paused { .. } => "paused",
             WorldStatus::Faulted { .. } => "faulted",
         };
         *states.entry(state).or_default() += 1;
+        for (tier, count) in world.counts.npcs.iter() {
+            npcs[tier] += u64::from(*count);
+        }
         if index < most as usize {
-            let name = world.world_id.to_string();
+            let (name, series) = (world.world_id.as_str(), view.series());
             if let Some(now) = world.now {
-                metrics::gauge!("worldtick_world_time_seconds", "world" => name.clone())
-                    .set(now.as_micros() as f64 / 1e6);
+                series.set("worldtick_world_time_seconds", name, None, now.as_micros() as f64 / 1e6);
             }
-            metrics::gauge!("worldtick_world_lag_seconds", "world" => name).set(world.lag_seconds);
+            series.set("worldtick_world_lag_seconds", name, None, world.lag_seconds());
+            series.set("worldtick_world_dropped_seconds_total", name, None, world.dropped_seconds);
         }
     }
+    let labelled: BTreeSet<&str> = worlds.iter().take(most as usize).map(|world| world.world_id.as_str()).collect();
+    view.series().keep(&labelled);
     for (state, count) in states {
         metrics::gauge!("worldtick_worlds", "state" => state).set(f64::from(count));
+    }
+    for (tier, count) in npcs.iter() {
+        metrics::gauge!("worldtick_npcs", "tier" => tier.as_str()).set(*count as f64);
     }
     bridges.inbound.with(|inbound| {
         let status = inbound.status();
@@ -157,9 +145,4 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
         metrics::counter!("worldtick_kafka_silent_partitions_total").absolute(status.silent_partitions);
         metrics::counter!("worldtick_kafka_gaps_total").absolute(status.gaps);
     });
-}
-
-#[expect(clippy::disallowed_methods, reason = "ages are wall time")]
-fn wall_micros() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
 }

@@ -53,14 +53,19 @@ impl Question<'_> {
             store.max_marks().await?.into_iter().collect()
         };
         let returns = !same && known.iter().any(|earlier| earlier.cluster_id == cluster_id);
-        let stored = if same { self.stored(store, lease).await? } else { Vec::new() };
-        // None at all is like a cluster that is new: what is read first is in the store first, in any case.
-        let begins = stored.is_empty();
-        let positions = if begins { self.first(returns).await? } else { stored };
+        let mut positions = if same { self.stored(store, lease).await? } else { Vec::new() };
+        // A topic of which there is no position at all is new to this store, not a partition that was added.
+        let is_new = |topic: &&&str| !positions.iter().any(|position| position.topic == **topic);
+        let new: Vec<&str> = self.topics.iter().filter(is_new).copied().collect();
+        if !new.is_empty() {
+            let first = self.first(returns, &new).await?;
+            if same {
+                store.add_positions(lease, &first).await?;
+            }
+            positions.extend(first);
+        }
         if !same {
             tracing::info!(cluster_id, embedded = self.embedded, "the store belongs to this cluster now");
-        }
-        if begins {
             let cluster = ClusterUse { cluster_id: &cluster_id, embedded: self.embedded, now: self.now };
             store.enter_cluster(lease, &cluster, &positions).await?;
         }
@@ -77,7 +82,7 @@ impl Question<'_> {
                 *next = position.next.min(*next);
             }
         }
-        let present = self.ask(partitions).await?;
+        let present = self.ask(self.topics, partitions).await?;
         let as_position = |((topic, partition), next)| InputPosition { topic, partition, next };
         let (there, gone): (Vec<InputPosition>, Vec<InputPosition>) = smallest
             .into_iter()
@@ -97,8 +102,8 @@ impl Question<'_> {
         Ok(there)
     }
 
-    /// First positions, from the cluster.
-    async fn first(&self, returns: bool) -> Result<Vec<InputPosition>, ServerError> {
+    /// First positions of some topics, from the cluster.
+    async fn first(&self, returns: bool, topics: &[&str]) -> Result<Vec<InputPosition>, ServerError> {
         if returns && !self.embedded {
             tracing::warn!(
                 "the store was on another broker meanwhile: this cluster's ticks are read from their start, and those \
@@ -107,16 +112,17 @@ impl Question<'_> {
         }
         // A broker that is new has nothing that was seen before, and one that is known may have what was not seen.
         let start_at = if self.embedded || returns { StartAt::Earliest } else { self.start_at };
-        self.ask(move |settings, topics| start_positions(settings, topics, start_at)).await
+        self.ask(topics, move |settings, topics| start_positions(settings, topics, start_at)).await
     }
 
-    /// Asks the cluster, whose answers block.
+    /// Asks the cluster about some topics; its answers block.
     async fn ask<T: Send + 'static>(
         &self,
+        topics: &[&str],
         question: impl FnOnce(&KafkaSettings, &[&str]) -> Result<T, KafkaUnavailable> + Send + 'static,
     ) -> Result<T, ServerError> {
         let settings = self.settings.clone();
-        let topics: Vec<String> = self.topics.iter().map(ToString::to_string).collect();
+        let topics: Vec<String> = topics.iter().map(ToString::to_string).collect();
         let asked = tokio::task::spawn_blocking(move || {
             let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
             question(&settings, &topics)

@@ -1,5 +1,7 @@
 //! The second half of a start: Kafka is waited for, then the worlds are restored and run until they end.
 
+#![expect(clippy::disallowed_methods, reason = "waits of a start are wall time")]
+
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -15,15 +17,15 @@ use super::cluster;
 use super::links::{Bridges, StoredOutbox};
 use super::ready::Phase;
 use super::seeking::Seeker;
+use super::tasks::Retentions;
 use super::turning_away::TurningAway;
 use crate::config::ServerConfig;
-use crate::messages::TickMessage;
-use crate::plugins::bridge::inbound::{self, InboundConfig, InboundTopic, Received};
+use crate::plugins::bridge::inbound::{self, Inbound, InboundConfig, InboundTopic, Received};
 use crate::plugins::bridge::outbound::{self, Guarantee, OutboundConfig, OutboundHooks, PublisherEvent};
 use crate::plugins::bridge::topics::TopicCatalogue;
 use crate::plugins::bridge::{EmbeddedBroker, KafkaSettings};
 use crate::plugins::host::restore::{self, Patience};
-use crate::plugins::host::{BuildApp, Engine, EngineParts, HostConfig, HostFailure, HostView, OrderMessage};
+use crate::plugins::host::{BuildApp, Engine, EngineParts, HostConfig, HostFailure, HostView, OrderMessage, Payloads};
 use crate::plugins::store::{InputPosition, Lease, LeaseState, ShardId, Store};
 use crate::world::spec::WorldSpec;
 
@@ -31,6 +33,8 @@ use crate::world::spec::WorldSpec;
 const GLANCE: Duration = Duration::from_secs(1);
 /// How long to wait before a store that did not answer is asked again.
 const STORE_RETRY: Duration = Duration::from_millis(300);
+/// The topic that commands to worlds come from; its partitions are the shards.
+const COMMANDS: &str = "world.command";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is there before Kafka is.
@@ -45,6 +49,8 @@ pub(super) struct Ground {
     pub(super) bridges: Bridges,
     pub(super) phase: Phase,
     pub(super) orders: Receiver<OrderMessage>,
+    pub(super) payloads: Arc<Payloads>,
+    pub(super) retentions: Retentions,
     pub(super) stop: (Sender<()>, Receiver<()>),
 }
 
@@ -80,6 +86,7 @@ impl Ground {
             orders: self.orders.clone(),
             publisher: events,
             stop: self.stop.1.clone(),
+            payloads: self.payloads.clone(),
             surroundings: Box::new(self.bridges.clone()),
             version: VERSION,
         };
@@ -110,7 +117,8 @@ impl Ground {
     ) -> Result<(), ServerError> {
         let rows = restore::persist(patience, || runtime.block_on(self.store.worlds()))?;
         self.phase.waits("worlds are being restored");
-        engine.load(rows, worlds)?;
+        let removed = restore::persist(patience, || runtime.block_on(self.store.unregistered_worlds()))?;
+        engine.load(rows, worlds, &removed)?;
         if self.embedded.is_none() {
             let own = restore::persist(patience, || runtime.block_on(self.store.unconsumed_own_ticks(u32::MAX)))?;
             engine.expect_own_ticks(own.into_iter().filter_map(|row| Some((row.world_id?, row.tick_id?))));
@@ -122,7 +130,7 @@ impl Ground {
         Seeker {
             kafka: self.config.kafka.clone(),
             topics: self.topics.clone(),
-            tick_topics: self.inbound_config().topics.into_iter().map(|topic| topic.name).collect(),
+            input_topics: self.inbound_config().topics.into_iter().map(|topic| topic.name).collect(),
             settings: self.settings.clone(),
             embedded: self.embedded.is_some(),
             store: self.store.clone(),
@@ -130,6 +138,7 @@ impl Ground {
             runtime: runtime.clone(),
             given_up: CancellationToken::new(),
             told: Arc::default(),
+            retentions: self.retentions.clone(),
         }
     }
 
@@ -150,6 +159,7 @@ impl Ground {
                     Err(_) => return Err(io::Error::other("the publisher has ended unexpectedly").into()),
                 },
                 recv(self.stop.1) -> _ => return Ok(None),
+                // time: start: looking whether the lease is still ours | real | channel with time-out | interval
                 default(GLANCE) => if self.is_deposed() {
                     return Err(HostFailure::Fenced.into());
                 },
@@ -181,11 +191,13 @@ impl Ground {
             name: name.into(),
             group: group.into(),
             message_bytes_max: size(name),
+            merged: name != COMMANDS,
         };
         InboundConfig {
             topics: vec![
                 topic("world.tick.hourly", &self.config.kafka.hourly_group),
                 topic("world.tick.daily", &self.config.kafka.daily_group),
+                topic(COMMANDS, &self.config.kafka.command_group),
             ],
             merge_hold_max: self.config.kafka.merge_hold_max_seconds.duration(),
             commit_group_offsets: self.config.kafka.commit_group_offsets,
@@ -205,15 +217,16 @@ impl Ground {
             .iter()
             .filter_map(|topic| Some((topic.name.clone(), usize::try_from(topic.max_message_bytes).ok()?)));
         HostConfig {
+            worlds_max: host.worlds_max as usize,
             worker_threads: threads,
             units_max: (host.inputs_per_commit_max as usize).saturating_mul(4),
             commit_units_max: host.inputs_per_commit_max as usize,
             outstanding_ticks_max: host.outstanding_ticks_max as usize,
             outbox_rows_max: host.outbox_rows_max,
-            catch_up_steps_max: host.catch_up_steps_max,
             recovery_seconds_max: host.recovery_seconds_max.duration().as_secs_f64(),
             idle_commit_interval: host.idle_commit_interval_seconds.duration(),
             world_labels_max: self.config.metrics.world_labels_max as usize,
+            steps_kept: host.steps_kept as usize,
             envelope: self.config.events.envelope,
             event_topic: "simulation.event".into(),
             message_bytes_max: sizes.collect(),
@@ -234,6 +247,7 @@ impl Ground {
         }
         let config = OutboundConfig {
             guarantee: if self.embedded.is_some() { Guarantee::AtLeastOnce } else { Guarantee::ExactlyOnce },
+            marks_are_of_this_cluster: !places.changed,
             ..OutboundConfig::new(self.store.id(), marks, last_assigned)
         };
         let source = StoredOutbox {
@@ -254,12 +268,12 @@ impl Ground {
     fn spawn_inbound(
         &self,
         positions: Vec<InputPosition>,
-        records: Sender<Received<TickMessage>>,
+        records: Sender<Received<Inbound>>,
     ) -> Result<(), ServerError> {
         let view = self.view.clone();
         let hold: inbound::Hold = Arc::new(move |world| view.any_follows_ticks(world));
-        let inbound =
-            inbound::spawn(&self.settings, self.inbound_config(), positions, inbound::decode_ticks(), hold, records)?;
+        let decode = inbound::decode_ticks_and_commands(COMMANDS);
+        let inbound = inbound::spawn(&self.settings, self.inbound_config(), positions, decode, hold, records)?;
         self.bridges.inbound.put(inbound);
         Ok(())
     }
@@ -277,6 +291,7 @@ async fn still_ours(store: &Store, lease: &Lease) -> bool {
                 tracing::warn!(%error, "the store cannot say whether the lease is still ours; it is asked again")
             }
         }
+        // time: start: the database is tried again | real | tokio timer | fixed wait
         tokio::time::sleep(STORE_RETRY).await;
     }
 }

@@ -1,5 +1,7 @@
 //! What the parts tell each other: engine to publisher and reader, publisher to store.
 
+#![expect(clippy::disallowed_methods, reason = "reading for the publisher has a limit in wall time")]
+
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -79,6 +81,7 @@ impl OutboxSource for StoredOutbox {
             return Ok(rows);
         }
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        // time: publisher: limit of reading the outbox | real | tokio timer | time-out
         let read = async { tokio::time::timeout(self.timeout, self.store.outbox_after(shard, id, limit)).await };
         match self.runtime.block_on(read) {
             Ok(Ok(rows)) => Ok(rows),

@@ -26,7 +26,8 @@
 //! | `running` | a running server: waiting for it, stopping it |
 //! | `ready` | what readiness depends on |
 //! | `signals` | SIGTERM and Ctrl-C |
-//! | `chores` | what is done every now and then: old rows, lag, gauges |
+//! | `tasks` | periodic tasks: old rows go, metrics are kept, what stands still is found |
+//! | `chores` | lag and gauges are taken |
 //! | `error` | why a server does not start or does not go on |
 
 mod chores;
@@ -40,6 +41,7 @@ mod running;
 mod seeking;
 mod signals;
 mod start;
+mod tasks;
 mod turning_away;
 
 use std::sync::Arc;
@@ -52,9 +54,8 @@ pub use error::ServerError;
 pub use running::Running;
 
 use crate::config::ServerConfig;
-use crate::plugins::economy::EconomyPlugin;
+use crate::plugins::WorldPlugins;
 use crate::plugins::host::BuildApp;
-use crate::plugins::simulation::SimulationPlugin;
 use crate::world::GameWorld;
 use crate::world::spec::WorldSpec;
 
@@ -112,7 +113,7 @@ impl Server {
         let plugins = self.plugins.clone();
         Arc::new(move |spec| {
             let mut app = App::new();
-            app.add_plugins((SimulationPlugin { spec }, EconomyPlugin));
+            app.add_plugins(WorldPlugins { spec });
             for add in &plugins {
                 add(&mut app);
             }

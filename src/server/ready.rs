@@ -1,5 +1,7 @@
 //! What readiness depends on.
 
+#![expect(clippy::disallowed_methods, reason = "waits of a start are wall time")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -50,6 +52,7 @@ impl Phase {
 
     /// Waits so long, or until the server is told to stop. Returns whether it is.
     pub(super) async fn stops_within(&self, wait: Duration) -> bool {
+        // time: start: waiting between tries | real | tokio timer | time-out around the signal to stop
         tokio::time::timeout(wait, self.stopping.cancelled()).await.is_ok()
     }
 

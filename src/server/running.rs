@@ -1,5 +1,7 @@
 //! A running server: waiting for it, stopping it.
 
+#![expect(clippy::disallowed_methods, reason = "stopping has a limit in wall time")]
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -146,6 +148,7 @@ impl Running {
         }
         // The engine may have ended already.
         let _ = parts.stop.try_send(());
+        // time: stop: limit of the whole | real | channel and tokio timer | time-outs until one deadline
         let result = match parts.ended.recv_timeout(left(deadline)) {
             Ok(result) => result,
             Err(_) => Err(ServerError::NotInTime { seconds: parts.shutdown_timeout.as_secs() }),
@@ -205,5 +208,6 @@ fn left(deadline: Instant) -> Duration {
 
 #[expect(clippy::disallowed_methods, reason = "stopping has a limit in wall time")]
 fn now() -> Instant {
+    // time: stop: the deadline | real | std::time::Instant | read when told to stop
     Instant::now()
 }

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::ServerError;
 use super::cluster::{Places, Question};
 use super::ready::Phase;
+use super::tasks::Retentions;
 use crate::config::model::{KafkaSection, StartAt as ConfiguredStart};
 use crate::failpoint;
 use crate::plugins::bridge::inbound::StartAt;
@@ -30,7 +31,7 @@ const GLANCE: Duration = Duration::from_secs(1);
 pub(super) struct Seeker {
     pub(super) kafka: KafkaSection,
     pub(super) topics: TopicCatalogue,
-    pub(super) tick_topics: Vec<String>,
+    pub(super) input_topics: Vec<String>,
     pub(super) settings: KafkaSettings,
     pub(super) embedded: bool,
     pub(super) store: Store,
@@ -40,6 +41,8 @@ pub(super) struct Seeker {
     pub(super) given_up: CancellationToken,
     /// What has been said of each topic: who has to ask again says nothing twice.
     pub(super) told: Arc<Mutex<BTreeMap<String, String>>>,
+    /// What the tasks have to know of it.
+    pub(super) retentions: Retentions,
 }
 
 impl Seeker {
@@ -57,6 +60,7 @@ impl Seeker {
             };
             tracing::warn!(error, retry_seconds = wait.as_secs_f64(), "Kafka is waited for");
             phase.waits(error);
+            // time: start: Kafka is tried again | real | channel with time-out | back-off, doubling
             if stop.recv_timeout(wait).is_ok() {
                 return Ok(None);
             }
@@ -83,6 +87,7 @@ impl Seeker {
                     self.given_up.cancel();
                     return Ok(None);
                 },
+                // time: start: looking whether the lease is still ours, while Kafka is waited for | real | channel with time-out | interval
                 default(GLANCE) => self.must_own()?,
             }
         }
@@ -106,7 +111,7 @@ impl Seeker {
         if self.given_up.is_cancelled() {
             return Err(ServerError::System(std::io::Error::other("nobody waits for the cluster any more")));
         }
-        let topics: Vec<&str> = self.tick_topics.iter().map(String::as_str).collect();
+        let topics: Vec<&str> = self.input_topics.iter().map(String::as_str).collect();
         let question = Question {
             settings: &self.settings,
             cluster: &cluster,
@@ -130,6 +135,7 @@ impl Seeker {
             return Ok(());
         }
         let report = topics::check(&self.settings, &self.topics, None)?;
+        self.retentions.note(&self.topics, &report);
         for (topic, differences) in report.by_topic() {
             let differs: Vec<String> = differences
                 .iter()
@@ -153,5 +159,6 @@ impl Seeker {
 
 #[expect(clippy::disallowed_methods, reason = "a cluster is recorded with the wall time of its first use")]
 fn wall_micros() -> i64 {
+    // time: start: when a cluster was first used | real | std::time::SystemTime | read once
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
 }

@@ -3,6 +3,8 @@
 //! What needs only this machine and the store is done here, at once; an error ends the start. [`Ground`] then waits for
 //! Kafka on a thread of its own, and the worlds begin to move when it is there.
 
+#![expect(clippy::disallowed_methods, reason = "waits of a start are wall time")]
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,14 +24,17 @@ use super::ground::Ground;
 use super::links::Bridges;
 use super::ready::{Phase, Sources};
 use super::running::{Ending, Running};
+use super::tasks::{Retentions, TaskParts};
 use crate::components::ids::WorldId;
-use crate::config::{ServerConfig, read_topics, read_worlds};
+use crate::config::{ServerConfig, WorldFile, read_topics, read_world_of, read_worlds};
 use crate::plugins::admin::{self, AdminLimits, AdminParts, ReadWorldFile};
 use crate::plugins::bridge::EmbeddedBroker;
 use crate::plugins::bridge::topics::TopicCatalogue;
-use crate::plugins::host::{BuildApp, HostView};
+use crate::plugins::extensions_of;
+use crate::plugins::host::{BuildApp, HostView, Payloads};
 use crate::plugins::metrics::Recorder;
 use crate::plugins::store::{Lease, Store, StoreConfig, StoreError};
+use crate::systems::npc::extend::Extensions;
 use crate::world::spec::WorldSpec;
 
 /// The heartbeat of another owner may be this old before it counts as hanging.
@@ -42,11 +47,12 @@ const ORDERS_MAX: usize = 256;
 
 pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> Result<Running, ServerError> {
     let recorder = Recorder::install()?;
-    let worlds = specs(&config)?;
+    let extensions = extensions_of(&*build);
+    let worlds = specs(&config, &extensions)?;
     let topics = read_topics(&config.kafka)?;
     let address = admin_address(&config)?;
     let token = config.admin.read_token()?;
-    if token.is_none() && !address.ip().is_loopback() {
+    if token.is_none() && config.admin.open_on_loopback && !address.ip().is_loopback() {
         return Err(ServerError::OpenToAll(address));
     }
     let folder = config.server.data_dir.clone();
@@ -69,8 +75,21 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
     let settings = config.kafka.settings(&servers).map_err(|error| ServerError::Setting(error.to_string()))?;
     let (order_sender, orders) = bounded(ORDERS_MAX);
     let (view, bridges, phase, stop) = (HostView::default(), Bridges::default(), Phase::new(), bounded(1));
-    let stopping = CancellationToken::new();
-    let rendering = recorder.clone();
+    let (stopping, retentions) = (CancellationToken::new(), Retentions::default());
+    let (rendering, of_worlds) = (recorder.clone(), view.series().clone());
+    let render: Arc<dyn Fn() -> String + Send + Sync> = Arc::new(move || rendering.render() + &of_worlds.render());
+    let tasks = TaskParts {
+        config: config.clone(),
+        store: store.clone(),
+        view: view.clone(),
+        settings: settings.clone(),
+        topics: topics.clone(),
+        embedded: embedded.is_some(),
+        retentions: retentions.clone(),
+        render: render.clone(),
+        stop: stopping.clone(),
+    }
+    .begin(runtime.handle());
     let sources = Sources {
         phase: phase.clone(),
         view: view.clone(),
@@ -83,16 +102,20 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
             "events are published exactly once"
         },
     };
+    let payloads = Arc::new(Payloads::of(&catalogue));
     let parts = AdminParts {
         view: view.clone(),
         orders: order_sender,
         store: store.clone(),
-        metrics: Arc::new(move || rendering.render()),
+        metrics: render,
         readiness: sources.readiness(),
         schemas: schemas(),
         catalogue,
-        read_world_file: world_file_reader(&config),
+        read_world_file: world_file_reader(&config, extensions.clone()),
+        extensions,
         token: token.map(|token| token.to_secret_string()),
+        tasks: Arc::new(tasks),
+        open_on_loopback: config.admin.open_on_loopback,
         limits: AdminLimits {
             body_bytes_max: usize::try_from(config.admin.body_bytes_max).unwrap_or(usize::MAX),
             request_timeout: config.admin.request_timeout_seconds.duration(),
@@ -109,7 +132,6 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
     });
     let chores = Chores {
         store: store.clone(),
-        retention: config.store.clone(),
         view: view.clone(),
         bridges: bridges.clone(),
         settings: settings.clone(),
@@ -125,6 +147,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
     let is_embedded = embedded.is_some();
     let stop_sender = stop.0.clone();
     let ground = Ground {
+        payloads,
         config,
         topics,
         settings,
@@ -135,6 +158,7 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
         bridges: bridges.clone(),
         phase: phase.clone(),
         orders,
+        retentions,
         stop,
     };
     let (ended_sender, ended) = bounded(1);
@@ -165,8 +189,11 @@ pub(super) fn start(config: ServerConfig, build: BuildApp, catalogue: Value) -> 
     }))
 }
 
-fn specs(config: &ServerConfig) -> Result<Vec<(WorldSpec, i64)>, ServerError> {
-    let files = read_worlds(&config.worlds)?;
+fn specs(config: &ServerConfig, extensions: &Extensions) -> Result<Vec<(WorldSpec, i64)>, ServerError> {
+    let files = read_worlds(&config.worlds, extensions)?;
+    for warning in files.iter().flat_map(WorldFile::warnings) {
+        tracing::warn!("{warning}");
+    }
     files
         .into_iter()
         .map(|file| {
@@ -176,11 +203,11 @@ fn specs(config: &ServerConfig) -> Result<Vec<(WorldSpec, i64)>, ServerError> {
         .collect()
 }
 
-fn world_file_reader(config: &ServerConfig) -> ReadWorldFile {
+fn world_file_reader(config: &ServerConfig, extensions: Extensions) -> ReadWorldFile {
     let section = config.worlds.clone();
     Arc::new(move |id: &WorldId| {
-        let files = read_worlds(&section).map_err(|error| error.render(false))?;
-        Ok(files.into_iter().map(|file| file.spec).find(|spec| spec.id == *id))
+        let file = read_world_of(&section, id, &extensions).map_err(|error| error.render(false))?;
+        Ok(file.map(|file| file.spec))
     })
 }
 
@@ -229,6 +256,7 @@ fn open_store(
             };
             let store = store_config.place();
             tracing::warn!(store, %error, retry_seconds = wait.as_secs_f64(), "the store is waited for");
+            // time: start: the database is tried again | real | tokio timer | back-off, doubling
             tokio::time::sleep(wait).await;
             wait = (wait * 2).min(STORE_RETRY_MAX);
         }

@@ -3,6 +3,8 @@
 //! Who draws, how often and in which order changes nothing for anybody else. The generator is Philox4x32-10 of Salmon,
 //! Moraes, Dror and Shaw, "Parallel random numbers: as easy as 1, 2, 3" (SC 2011), a keyed counter with no state.
 
+// time: random draws: the run is part of the key | world | `WorldClock` (number of runs) | each run of a schedule
+
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 use serde::{Deserialize, Serialize};

@@ -1,5 +1,7 @@
 //! How a world's clock moves: exactly, forwards, in steps of bounded length.
 
+// time: ticks that become due; what systems see | world | `WorldClock`, shown as `Time<GameTime>` | hours and days that a step passes
+
 use bevy_ecs::prelude::*;
 use bevy_time::Time;
 use std::time::Duration;

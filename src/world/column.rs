@@ -31,12 +31,12 @@ fn read<T: Persist>(version: u32, bytes: &[u8]) -> Result<T, String> {
     }
 }
 
-fn named<T: Persist>(error: postcard::Error) -> String {
+pub(super) fn named<T: Persist>(error: postcard::Error) -> String {
     format!("{}: {error}", T::NAME)
 }
 
 type Parts<T> = QueryState<(&'static StableId, &'static T, &'static mut Part<T>), Changed<T>>;
-type Rows<T> = QueryState<(&'static StableId, &'static T)>;
+pub(super) type Rows<T> = QueryState<(&'static StableId, &'static T)>;
 
 /// A persisted component.
 pub(crate) struct ComponentColumn<T: Component + Persist> {
@@ -73,37 +73,62 @@ impl<T: Component + Persist> Column for ComponentColumn<T> {
     }
 
     fn hash_afresh(&mut self, world: &mut World, scratch: &mut Vec<u8>) -> Result<u64, String> {
-        let rows = self.rows.get_or_insert_with(|| QueryState::new(world));
-        let mut sum = 0_u64;
-        for (id, value) in rows.iter(world) {
-            sum = sum.wrapping_add(hash_value(value, id.0, scratch).map_err(named::<T>)?);
-        }
-        Ok(sum)
+        hash_rows(self.rows.get_or_insert_with(|| QueryState::new(world)), world, scratch)
     }
 
     fn save(&mut self, world: &mut World) -> Result<Vec<(u64, Vec<u8>)>, String> {
-        let rows = self.rows.get_or_insert_with(|| QueryState::new(world));
-        let mut saved = Vec::new();
-        for (id, value) in rows.iter(world) {
-            saved.push((id.0, postcard::to_stdvec(value).map_err(named::<T>)?));
-        }
-        saved.sort_unstable_by_key(|(id, _)| *id);
-        Ok(saved)
+        save_rows(self.rows.get_or_insert_with(|| QueryState::new(world)), world)
     }
 
     fn restore(&self, world: &mut World, version: u32, id: u64, bytes: &[u8]) -> Result<(), String> {
-        let value: T = read(version, bytes)?;
-        let entity = world.resource::<StableIndex>().get(StableId(id));
-        match entity {
-            Some(entity) => {
-                world.entity_mut(entity).insert(value);
-            }
-            None => {
-                world.spawn((StableId(id), value));
-            }
-        }
-        Ok(())
+        restore_row::<T>(world, version, id, bytes)
     }
+}
+
+/// The sum of the hashes of all values of a component.
+pub(super) fn hash_rows<T: Component + Persist>(
+    rows: &mut Rows<T>,
+    world: &World,
+    scratch: &mut Vec<u8>,
+) -> Result<u64, String> {
+    let mut sum = 0_u64;
+    for (id, value) in rows.iter(world) {
+        sum = sum.wrapping_add(hash_value(value, id.0, scratch).map_err(named::<T>)?);
+    }
+    Ok(sum)
+}
+
+/// All values of a component with their ids, in the order of the ids.
+pub(super) fn save_rows<T: Component + Persist>(
+    rows: &mut Rows<T>,
+    world: &World,
+) -> Result<Vec<(u64, Vec<u8>)>, String> {
+    let mut saved = Vec::new();
+    for (id, value) in rows.iter(world) {
+        saved.push((id.0, postcard::to_stdvec(value).map_err(named::<T>)?));
+    }
+    saved.sort_unstable_by_key(|(id, _)| *id);
+    Ok(saved)
+}
+
+/// Gives a saved value back to the entity of this id.
+pub(super) fn restore_row<T: Component + Persist>(
+    world: &mut World,
+    version: u32,
+    id: u64,
+    bytes: &[u8],
+) -> Result<(), String> {
+    let value: T = read(version, bytes)?;
+    let entity = world.resource::<StableIndex>().get(StableId(id));
+    match entity {
+        Some(entity) => {
+            world.entity_mut(entity).insert(value);
+        }
+        None => {
+            world.spawn((StableId(id), value));
+        }
+    }
+    Ok(())
 }
 
 /// A persisted resource.

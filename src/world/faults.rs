@@ -18,6 +18,14 @@ pub enum WorldError {
         /// All contradictions.
         errors: String,
     },
+    /// No world can be made of the world file.
+    #[error("no world can be made of the file of world `{world}`: {faults}")]
+    File {
+        /// The world.
+        world: WorldId,
+        /// Everything that is wrong with it, each with its place as a JSON pointer.
+        faults: String,
+    },
     /// `SimulationPlugin` is missing.
     #[error("the app has no SimulationPlugin: add it before the domains")]
     NoSimulation,

@@ -1,5 +1,7 @@
 //! A game world: one Bevy world that takes inputs.
 
+// time: views and answers: game time of a world | world | `WorldClock` | read between inputs
+
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,7 +14,7 @@ use uuid::Uuid;
 use super::column::Column;
 use super::faults::panic_text;
 use super::registry::{Answer, Call, Catalogue, Drain};
-use super::{StateHash, WorldError};
+use super::{StateHash, WorldError, noted};
 use crate::components::clock::{GameInstant, WorldClock};
 use crate::components::ids::WorldId;
 
@@ -88,7 +90,7 @@ impl GameWorld {
 
     pub(super) fn hash(&mut self) -> Result<StateHash, String> {
         let world = self.app.world_mut();
-        let mut sum = 0_u64;
+        let mut sum = noted::hash_touched(world, &mut self.scratch)?;
         for column in &mut self.columns {
             sum = sum.wrapping_add(column.hash(world, &mut self.scratch)?);
         }

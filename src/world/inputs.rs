@@ -1,16 +1,20 @@
 //! What a world does with an input.
 
+// time: inputs: advancing, ticks that are late or far ahead | world | `WorldClock` | inputs, in the order of the journal
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bevy_ecs::schedule::ScheduleLabel;
+use serde_json::json;
 use uuid::Uuid;
 
 use super::clock::{show_time, ticks_due};
 use super::faults::{panic_text, take_failures};
 use super::registry::RawEvent;
-use super::spec::WorldSpec;
+use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
 use super::{GameWorld, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
+use crate::messages::tier::StepReport;
 use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
 use crate::schedules::{DailyTick, HourlyTick, WorldStep};
 
@@ -45,17 +49,24 @@ impl GameWorld {
 
     fn apply_unguarded(&mut self, input: &Input) -> Result<Outcome, String> {
         let before = self.now();
+        let last_report =
+            self.app.world_mut().get_resource_mut::<StepReport>().map(|mut report| std::mem::take(&mut *report));
         let mut out = Collector::default();
         let (changed, tick, reply) = match input {
-            Input::Elapsed { real_micros, .. } => {
-                let game_micros = self.app.world_mut().resource_mut::<WorldClock>().game_micros(*real_micros);
-                let game_micros = game_micros.ok_or("a step of that length does not fit the clock")?;
-                self.advance(game_micros, &mut out)?;
+            Input::Elapsed { real_micros, steps, .. } => {
+                for real_micros in parts(*real_micros, *steps) {
+                    // time: live worlds: real time becomes game time | world | `Elapsed` input × time scale, in integers with the remainder kept | an input of the engine's pacing
+                    let game_micros = self.app.world_mut().resource_mut::<WorldClock>().game_micros(real_micros);
+                    let game_micros = game_micros.ok_or("a step of that length does not fit the clock")?;
+                    self.advance(game_micros, &mut out)?;
+                }
                 (true, None, None)
             }
-            Input::Advance { game_micros, .. } => {
-                let game_micros = i64::try_from(*game_micros).map_err(|error| error.to_string())?;
-                self.advance(game_micros, &mut out)?;
+            Input::Advance { game_micros, steps, .. } => {
+                for game_micros in parts(*game_micros, *steps) {
+                    let game_micros = i64::try_from(game_micros).map_err(|error| error.to_string())?;
+                    self.advance(game_micros, &mut out)?;
+                }
                 (true, None, None)
             }
             Input::Tick(tick) => {
@@ -76,6 +87,17 @@ impl GameWorld {
                 clock.scale = *scale;
                 (true, None, None)
             }
+            Input::Configure { simulation, by } => {
+                let reply = super::control::configure(self.app.world_mut(), simulation, by);
+                let changed = reply.as_ref().is_ok_and(|changes| !changes.is_empty());
+                self.collect(&mut out, None)?;
+                (changed, None, Some(reply.map(|changes| json!({ "changes": changes }))))
+            }
+            Input::Paused { .. } | Input::Resumed { .. } => {
+                super::control::tell(self.app.world_mut(), input);
+                self.collect(&mut out, None)?;
+                (true, None, None)
+            }
         };
         if changed {
             self.app.world_mut().resource_mut::<WorldClock>().inputs += 1;
@@ -93,13 +115,18 @@ impl GameWorld {
         };
         let hash = self.hash()?;
         self.settle();
-        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash })
+        let report = self.app.world().get_resource::<StepReport>().filter(|report| report.steps > 0).cloned();
+        if let (None, Some(last)) = (&report, last_report) {
+            // An input without a step, an hourly tick say, takes nobody's sight of the last one away.
+            self.app.world_mut().insert_resource(last);
+        }
+        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.
     fn advance(&mut self, game_micros: i64, out: &mut Collector) -> Result<(), String> {
-        let longest =
-            i64::from(self.app.world().resource::<WorldSpec>().meta.simulation.max_step_game_seconds) * 1_000_000;
+        let config = self.app.world().resource::<WorldSimulationConfig>();
+        let longest = i64::from(config.max_step_game_seconds) * 1_000_000;
         let mut left = game_micros;
         while left > 0 {
             let step = left.min(longest.max(1));
@@ -116,7 +143,8 @@ impl GameWorld {
     }
 
     fn tick(&mut self, tick: &TickInput, out: &mut Collector) -> Result<TickOutcome, String> {
-        let jump = i64::from(self.app.world().resource::<WorldSpec>().meta.simulation.max_tick_jump_days);
+        let config = self.app.world().resource::<WorldSimulationConfig>().clone();
+        let jump = i64::from(config.max_tick_jump_days);
         let mut clock = self.app.world_mut().resource_mut::<WorldClock>();
         if clock.source == ClockSource::Ticks {
             if clock.last_tick(tick.tick_type).is_some_and(|last| tick.game_time < last) {
@@ -130,7 +158,8 @@ impl GameWorld {
                 }
                 Some(now) => {
                     let ahead = tick.game_time.micros_since(now);
-                    if ahead > jump * MICROS_PER_DAY {
+                    let steps = config.steps_in(ahead.max(0).unsigned_abs(), 1);
+                    if ahead > jump * MICROS_PER_DAY || steps > u64::from(STEPS_MAX) {
                         return Ok(TickOutcome::TooFarAhead);
                     }
                     self.advance(ahead, out)?;
@@ -177,5 +206,31 @@ impl GameWorld {
             });
         }
         Ok(())
+    }
+}
+
+/// A span in so many parts that differ by a microsecond at most and come to all of it.
+fn parts(micros: u64, steps: u32) -> impl Iterator<Item = u64> {
+    let (micros, steps) = (u128::from(micros), u128::from(steps.max(1)));
+    // Below `micros`, so it fits.
+    let until = move |step: u128| u64::try_from(micros * step / steps).unwrap_or(u64::MAX);
+    (0..steps).map(move |step| until(step + 1) - until(step))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::parts;
+
+    proptest! {
+        #[test]
+        fn parts_are_even_and_whole(micros in any::<u64>(), steps in 0_u32..200) {
+            let all: Vec<u64> = parts(micros, steps).collect();
+            prop_assert_eq!(all.len(), usize::try_from(steps.max(1)).expect("few"));
+            prop_assert_eq!(all.iter().map(|part| u128::from(*part)).sum::<u128>(), u128::from(micros));
+            let (least, most) = (all.iter().min().expect("one"), all.iter().max().expect("one"));
+            prop_assert!(most - least <= 1);
+        }
     }
 }

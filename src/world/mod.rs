@@ -2,10 +2,12 @@
 
 mod clock;
 mod column;
+mod control;
 mod faults;
 mod game_world;
 mod hash;
 mod inputs;
+mod noted;
 mod registry;
 mod saving;
 mod snapshot;
@@ -15,4 +17,6 @@ pub use faults::{WorldError, WorldFault};
 pub(crate) use faults::{note_failure, panic_text};
 pub use game_world::GameWorld;
 pub use hash::StateHash;
+pub use noted::Touched;
+pub(crate) use registry::Registry;
 pub use registry::{Answer, CallInfo, Catalogue, EventInfo, Persist, RegisterExt, WorldCommand, WorldQuery};

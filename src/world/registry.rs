@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 
 use super::column::{Column, ComponentColumn, ResourceColumn};
 use super::hash::{Part, PartSum, forget_part};
+use super::noted::{self, NotedColumn};
 use crate::messages::SimulationEvent;
 
 /// A component or resource that survives a restart.
@@ -110,6 +111,8 @@ pub(crate) struct Registry {
     pub(crate) drains: Vec<Drain>,
     pub(crate) commands: BTreeMap<&'static str, Call>,
     pub(crate) queries: BTreeMap<&'static str, Call>,
+    /// What a plugin has found in the world file that no world can be made of.
+    pub(crate) file_faults: Vec<String>,
 }
 
 impl Registry {
@@ -125,6 +128,10 @@ impl Registry {
 pub trait RegisterExt {
     /// Lets a component survive restarts and count in the state hash.
     fn persist_component<T: Component + Persist>(&mut self) -> &mut Self;
+
+    /// The same for a component that very many entities have: whoever writes it notes the entity in
+    /// [`Touched`](crate::world::Touched).
+    fn persist_noted_component<T: Component + Persist>(&mut self) -> &mut Self;
 
     /// Lets a resource survive restarts and count in the state hash.
     fn persist_resource<T: Resource + Persist>(&mut self) -> &mut Self;
@@ -153,6 +160,13 @@ impl RegisterExt for App {
             world.add_observer(forget_part::<T>);
         }
         registry(world).column(T::NAME, T::VERSION, Box::new(ComponentColumn::<T>::new()));
+        self
+    }
+
+    fn persist_noted_component<T: Component + Persist>(&mut self) -> &mut Self {
+        let world = self.world_mut();
+        noted::register::<T>(world);
+        registry(world).column(T::NAME, T::VERSION, Box::new(NotedColumn::<T>::new()));
         self
     }
 

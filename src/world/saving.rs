@@ -12,7 +12,7 @@ use super::faults::{panic_text, take_failures};
 use super::registry::Registry;
 use super::snapshot::{SavedColumn, Snapshot};
 use super::spec::WorldSpec;
-use super::{GameWorld, StateHash, WorldError};
+use super::{GameWorld, StateHash, WorldError, noted};
 use crate::components::ids::{StableId, WorldId};
 use crate::schedules::{DailyTick, HourlyTick, WorldReady, WorldSetup, WorldStep};
 
@@ -74,6 +74,9 @@ impl GameWorld {
         if !registry.catalogue.errors.is_empty() {
             return Err(WorldError::Declarations { world: id, errors: registry.catalogue.errors.join("; ") });
         }
+        if !registry.file_faults.is_empty() {
+            return Err(WorldError::File { world: id, faults: registry.file_faults.join("; ") });
+        }
         build_schedules(world, &id)?;
         Ok(Self {
             app,
@@ -129,7 +132,8 @@ impl GameWorld {
         let refuse = |error: String| WorldError::Snapshot { world: self.id.clone(), error };
         let world = self.app.world_mut();
         let mut columns = Vec::with_capacity(self.columns.len());
-        let (mut running, mut fresh) = (0_u64, 0_u64);
+        let mut running = noted::hash_touched(world, &mut self.scratch).map_err(refuse)?;
+        let mut fresh = 0_u64;
         for column in &mut self.columns {
             running = running.wrapping_add(column.hash(world, &mut self.scratch).map_err(refuse)?);
             fresh = fresh.wrapping_add(column.hash_afresh(world, &mut self.scratch).map_err(refuse)?);

@@ -27,7 +27,7 @@ fn a_position_beyond_the_end_means_a_topic_made_again_and_reading_from_its_start
                     assert_eq!((received.partition, received.next, from, to), (0, 0, 500, 0));
                     gap = Some(reason);
                 }
-                ReceivedKind::Tick { message, .. } => {
+                ReceivedKind::Message { message, .. } => {
                     assert!(received.partition == 1 || gap.is_some(), "the gap is told before what follows it");
                     hours.push(message.hour);
                 }
@@ -95,7 +95,7 @@ fn a_batch_that_the_disk_has_damaged_is_passed_over_and_recorded() {
         let received = running.next_record();
         match received.kind {
             ReceivedKind::Gap { from, to, reason: GapReason::Unreadable } => lost.push((from, to)),
-            ReceivedKind::Tick { message, .. } => break message.hour,
+            ReceivedKind::Message { message, .. } => break message.hour,
             other => panic!("{other:?}"),
         }
     };

@@ -33,7 +33,7 @@ fn a_backlog_on_several_partitions_comes_in_the_order_of_game_time() {
             let place = next.entry((received.topic.to_string(), received.partition)).or_default();
             assert_eq!(received.offset, *place, "in order within the partition, none missing");
             *place = received.next;
-            let ReceivedKind::Tick { message, .. } = received.kind else { panic!("{:?}", received.kind) };
+            let ReceivedKind::Message { message, .. } = received.kind else { panic!("{:?}", received.kind) };
             seen.push((message.hour, message.daily));
         }
         let mut expected: Vec<(i64, bool)> = (0..720).map(|hour| (hour, false)).collect();

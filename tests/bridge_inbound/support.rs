@@ -54,6 +54,7 @@ pub fn config(topics: &[&str]) -> InboundConfig {
                 name: (*name).to_owned(),
                 group: format!("group-of-{name}"),
                 message_bytes_max: 10_000,
+                merged: true,
             })
             .collect(),
         metadata_interval: Duration::from_millis(300),
@@ -96,7 +97,7 @@ impl Running {
 
 pub fn hour(received: &Received<Tick>) -> i64 {
     match &received.kind {
-        ReceivedKind::Tick { message, .. } => message.hour,
+        ReceivedKind::Message { message, .. } => message.hour,
         other => panic!("no tick: {other:?}"),
     }
 }

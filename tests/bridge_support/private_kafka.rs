@@ -103,6 +103,14 @@ impl PrivateKafka {
         }
     }
 
+    /// Ends it at once.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().expect("told");
+            child.wait().expect("gone");
+        }
+    }
+
     /// The log file of a partition.
     pub fn segment(&self, topic: &str, partition: i32) -> PathBuf {
         self.folder.path().join(format!("data/{topic}-{partition}/00000000000000000000.log"))

@@ -7,8 +7,7 @@ use bevy_app::App;
 use serde_json::{Value, json};
 use uuid::Uuid;
 use worldtick::messages::{Envelope, Input};
-use worldtick::plugins::economy::EconomyPlugin;
-use worldtick::plugins::simulation::SimulationPlugin;
+use worldtick::plugins::WorldPlugins;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
@@ -33,7 +32,7 @@ impl Undisturbed {
     fn run(script: &Script, number: usize, incarnation: Uuid) -> Self {
         let mut app = App::new();
         let spec = WorldSpec::from_yaml(&world_file(number)).unwrap();
-        app.add_plugins((SimulationPlugin { spec }, EconomyPlugin));
+        app.add_plugins(WorldPlugins { spec });
         let mut world = GameWorld::create(app, incarnation).unwrap();
         let mut events: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
         for tick in script.expected(number) {

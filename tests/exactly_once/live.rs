@@ -72,15 +72,24 @@ impl Live {
         all.extend(hourly.iter().cloned());
         assert_eq!(self.applied, all, "it has run its own ticks and those for all");
         let events = read_all(bootstrap_servers, "simulation.event");
-        let mut markets = 0;
+        let (mut markets, mut of_people) = (0, 0);
+        let mut ids = BTreeSet::new();
         for bytes in of_world(&events, self.world) {
+            let of_key: Vec<Value> = bytes.iter().map(|bytes| json_of(bytes)).collect();
+            for event in &of_key {
+                assert!(ids.insert(event["event_id"].to_string()), "twice on the topic: {event}");
+            }
+            let of_ticks: Vec<&str> = of_key.iter().filter_map(|event| event["tick_id"].as_str()).collect();
+            if of_ticks.is_empty() {
+                of_people += of_key.len();
+                continue;
+            }
             markets += 1;
-            let found: Vec<String> =
-                bytes.iter().map(|bytes| json_of(bytes)["tick_id"].as_str().unwrap().to_owned()).collect();
-            assert_eq!(found.len(), hourly.len(), "{}: each hour clears each market once", self.world);
-            assert_eq!(found.into_iter().collect::<BTreeSet<_>>(), hourly);
+            assert_eq!(of_ticks.len(), hourly.len(), "{}: each hour clears each market once", self.world);
+            assert_eq!(of_ticks.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), hourly);
         }
         assert_eq!(markets, COMMODITIES);
+        assert!(of_people > 0, "{}: people do things, between ticks", self.world);
         eprintln!(
             "{}: {} hours and {} days of its own, {} hours for all",
             self.world,

@@ -60,6 +60,12 @@ impl Sender {
         self.0.poll(Duration::ZERO);
     }
 
+    /// Sends one record; its key decides on the partition.
+    pub fn send_to(&self, topic: &str, key: &[u8], value: &[u8]) {
+        self.0.send(BaseRecord::to(topic).key(key).payload(value)).map_err(|(error, _)| error).unwrap();
+        self.0.poll(Duration::ZERO);
+    }
+
     /// Waits until everything is acknowledged.
     pub fn finish(&self) {
         self.0.flush(LIMIT).unwrap();

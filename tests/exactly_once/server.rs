@@ -154,6 +154,22 @@ impl Server {
         response.body_mut().read_to_string().ok().map(|text| (good, text))
     }
 
+    /// Sends a command under this key: status and answer, if it answers at all.
+    pub fn send(&mut self, path: &str, body: &Value, key: &str) -> Option<(u16, String)> {
+        self.try_get("/livez")?;
+        let url = format!("{}{path}", self.admin.as_ref()?);
+        let config = ureq::Agent::config_builder().timeout_global(Some(START_LIMIT)).http_status_as_error(false);
+        let agent: ureq::Agent = config.build().into();
+        let mut response = agent.post(&url).header("Idempotency-Key", key).send_json(body).ok()?;
+        let status = response.status().as_u16();
+        response.body_mut().read_to_string().ok().map(|text| (status, text))
+    }
+
+    /// How it has ended, if it has.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
     /// Has something done.
     pub fn post(&mut self, path: &str) {
         let (good, text) = wait_for(path, START_LIMIT, || self.ask("POST", path));

@@ -14,6 +14,8 @@ use crate::bridge_support::LIMIT;
 pub struct Answer {
     pub status: u16,
     pub kind: String,
+    /// The id under which it was recorded, where it was a command.
+    pub command_id: Option<String>,
     pub text: String,
 }
 
@@ -87,6 +89,34 @@ impl Api {
         answer(request.send(body).unwrap_or_else(|error| panic!("{path}: {error}")))
     }
 
+    pub fn patch(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = headers
+            .iter()
+            .fold(self.agent.patch(self.url(path)), |request, (name, value)| request.header(*name, *value));
+        answer(request.send(body).unwrap_or_else(|error| panic!("{path}: {error}")))
+    }
+
+    pub fn delete(&self, path: &str) -> Answer {
+        answer(self.agent.delete(self.url(path)).call().unwrap_or_else(|error| panic!("{path}: {error}")))
+    }
+
+    /// A request of any kind.
+    pub fn send(&self, method: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Answer {
+        let mut request = ureq::http::Request::builder().method(method).uri(self.url(path));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.to_owned()).expect("a request");
+        answer(self.agent.run(request).unwrap_or_else(|error| panic!("{path}: {error}")))
+    }
+
+    /// What stands at a path, with its tag.
+    pub fn tagged(&self, path: &str) -> (String, Value) {
+        let response = self.agent.get(self.url(path)).call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        let tag = response.headers().get("etag").expect("a tag").to_str().expect("text").to_owned();
+        (tag, answer(response).ok())
+    }
+
     /// A request as it stands, for what a well-behaved client does not send. Gives status and body.
     pub fn raw(&self, head: &str, body: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(&self.address).expect("connected");
@@ -111,6 +141,9 @@ impl Api {
         if !last.is_empty() {
             request = request.header("last-event-id", last);
         }
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
         let response = request.call().expect("a stream");
         Stream { lines: BufReader::new(Box::new(response.into_body().into_reader())) }
     }
@@ -118,9 +151,10 @@ impl Api {
 
 fn answer(mut response: ureq::http::Response<ureq::Body>) -> Answer {
     let kind = response.headers().get("content-type").and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let (status, kind) = (response.status().as_u16(), kind.to_owned());
+    let id = response.headers().get("command-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let (status, kind, command_id) = (response.status().as_u16(), kind.to_owned(), id);
     let text = response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_string().expect("text");
-    Answer { status, kind, text }
+    Answer { status, kind, command_id, text }
 }
 
 /// Server-sent events.

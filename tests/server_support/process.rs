@@ -62,7 +62,7 @@ impl Process {
         Self::of(shell.current_dir(folder).stdin(Stdio::null()))
     }
 
-    fn of(command: &mut Command) -> Self {
+    pub fn of(command: &mut Command) -> Self {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it runs");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, lines) = channel();

@@ -178,6 +178,7 @@ pub(crate) fn world(name: &str, incarnation: u128) -> WorldRow {
         status: WorldStatus::Running,
         registered_at: 1_700_000_000_000_000,
         registered_commit: 0,
+        simulation: None,
     }
 }
 

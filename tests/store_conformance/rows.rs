@@ -1,12 +1,14 @@
 //! What is committed is what is read.
 
 use worldtick::plugins::store::{
-    ClusterUse, Commit, EventFilter, InputPosition, OutboxRow, Page, StoreError, TickFilter, WorldChange, WorldStatus,
+    ClusterUse, CommandRow, Commit, ConfigChangeRow, EventFilter, InputPosition, OutboxRow, Page, StoreError, Swept,
+    TickFilter, WorldChange, WorldRow, WorldStatus,
 };
 
 use crate::harness::{
     Bench, Owner, SHARDS, dead_letter, event, history, id, journal, mark, market, own_tick, position, tick, world,
 };
+use crate::pruning::swept;
 
 /// A commit with something of everything.
 fn full(owner: &mut Owner) -> Commit {
@@ -85,7 +87,7 @@ pub(crate) async fn worlds_are_registered_reset_and_removed(bench: &Bench) {
     assert_eq!(owner.store.journal_after("demo", 0, 10).await.unwrap(), [journal("demo", 3)]);
 
     let mut commit = owner.next();
-    commit.worlds = vec![WorldChange::Remove { world_id: "demo".to_owned() }];
+    commit.worlds = vec![WorldChange::Remove { world_id: "demo".to_owned(), shard: 0, file_hash: 7, at: 1 }];
     owner.commit(&commit).await;
     assert_eq!(owner.store.worlds().await.unwrap(), []);
     assert_eq!(owner.store.journal_after("demo", 0, 10).await.unwrap(), []);
@@ -236,5 +238,108 @@ pub(crate) async fn clusters_are_remembered_newest_first(bench: &Bench) {
     let seen: Vec<_> =
         seen.iter().map(|row| (row.cluster_id.as_str(), row.embedded, row.first_used_at, row.last_used_at)).collect();
     assert_eq!(seen, [("a", true, 1, 3), ("b", false, 2, 2)]);
+    owner.end().await;
+}
+
+pub(crate) async fn commands_are_known_by_world_and_id_and_go_by_age(bench: &Bench) {
+    let mut owner = bench.owner().await;
+    let command = |number: u128, world: &str, recorded_at: i64| CommandRow {
+        command_id: id(number),
+        world_id: world.to_owned(),
+        shard: 1,
+        command: "world.step".to_owned(),
+        issued_by: "the tests".to_owned(),
+        issued_at: 7,
+        source: "api".to_owned(),
+        outcome: "done".to_owned(),
+        answer: Some("{\"now\":1}".to_owned()),
+        recorded_at,
+        commit_no: 1,
+        ..CommandRow::default()
+    };
+    let refused = CommandRow {
+        outcome: "refused".to_owned(),
+        answer: None,
+        error: Some("no".to_owned()),
+        error_kind: Some("conflict".to_owned()),
+        game_time: Some(-5),
+        fingerprint: Some("of it".to_owned()),
+        incarnation: Some(id(9)),
+        ..command(2, "a", 20)
+    };
+    let change = |pointer: &str| ConfigChangeRow {
+        world_id: "a".to_owned(),
+        shard: 1,
+        pointer: pointer.to_owned(),
+        from: None,
+        to: Some("2".to_owned()),
+        changed_by: "the tests".to_owned(),
+        command_id: Some(id(1)),
+        recorded_at: 10,
+        commit_no: 1,
+    };
+    let mut commit = owner.next();
+    commit.commands = vec![command(1, "a", 10), command(1, "b", 10), refused.clone()];
+    commit.config_changes = vec![change("/x"), change("/y")];
+    owner.commit(&commit).await;
+    let asked = |pairs: &[(&str, u128)]| pairs.iter().map(|(w, n)| ((*w).to_owned(), id(*n))).collect::<Vec<_>>();
+    let known = owner.store.known_commands(&asked(&[("a", 1), ("a", 3), ("c", 1)])).await.unwrap();
+    assert_eq!(known, [command(1, "a", 10)], "an id counts within its world");
+    let many: Vec<(String, uuid::Uuid)> = (0..700).map(|number| ("a".to_owned(), id(number))).collect();
+    assert_eq!(owner.store.known_commands(&many).await.unwrap().len(), 2);
+    let listed = owner.store.commands(Some("a"), Page::Newest, 10).await.unwrap();
+    assert_eq!(listed.into_iter().map(|listed| listed.row).collect::<Vec<_>>(), [refused.clone(), command(1, "a", 10)]);
+    let changes = owner.store.config_changes("a", Page::Newest, 10).await.unwrap();
+    assert_eq!(changes.into_iter().map(|listed| listed.row).collect::<Vec<_>>(), [change("/y"), change("/x")]);
+    // The same id for the same world is refused: whoever commits must have looked.
+    let mut again = owner.next();
+    again.commands = vec![command(1, "a", 30)];
+    let error = owner.store.commit(&owner.lease, &again).await.unwrap_err();
+    assert!(
+        matches!(&error, StoreError::Refused { table: "command", world_id: Some(world), .. } if world == "a"),
+        "{error}"
+    );
+
+    // Commands go by age and never by number; changes of configuration the other way round.
+    assert_eq!(swept(&owner.store, Swept::Commands, 20, Some(0)).await, 2);
+    assert_eq!(swept(&owner.store, Swept::ConfigChanges, i64::MIN, None).await, 0);
+    assert_eq!(swept(&owner.store, Swept::ConfigChanges, i64::MIN, Some(1)).await, 1);
+    assert_eq!(
+        owner.store.config_changes("a", Page::Newest, 10).await.unwrap()[0].row,
+        change("/y"),
+        "the newest stays"
+    );
+    assert_eq!(owner.store.known_commands(&asked(&[("a", 1), ("b", 1), ("a", 2)])).await.unwrap(), [refused]);
+    owner.end().await;
+}
+
+pub(crate) async fn worlds_change_in_place_and_leave_a_mark_when_they_go(bench: &Bench) {
+    let mut owner = bench.owner().await;
+    owner.register(&world("demo", 1)).await;
+    let change = |simulation: &str, spec: Option<&str>| WorldChange::Configure {
+        world_id: "demo".to_owned(),
+        simulation: simulation.to_owned(),
+        spec: spec.map(str::to_owned),
+    };
+    let mut commit = owner.next();
+    commit.worlds = vec![change("{\"a\":1}", None)];
+    owner.commit(&commit).await;
+    let expected = WorldRow { simulation: Some("{\"a\":1}".to_owned()), ..world("demo", 1) };
+    assert_eq!(owner.store.worlds().await.unwrap(), std::slice::from_ref(&expected));
+    let mut commit = owner.next();
+    commit.worlds = vec![change("{\"a\":2}", Some("{}"))];
+    owner.commit(&commit).await;
+    let expected = WorldRow { simulation: Some("{\"a\":2}".to_owned()), spec: "{}".to_owned(), ..expected };
+    assert_eq!(owner.store.worlds().await.unwrap(), [expected]);
+
+    let remove = |file_hash| WorldChange::Remove { world_id: "demo".to_owned(), shard: 1, file_hash, at: 5 };
+    let mut commit = owner.next();
+    commit.worlds = vec![remove(7)];
+    owner.commit(&commit).await;
+    let gone = owner.store.unregistered_worlds().await.unwrap();
+    assert_eq!(gone.iter().map(|gone| (gone.world_id.as_str(), gone.file_hash)).collect::<Vec<_>>(), [("demo", 7)]);
+    owner.register(&world("demo", 2)).await;
+    assert_eq!(owner.store.unregistered_worlds().await.unwrap(), [], "it is back");
+    assert_eq!(owner.store.worlds().await.unwrap(), [world("demo", 2)], "as it was registered");
     owner.end().await;
 }

@@ -32,7 +32,7 @@ enum Command {
         after_help = "Example:\n  eval \"$(cargo xtask services up)\"\n  cargo run --release -- topics apply --replication-factor 1\n  cargo run --release"
     )]
     Services(ServicesCommand),
-    /// Write the JSON Schemas of all messages to assets/schemas.
+    /// Write the JSON Schemas of messages and files to assets/schemas, and their TypeScript types to assets/types.
     Schemas {
         /// Only compare what is there with what would be written.
         #[arg(long)]

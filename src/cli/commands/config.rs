@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::cli::ConfigArgs;
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Exit};
 use crate::cli::output::{json, print, tell};
-use crate::config::{ConfigError, Loaded, check_files, read_topics, read_worlds, show};
+use crate::config::{ConfigError, Loaded, WorldFile, check_files, read_topics, read_worlds, show};
+use crate::plugins::built_in_extensions;
 
 /// Arguments of `config`.
 #[derive(Debug, Args)]
@@ -67,7 +68,15 @@ pub(in crate::cli) fn run(args: &ConfigArgsAndCommand) -> Result<(), CliError> {
     match &args.command {
         ConfigCommand::Check { files, config } if files.is_empty() => check_all(config),
         ConfigCommand::Check { files, config } => {
-            check_files(files, &config.layers())?;
+            let checked = check_files(files, &config.layers(), &built_in_extensions()).map_err(|error| {
+                // As everywhere: a file that cannot be read is not a wrong one.
+                let unread = files.iter().filter(|file| std::fs::File::open(file).is_err()).count();
+                let exit = if error.sources.len() == unread { Exit::Io } else { Exit::Configuration };
+                CliError { exit, ..CliError::from(error) }
+            });
+            for warning in checked? {
+                tell(&format!("warning: {warning}"));
+            }
             print(&format!("{} valid\n", count(files.len(), "file")))
         }
         ConfigCommand::Show { output, config } => show_all(&config.load()?, *output),
@@ -83,9 +92,12 @@ fn check_all(args: &ConfigArgs) -> Result<(), CliError> {
         tell(&format!("warning: {warning}"));
     }
     let (worlds, kafka) = layers.files()?;
-    let (worlds, topics) = (read_worlds(&worlds), read_topics(&kafka));
+    let (worlds, topics) = (read_worlds(&worlds, &built_in_extensions()), read_topics(&kafka));
     match (loaded, worlds, topics) {
         (Ok(_), Ok(worlds), Ok(topics)) => {
+            for warning in worlds.iter().flat_map(WorldFile::warnings) {
+                tell(&format!("warning: {warning}"));
+            }
             let worlds = count(worlds.len(), "world");
             print(&format!("the configuration is valid: {worlds}, {}\n", count(topics.topics.len(), "topic")))
         }

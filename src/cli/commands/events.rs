@@ -126,6 +126,7 @@ fn follow(client: &Client, tail: &TailArgs, writer: &mut Writer, last_id: Option
 fn pause(time: Duration) {
     let (_kept, never) = mpsc::channel::<()>();
     // Nothing is ever sent: this is a wait and nothing else.
+    // time: worldtick events tail: connecting again | real | channel with time-out | fixed wait
     let _ = never.recv_timeout(time);
 }
 
@@ -243,6 +244,7 @@ fn end_cleanly_on_signals() {
     });
     // Without the thread a signal still ends the program, with a code of its own.
     if thread.is_ok() {
+        // time: worldtick events tail: leaving on a signal | real | channel with time-out | time-out
         let _ = waiting.recv_timeout(Duration::from_secs(5));
     }
 }

@@ -1,13 +1,19 @@
 //! One module for each noun.
 
+pub(super) mod audit;
 pub(super) mod config;
 pub(super) mod events;
 pub(super) mod health;
+pub(super) mod import;
 pub(super) mod markets;
+pub(super) mod npcs;
 pub(super) mod outbox;
 pub(super) mod schemas;
 pub(super) mod serve;
+pub(super) mod tasks;
 pub(super) mod ticks;
+pub(super) mod tokens;
+pub(super) mod top;
 pub(super) mod topics;
 pub(super) mod validate;
 pub(super) mod worlds;

@@ -1,4 +1,4 @@
-//! `worldtick schemas`: writing the JSON Schemas, and finding those that are out of date.
+//! `worldtick schemas`: writing JSON Schemas and TypeScript types, and finding those that are out of date.
 
 use std::path::{Path, PathBuf};
 
@@ -29,12 +29,21 @@ pub enum SchemasCommand {
         /// The folder
         folder: PathBuf,
     },
+    /// Write the TypeScript types of messages and world files
+    Types {
+        /// The file
+        file: PathBuf,
+        /// Only compare it with what would be written; exits with 3 if it differs
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 pub(in crate::cli) fn run(args: &SchemasArgs) -> Result<(), CliError> {
     match &args.command {
         SchemasCommand::Write { folder } => write(folder),
         SchemasCommand::Check { folder } => check(folder),
+        SchemasCommand::Types { file, check } => types(file, *check),
     }
 }
 
@@ -68,6 +77,22 @@ fn check(folder: &Path) -> Result<(), CliError> {
     print(&differences.iter().map(|line| format!("{line}\n")).collect::<String>())?;
     let error = CliError::new(Exit::CheckFailed, "the schemas are not those of the types");
     Err(error.help(format!("write them with `worldtick schemas write {}`", folder.display())))
+}
+
+fn types(file: &Path, check: bool) -> Result<(), CliError> {
+    let (wanted, name) = (schemas::typescript(), file.display());
+    if !check {
+        if let Some(folder) = file.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder.display(), &error))?;
+        }
+        std::fs::write(file, wanted).map_err(|error| CliError::io(file.display(), &error))?;
+        return print(&format!("types in {name}\n"));
+    }
+    if std::fs::read_to_string(file).unwrap_or_default() == wanted {
+        return print(&format!("{name} is as it should be\n"));
+    }
+    let error = CliError::new(Exit::CheckFailed, format!("{name} is out of date"));
+    Err(error.help(format!("write it with `worldtick schemas types {name}`")))
 }
 
 /// Schemas in the folder that nothing makes any more.

@@ -100,7 +100,7 @@ fn asked(query: Asked) -> Result<ListQuery, Problem> {
     query.map(|Query(query)| query).map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))
 }
 
-fn listed<T>(rows: &[Listed<T>], limit: u32, item: impl Fn(&T) -> Value) -> Json<Value> {
+pub(super) fn listed<T>(rows: &[Listed<T>], limit: u32, item: impl Fn(&T) -> Value) -> Json<Value> {
     let next = rows.last().filter(|_| rows.len() == limit as usize).map(|row| row.cursor.to_string());
     let items = rows.iter().map(|row| {
         let mut value = item(&row.row);
@@ -170,7 +170,7 @@ pub(super) async fn schema(State(app): State<App>, Path(name): Path<String>) -> 
         .ok_or_else(|| Problem::not_found(format!("there is no schema `{name}`; see /api/v1/schemas")))
 }
 
-fn wall(micros: i64) -> Value {
+pub(super) fn wall(micros: i64) -> Value {
     Timestamp::from_microsecond(micros).map_or(Value::Null, |at| at.to_string().into())
 }
 

@@ -3,27 +3,48 @@
 //! | module | what it does |
 //! |---|---|
 //! | [`problem`] | errors as RFC 9457 problem documents |
-//! | [`access`] | who may: the token, the host, the number of requests |
+//! | [`routes`] | the table of all routes, with the scope that each needs |
+//! | [`access`] | who may what: the token, its scope, the host, the number of requests |
+//! | [`scope`], [`secret`], `callers` | scopes, tokens as text, and whose token it is |
+//! | `audit` | every change, and every one that was refused, in the store |
+//! | `tokens` | tokens and the audit over HTTP |
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`worlds`] | worlds and their orders, markets, agents |
+//! | `registry` | worlds that come and go, their files and commands |
+//! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
+//! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
+//! | [`tasks`] | periodic tasks, and metrics of the past |
 //! | [`stream`] | events as they are committed (SSE) |
 
 pub mod access;
+mod audit;
+mod body;
+mod callers;
 pub mod health;
 pub mod lists;
+mod npcs;
+mod orders;
 pub mod problem;
+mod registry;
+pub mod routes;
+pub mod scope;
+pub mod secret;
+mod sessions;
+mod simulation;
 pub mod stream;
+pub mod tasks;
+mod tokens;
 pub mod worlds;
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 use crossbeam_channel::Sender;
 use secrecy::SecretString;
 use serde_json::Value;
@@ -31,12 +52,18 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub use callers::BELIEVED_FOR;
 pub use health::{Check, Readiness};
 pub use problem::Problem;
+pub use tasks::{RunOutcome, RunRefused, SharedTasks, TaskAnswer, TaskRun, TaskView, Tasks};
+
+use audit::Refusals;
+use callers::Callers;
 
 use crate::components::ids::WorldId;
 use crate::plugins::host::{HostView, OrderMessage};
 use crate::plugins::store::Store;
+use crate::systems::npc::extend::Extensions;
 use crate::world::spec::WorldSpec;
 
 /// Reads a world's file again, as it is now.
@@ -71,10 +98,16 @@ pub struct AdminParts {
     pub schemas: BTreeMap<String, Value>,
     /// Event types, commands and queries of the worlds.
     pub catalogue: Value,
+    /// What the plugins of the worlds have added, for world files to name.
+    pub extensions: Extensions,
     /// World files.
     pub read_world_file: ReadWorldFile,
     /// The token that callers must send, if any.
     pub token: Option<SecretString>,
+    /// The periodic tasks.
+    pub tasks: SharedTasks,
+    /// Whether nobody needs a token where none is configured.
+    pub open_on_loopback: bool,
     /// The limits.
     pub limits: AdminLimits,
     /// Ends the streams.
@@ -86,6 +119,10 @@ pub(super) struct Shared {
     pub(super) parts: AdminParts,
     pub(super) requests: Arc<Semaphore>,
     pub(super) streams: Arc<Semaphore>,
+    /// Requests that may change something, from the first byte of the body to the end of their row in the audit.
+    pub(super) changes: Arc<Semaphore>,
+    callers: Callers,
+    refusals: Refusals,
 }
 
 pub(super) type App = Arc<Shared>;
@@ -96,7 +133,8 @@ pub(super) type App = Arc<Shared>;
 /// If the listener breaks.
 pub async fn serve(listener: tokio::net::TcpListener, parts: AdminParts) -> std::io::Result<()> {
     let shutdown = parts.stopping.clone();
-    axum::serve(listener, router(parts)).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    let service = router(parts).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
 /// The routes.
@@ -105,30 +143,12 @@ pub fn router(parts: AdminParts) -> Router {
     let shared: App = Arc::new(Shared {
         requests: Arc::new(Semaphore::new(parts.limits.requests_max)),
         streams: Arc::new(Semaphore::new(parts.limits.streams_max)),
+        changes: Arc::new(Semaphore::new(parts.limits.requests_max)),
+        callers: Callers::new(parts.store.clone(), parts.token.clone()),
+        refusals: Refusals::default(),
         parts,
     });
-    let api = Router::new()
-        .route("/worlds", get(worlds::list))
-        .route("/worlds/{world}", get(worlds::show))
-        .route("/worlds/{world}/pause", post(worlds::pause))
-        .route("/worlds/{world}/resume", post(worlds::resume))
-        .route("/worlds/{world}/step", post(worlds::step))
-        .route("/worlds/{world}/tick", post(worlds::tick))
-        .route("/worlds/{world}/reset", post(worlds::reset))
-        .route("/worlds/{world}/recover", post(worlds::recover))
-        .route("/worlds/{world}/markets", get(worlds::markets))
-        .route("/worlds/{world}/markets/{market}", get(worlds::market_history))
-        .route("/worlds/{world}/agents", get(worlds::agents))
-        .route("/worlds/{world}/agents/{agent}", get(worlds::agent))
-        .route("/ticks", get(lists::ticks))
-        .route("/events", get(lists::events))
-        .route("/dead-letters", get(lists::dead_letters))
-        .route("/catalogue", get(lists::catalogue))
-        .route("/schemas", get(lists::schemas))
-        .route("/schemas/{name}", get(lists::schema))
-        .layer(from_fn_with_state(shared.clone(), access::bounded))
-        .route("/events/stream", get(stream::events))
-        .layer(from_fn_with_state(shared.clone(), access::allowed));
+    let api = routes::api(&shared);
     Router::new()
         .route("/livez", get(health::livez))
         .route("/readyz", get(health::readyz))

@@ -7,6 +7,9 @@ use axum::http::{HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use super::routes;
+use super::scope::Scope;
+use crate::config::Flaw;
 use crate::plugins::host::OrderError;
 use crate::plugins::store::StoreError;
 
@@ -16,7 +19,7 @@ pub struct ProblemDetail {
     /// Where in the body or query: a JSON pointer, or the parameter's name.
     pub pointer: String,
     /// A short word.
-    pub code: &'static str,
+    pub code: String,
     /// What is wrong and what to do.
     pub detail: String,
 }
@@ -30,6 +33,9 @@ pub struct Problem {
     title: &'static str,
     status: u16,
     detail: String,
+    /// The scope that would have been enough.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required_scope: Option<Scope>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<ProblemDetail>,
 }
@@ -42,21 +48,57 @@ impl Problem {
             title: status.canonical_reason().unwrap_or("Error"),
             status: status.as_u16(),
             detail: detail.into(),
+            required_scope: None,
             errors: Vec::new(),
         }
     }
 
+    /// The same, for want of a scope.
+    pub(super) fn needs(mut self, scope: Scope) -> Self {
+        self.required_scope = Some(scope);
+        self
+    }
+
+    /// Its status.
+    pub(super) fn status(&self) -> u16 {
+        self.status
+    }
+
     /// A request that is wrong in one place.
-    pub fn invalid(pointer: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        let detail = ProblemDetail { pointer: pointer.into(), code, detail: detail.into() };
+    pub fn invalid(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
+        Self::from_flaws(vec![Flaw::new(pointer, code, detail)])
+    }
+
+    /// A request that is wrong in all these places.
+    pub(super) fn from_flaws(flaws: Vec<Flaw>) -> Self {
         let mut problem = Self::new(StatusCode::UNPROCESSABLE_ENTITY, "the request cannot be used as it is");
-        problem.errors.push(detail);
+        let detail = |Flaw { pointer, code, detail }| ProblemDetail { pointer, code, detail };
+        problem.errors = flaws.into_iter().map(detail).collect();
         problem
+    }
+
+    /// The same, with its places inside of this one.
+    pub(super) fn under(mut self, pointer: &str) -> Self {
+        for error in &mut self.errors {
+            error.pointer.insert_str(0, pointer);
+        }
+        self
     }
 
     /// The same, where a refusal means that there is no such thing.
     pub(super) fn refusal_as_not_found(self) -> Self {
         if self.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16() { Self::not_found(self.detail) } else { self }
+    }
+
+    /// The same, where a refusal means that it is not the time for it.
+    pub(super) fn refusal_as_conflict(self) -> Self {
+        let is_refusal = self.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16();
+        if is_refusal { Self::new(StatusCode::CONFLICT, self.detail) } else { self }
+    }
+
+    /// What is wrong, in words.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 
     /// Something that is not there.
@@ -68,11 +110,20 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let challenge = self.required_scope.map(|scope| match scope {
+            Scope::Read => "Bearer error=\"insufficient_scope\", scope=\"read\"",
+            Scope::Operate => "Bearer error=\"insufficient_scope\", scope=\"operate\"",
+            Scope::ConfigWrite => "Bearer error=\"insufficient_scope\", scope=\"config:write\"",
+            Scope::Admin => "Bearer error=\"insufficient_scope\", scope=\"admin\"",
+        });
         let mut response = (status, Json(self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
         if status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(challenge) = challenge {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -84,6 +135,8 @@ impl IntoResponse for Problem {
 impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
         let status = match error {
+            OrderError::Invalid(flaws) => return Self::from_flaws(flaws),
+            OrderError::Stale(_) => StatusCode::PRECONDITION_FAILED,
             OrderError::UnknownWorld(_) => StatusCode::NOT_FOUND,
             OrderError::Conflict(_) => StatusCode::CONFLICT,
             OrderError::Refused(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -103,8 +156,13 @@ impl From<StoreError> for Problem {
 }
 
 pub(super) async fn no_such_route(uri: Uri) -> Problem {
-    let there = "/livez, /readyz, /metrics, and under /api/v1: worlds, ticks, events, events/stream, dead-letters, \
-                 catalogue, schemas";
+    let mut below: Vec<&str> = Vec::new();
+    for path in routes::all().iter().map(|route| route.path.trim_start_matches('/')) {
+        if !path.contains('{') && !below.contains(&path) {
+            below.push(path);
+        }
+    }
+    let there = format!("/livez, /readyz, /metrics, and under /api/v1: {}", below.join(", "));
     Problem::not_found(format!("there is nothing at `{}`; what there is: {there}", uri.path()))
 }
 

@@ -1,11 +1,13 @@
 //! Events as they are committed, as server-sent events. Whoever comes back with `Last-Event-ID`, and whoever reads too
 //! slowly, gets what it has missed from the store: every event once, in the order of the list.
 
+#![expect(clippy::disallowed_methods, reason = "a token is looked up again by wall time")]
+
 use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
+use axum::extract::{Extension, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::{Stream, StreamExt, stream};
@@ -13,7 +15,9 @@ use serde::Deserialize;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::time::Instant;
 
+use super::callers::{BELIEVED_FOR, Caller};
 use super::lists::must_exist;
 use super::{App, Problem};
 use crate::plugins::host::EventLine;
@@ -51,6 +55,7 @@ impl StreamQuery {
 
 pub(super) async fn events(
     State(app): State<App>,
+    Extension(caller): Extension<Caller>,
     headers: HeaderMap,
     query: Result<Query<StreamQuery>, QueryRejection>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
@@ -66,8 +71,17 @@ pub(super) async fn events(
     let now = end_of(app.parts.view.status().commit_no);
     // A place that is still to come is one of another store.
     let asked = asked.filter(|asked| *asked < now);
-    let follower =
-        Follower { last: asked.unwrap_or(now), behind: asked.is_some(), app, query, events, _permit: permit };
+    // time: streams: looking whether a token still holds | real | tokio timer and Instant | every 5 s
+    let follower = Follower {
+        last: asked.unwrap_or(now),
+        behind: asked.is_some(),
+        judged_at: Instant::now(),
+        caller,
+        app,
+        query,
+        events,
+        _permit: permit,
+    };
     let lines = stream::unfold(follower, Follower::next).flat_map(stream::iter);
     Ok(Sse::new(lines).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
 }
@@ -86,6 +100,9 @@ fn end_of(commit_no: i64) -> Cursor {
 /// One reader of the stream.
 struct Follower {
     app: App,
+    caller: Caller,
+    /// When it was last asked whether the caller may still listen.
+    judged_at: Instant,
     query: StreamQuery,
     events: Receiver<std::sync::Arc<Vec<EventLine>>>,
     /// Everything up to here has been sent.
@@ -96,9 +113,17 @@ struct Follower {
 }
 
 impl Follower {
-    /// The next events. Nothing: the server stops, or the store does not answer; the reader comes back and goes on.
+    /// The next events. Nothing: the server stops, the token is none any more, or the store does not answer; whoever may
+    /// comes back and goes on.
     async fn next(mut self) -> Option<(Vec<Result<Event, Infallible>>, Self)> {
         loop {
+            if self.judged_at.elapsed() >= BELIEVED_FOR {
+                if !self.app.callers.still(&self.caller).await {
+                    return None;
+                }
+                // time: streams: looking whether a token still holds | real | tokio timer and Instant | every 5 s
+                self.judged_at = Instant::now();
+            }
             let lines = if self.behind { self.stored().await? } else { self.live().await? };
             if !lines.is_empty() {
                 return Some((lines.into_iter().map(Ok).collect(), self));
@@ -116,9 +141,11 @@ impl Follower {
     }
 
     async fn live(&mut self) -> Option<Vec<Event>> {
+        // time: streams: looking whether a token still holds | real | tokio timer and Instant | every 5 s
         let batch = tokio::select! {
             batch = self.events.recv() => batch,
             () = self.app.parts.stopping.cancelled() => return None,
+            () = tokio::time::sleep_until(self.judged_at + BELIEVED_FOR) => return Some(Vec::new()),
         };
         match batch {
             Ok(batch) => {

@@ -1,74 +1,29 @@
 //! Worlds: what they are like, and what people ask of them.
 
 use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequest, Path, Query, Request, State};
+use axum::extract::{Extension, Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::sync::oneshot;
-use uuid::Uuid;
 
+use super::body::Body;
+use super::callers::Caller;
 use super::lists::{ListQuery, market_json, page_limit};
+use super::orders::{command, issued_by, living, order, world_id};
 use super::{App, Problem};
-use crate::components::ids::WorldId;
+use crate::components::clock::GameInstant;
+use crate::config::Flaw;
 use crate::messages::TickType;
-use crate::plugins::host::{Order, OrderMessage, WorldView};
+use crate::plugins::host::{Order, StepSpan, WorldView};
 use crate::plugins::store::{Page, WorldStatus};
-
-/// The namespace of tick ids that are derived from an `Idempotency-Key`.
-const KEYED_TICKS: Uuid = Uuid::from_u128(0x7774_6b65_7965_6474_6963_6b73_0000_0001);
-
-/// A body that may be missing: then it is `{}`.
-pub(super) struct Body<T>(pub(super) T);
-
-impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        let empty = request.headers().get("content-length").is_none_or(|length| length == "0")
-            && request.headers().get("transfer-encoding").is_none();
-        let value = if empty {
-            json!({})
-        } else {
-            let Json(value) =
-                Json::<Value>::from_request(request, state).await.map_err(|error| body_problem(&error))?;
-            value
-        };
-        // A list would do for serde, with the fields in their order.
-        if !value.is_object() {
-            return Err(Problem::invalid("", "invalid", "the body must be a JSON object"));
-        }
-        serde_path_to_error::deserialize(value).map(Self).map_err(|error| {
-            let pointer = format!("/{}", error.path().to_string().replace('.', "/"));
-            Problem::invalid(pointer, "invalid", error.into_inner().to_string())
-        })
-    }
-}
-
-fn body_problem(error: &JsonRejection) -> Problem {
-    match error.status() {
-        StatusCode::BAD_REQUEST => Problem::new(StatusCode::BAD_REQUEST, error.body_text()),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body with `Content-Type: application/json`")
-        }
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "the body is larger than admin.body_bytes_max allows")
-        }
-        status => Problem::new(status, error.body_text()),
-    }
-}
-
-fn world_id(name: &str) -> Result<WorldId, Problem> {
-    WorldId::new(name).map_err(|error| Problem::not_found(error.to_string()))
-}
 
 fn view_json(view: &WorldView) -> Value {
     let mut value = serde_json::to_value(view).unwrap_or_default();
     if let Some(object) = value.as_object_mut() {
         object.insert("status".into(), status_json(&view.status));
+        object.insert("lag_seconds".into(), view.lag_seconds().into());
     }
     value
 }
@@ -94,33 +49,19 @@ pub(super) async fn list(State(app): State<App>) -> Json<Value> {
 }
 
 pub(super) async fn show(State(app): State<App>, Path(world): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = world_id(&world)?;
-    let view = app.parts.view.world(&id).ok_or_else(|| Problem::not_found(format!("there is no world `{id}`")))?;
-    Ok(Json(view_json(&view)))
-}
-
-/// Gives an order to the engine and waits for its answer, which leaves after the commit.
-async fn order(app: &App, world: &str, order: Order) -> Result<Value, Problem> {
-    let world = world_id(world)?;
-    let (reply, answer) = oneshot::channel();
-    if app.parts.orders.try_send(OrderMessage { world, order, reply }).is_err() {
-        let words = "the server has too much under way: try again in a moment";
-        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, words));
-    }
-    match answer.await {
-        Ok(answer) => answer.map_err(Problem::from),
-        Err(_) => Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "the server is stopping")),
-    }
+    Ok(Json(view_json(&*living(&app, &world_id(&world)?)?)))
 }
 
 /// Pauses a world.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PauseBody {
     #[serde(default = "no_reason")]
+    #[schemars(length(max = 500))]
     reason: String,
-    #[serde(default = "anybody")]
-    by: String,
+    #[schemars(length(max = 500))]
+    by: Option<String>,
+    #[schemars(with = "Option<GameInstant>")]
     until: Option<Timestamp>,
 }
 
@@ -128,86 +69,114 @@ fn no_reason() -> String {
     "no reason given".into()
 }
 
-fn anybody() -> String {
-    "admin".into()
-}
-
 pub(super) async fn pause(
     State(app): State<App>,
     Path(world): Path<String>,
+    Extension(caller): Extension<Caller>,
+    headers: HeaderMap,
     Body(body): Body<PauseBody>,
 ) -> Result<Json<Value>, Problem> {
-    for (pointer, text) in [("/reason", &body.reason), ("/by", &body.by)] {
-        if text.chars().count() > 500 || text.contains('\0') {
-            return Err(Problem::invalid(pointer, "too_long", "at most 500 characters, and no NUL"));
-        }
-    }
-    if let Some(until) = body.until.filter(|until| *until <= Timestamp::now()) {
-        let words = format!("{until} is over: the pause would end before it begins");
-        return Err(Problem::invalid("/until", "out_of_bounds", words));
+    // Whoever has a name of his own cannot pause in another's.
+    let by = body.by.filter(|_| caller.token_id.is_none());
+    let by = by.map_or_else(|| issued_by(&headers), Ok)?;
+    let bad = |text: &str| text.chars().count() > 500 || text.contains('\0');
+    let texts = [("/reason", &body.reason), ("/by", &by)].into_iter().filter(|(_, text)| bad(text));
+    let flaws: Vec<Flaw> =
+        texts.map(|(pointer, _)| Flaw::new(pointer, "invalid", "at most 500 characters, and no NUL")).collect();
+    if !flaws.is_empty() {
+        return Err(Problem::from_flaws(flaws));
     }
     let until = body.until.map(Timestamp::as_microsecond);
-    order(&app, &world, Order::Pause { reason: body.reason, by: body.by, until }).await?;
-    show(State(app), Path(world)).await
+    let head = command("world.pause", &by, &headers)?;
+    let answer = order(&app, &world, Order::Pause { reason: body.reason, by, until }, Some(head)).await?;
+    Ok(stands(&world, answer))
+}
+
+/// How a world stands after a pause or its end: as it was recorded, not as it is by now.
+fn stands(world: &str, answer: Value) -> Json<Value> {
+    let status = serde_json::from_value(answer).map_or(Value::Null, |status| status_json(&status));
+    Json(json!({ "world_id": world, "status": status }))
 }
 
 /// A body without fields.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoBody {}
 
 pub(super) async fn resume(
     State(app): State<App>,
     Path(world): Path<String>,
+    headers: HeaderMap,
     Body(NoBody {}): Body<NoBody>,
 ) -> Result<Json<Value>, Problem> {
-    order(&app, &world, Order::Resume).await?;
-    show(State(app), Path(world)).await
+    let by = issued_by(&headers)?;
+    let head = command("world.resume", &by, &headers)?;
+    let answer = order(&app, &world, Order::Resume { by }, Some(head)).await?;
+    Ok(stands(&world, answer))
 }
 
 /// Moves a world's time.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StepBody {
-    #[serde(default = "an_hour")]
-    game_seconds: f64,
-    #[serde(default = "once")]
-    steps: u32,
+    game_seconds: Option<f64>,
+    real_seconds: Option<f64>,
+    #[schemars(range(min = 1, max = 10_000))]
+    steps: Option<u32>,
+    /// The same, under the name that the topic uses.
+    #[schemars(range(min = 1, max = 10_000))]
+    times: Option<u32>,
 }
 
-fn an_hour() -> f64 {
-    3_600.0
-}
-
-fn once() -> u32 {
-    1
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie between 0 and 31 days")]
 pub(super) async fn step(
     State(app): State<App>,
     Path(world): Path<String>,
+    headers: HeaderMap,
     Body(body): Body<StepBody>,
 ) -> Result<Json<Value>, Problem> {
-    let micros = body.game_seconds * 1e6 * f64::from(body.steps);
-    let most = 31.0 * 86_400.0 * 1e6;
-    if !(1.0..=most).contains(&micros) {
-        let words = "game_seconds times steps must come to more than nothing and at most 31 days (2678400 seconds)";
-        return Err(Problem::invalid("/game_seconds", "out_of_bounds", words));
+    if body.steps.is_some() && body.times.is_some() {
+        return Err(Problem::invalid("/times", "invalid", "give `steps` or `times`, not both"));
     }
-    order(&app, &world, Order::Step { game_micros: micros.round() as u64 }).await.map(Json)
+    let steps = body.steps.or(body.times);
+    let span = StepSpan::of(body.game_seconds, body.real_seconds, steps.map(f64::from));
+    let wrong = |(name, detail)| {
+        let name = if name == "times" { "steps" } else { name };
+        Problem::invalid(format!("/{name}"), "out_of_bounds", detail)
+    };
+    let (span, steps) = span.map_err(wrong)?;
+    let head = command("world.step", &issued_by(&headers)?, &headers)?;
+    order(&app, &world, Order::Step { span, steps }, Some(head)).await.map(Json)
 }
 
 /// Forces a tick.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TickBody {
     #[serde(rename = "type", default = "hourly")]
-    tick_type: TickType,
+    tick_type: TickName,
 }
 
-fn hourly() -> TickType {
-    TickType::Hourly
+fn hourly() -> TickName {
+    TickName::Hourly
+}
+
+/// What a tick is called.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum TickName {
+    Hourly,
+    GameHour,
+    Daily,
+    GameDay,
+}
+
+impl From<TickName> for TickType {
+    fn from(name: TickName) -> Self {
+        match name {
+            TickName::Hourly | TickName::GameHour => Self::Hourly,
+            TickName::Daily | TickName::GameDay => Self::Daily,
+        }
+    }
 }
 
 pub(super) async fn tick(
@@ -216,26 +185,26 @@ pub(super) async fn tick(
     headers: HeaderMap,
     Body(body): Body<TickBody>,
 ) -> Result<Json<Value>, Problem> {
-    // The same key is the same tick: sent twice, it runs once.
-    let key = headers.get("idempotency-key").map(|key| [world.as_bytes(), b":", key.as_bytes()].concat());
-    let tick_id = key.map_or_else(Uuid::new_v4, |key| Uuid::new_v5(&KEYED_TICKS, &key));
-    order(&app, &world, Order::Tick { tick_id, tick_type: body.tick_type }).await.map(Json)
+    let head = command("world.tick", &issued_by(&headers)?, &headers)?;
+    order(&app, &world, Order::Tick { tick_type: body.tick_type.into() }, Some(head)).await.map(Json)
 }
 
 pub(super) async fn reset(
     State(app): State<App>,
     Path(world): Path<String>,
+    headers: HeaderMap,
     Body(NoBody {}): Body<NoBody>,
 ) -> Result<Json<Value>, Problem> {
     let id = world_id(&world)?;
+    let head = command("world.reset", &issued_by(&headers)?, &headers)?;
     let read = app.parts.read_world_file.clone();
     let file = tokio::task::spawn_blocking(move || read(&id)).await.unwrap_or_else(|error| Err(error.to_string()));
     let spec = file.map_err(|error| Problem::new(StatusCode::CONFLICT, error))?.map(Box::new);
-    order(&app, &world, Order::Reset { spec }).await.map(Json)
+    order(&app, &world, Order::Reset { spec }, Some(head)).await.map(Json)
 }
 
 /// What becomes of the input that failed.
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Recovery {
     Retry,
@@ -243,7 +212,7 @@ enum Recovery {
 }
 
 /// Brings a faulted world back.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecoverBody {
     #[serde(default = "retry")]
@@ -257,17 +226,17 @@ fn retry() -> Recovery {
 pub(super) async fn recover(
     State(app): State<App>,
     Path(world): Path<String>,
+    headers: HeaderMap,
     Body(body): Body<RecoverBody>,
 ) -> Result<Json<Value>, Problem> {
+    let head = command("world.recover", &issued_by(&headers)?, &headers)?;
     let retry = matches!(body.action, Recovery::Retry);
-    order(&app, &world, Order::Recover { retry }).await.map(Json)
+    order(&app, &world, Order::Recover { retry }, Some(head)).await.map(Json)
 }
 
 pub(super) async fn markets(State(app): State<App>, Path(world): Path<String>) -> Result<Json<Value>, Problem> {
     let id = world_id(&world)?;
-    if app.parts.view.world(&id).is_none() {
-        return Err(Problem::not_found(format!("there is no world `{id}`")));
-    }
+    living(&app, &id)?;
     let rows = app.parts.store.latest_markets(id.as_str()).await?;
     Ok(Json(json!({ "items": rows.iter().map(market_json).collect::<Vec<_>>() })))
 }
@@ -292,6 +261,7 @@ pub(super) async fn market_history(
 
 /// Which agents.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct AgentsQuery {
     after: Option<u64>,
     limit: Option<u32>,
@@ -309,7 +279,7 @@ pub(super) async fn agents(
         object.extend(query.after.map(|after| ("after".to_owned(), after.into())));
         object.extend(query.role.map(|role| ("role".to_owned(), role.into())));
     }
-    order(&app, &world, Order::Ask { query: "economy.agents".into(), payload }).await.map(Json)
+    order(&app, &world, Order::Ask { query: "economy.agents".into(), payload }, None).await.map(Json)
 }
 
 pub(super) async fn agent(
@@ -321,5 +291,5 @@ pub(super) async fn agent(
     };
     let ask = Order::Ask { query: "economy.agent".into(), payload: json!({ "id": number }) };
     // A world that refuses the question has no such agent.
-    order(&app, &world, ask).await.map(Json).map_err(Problem::refusal_as_not_found)
+    order(&app, &world, ask, None).await.map(Json).map_err(Problem::refusal_as_not_found)
 }

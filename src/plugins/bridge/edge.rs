@@ -6,6 +6,7 @@ use std::time::Instant;
 /// The present instant, for time-outs and back-off.
 #[expect(clippy::disallowed_methods, reason = "the bridge is an edge: its time-outs are wall time")]
 pub(super) fn now() -> Instant {
+    // time: bridge: time-outs of reading and writing, lag, silent partitions | real | std::time::Instant | compared with the limits of `kafka.*`
     Instant::now()
 }
 

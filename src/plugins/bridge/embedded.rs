@@ -76,6 +76,7 @@ impl EmbeddedBroker {
             .spawn(move || keep_cluster(&started, &received))
             .map_err(|error| EmbeddedError::Cluster(error.to_string()))?;
         let direct = starting
+            // time: embedded broker: its start | real | channel with time-out | time-out
             .recv_timeout(START_TIMEOUT)
             .map_err(|_| EmbeddedError::Cluster("it did not answer".to_owned()))?
             .map_err(EmbeddedError::Cluster)?;
@@ -125,6 +126,7 @@ impl EmbeddedBroker {
         let (done, answer) = bounded(1);
         let orders = self.orders.as_ref().ok_or_else(gone)?;
         orders.send_timeout(make(done), START_TIMEOUT).map_err(|_| gone())?;
+        // time: embedded broker: its orders | real | channel with time-out | time-out
         answer.recv_timeout(START_TIMEOUT).map_err(|_| gone())?
     }
 }

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::commands::{command_row, result_row};
 use super::engine::Engine;
+use super::hosted::Hosted;
 use super::logs::MarketLine;
-use super::unit::{Slot, TickWork, Unit, Work};
+use super::orders::OrderError;
+use super::unit::{Repeated, Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
 use crate::components::money::Money;
@@ -16,8 +19,8 @@ use crate::messages::{EventRecord, Input, Outcome, SimulationEvent, TickOutcome}
 use crate::plugins::bridge::dead_letter::{dead_letter, dead_letter_topic, record_size, reference_to};
 use crate::plugins::bridge::wire::{event_row, own_tick_row};
 use crate::plugins::store::{
-    Commit, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow, ShardId, TickHistoryRow,
-    TickSeenRow, WorldChange, WorldStatus,
+    CommandRow, Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow,
+    ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
 };
 
 /// What is to be told once a commit is durable.
@@ -67,16 +70,22 @@ impl Assembly<'_> {
             self.positions.insert((origin.topic.to_string(), origin.partition), origin.next);
         }
         // The change comes before what running it has led to.
-        if let Work::Order { change: Some(change), .. } = &unit.work
-            && !self.is_overtaken(change)
+        let stillborn = unit.is_stillborn();
+        if let Work::Order(order) = &unit.work
+            && !stillborn
         {
-            self.commit.worlds.push(change.clone());
+            if let Some(change) = order.change.as_ref().filter(|change| !self.is_overtaken(change)) {
+                self.commit.worlds.push(change.clone());
+            }
+            let no = self.commit.commit_no;
+            let settings = order.settings.iter().map(|row| ConfigChangeRow { commit_no: no, ..row.clone() });
+            self.commit.config_changes.extend(settings.filter(|_| !unit.has_failed()));
         }
         let own = unit.is_own();
         let (mut events, mut markets) = (BTreeMap::new(), BTreeMap::new());
         for (id, slot) in &unit.slots {
             match slot {
-                Slot::Applied { input, outcome, cost_micros } => {
+                Slot::Applied { input, outcome, cost_micros, .. } => {
                     let cleared = self.outcome(id, input, outcome, *cost_micros, own);
                     events.insert(id.clone(), outcome.events.len());
                     markets.insert(id.clone(), cleared);
@@ -84,27 +93,75 @@ impl Assembly<'_> {
                 Slot::Failed { input, error } => {
                     self.fault(id, error, serde_json::to_string(input).ok());
                 }
-                Slot::NotMade(error) => self.fault(id, error, None),
+                Slot::NotMade(error) if !stillborn => self.fault(id, error, None),
                 _ => {}
             }
         }
+        self.command(unit);
         match &unit.work {
             Work::Tick(tick) => self.tick(unit, tick, &events, &markets),
             Work::Bad { class, message, raw } => {
                 self.dead_letter(unit, class, message, raw.key.clone(), raw.value.clone(), raw.timestamp_ms);
             }
             Work::Gap { from, reason } => self.gap(unit, *from, reason.as_str()),
-            Work::Order { tick: Some(tick), .. } => self.tick(unit, tick, &events, &markets),
+            Work::Order(order) => {
+                if let Some(tick) = &order.tick {
+                    self.tick(unit, tick, &events, &markets);
+                }
+            }
             Work::Republish(rows) => rows.iter().for_each(|row| self.outbox(row.clone())),
-            Work::Order { tick: None, .. } | Work::Moved | Work::Step | Work::Question { .. } | Work::Snapshot => {}
+            Work::Repeated(_) | Work::Moved | Work::Step | Work::Question { .. } | Work::Snapshot => {}
+        }
+    }
+
+    /// What became of a command: kept under its id, and told to who sent it through Kafka.
+    fn command(&mut self, unit: &Unit) {
+        let Some(command) = &unit.command else { return };
+        let (wall, commit_no) = (self.wall, self.commit.commit_no);
+        let (row, repeated) = match &unit.work {
+            // The record of the first stays as it is.
+            Work::Repeated(Repeated { differs: Some(words), .. }) => {
+                let refused = Err(OrderError::Conflict(words.clone()));
+                (Some(command_row(command, &refused, None, wall, commit_no)), false)
+            }
+            Work::Repeated(Repeated { first: before, .. }) => {
+                let same = |row: &&CommandRow| {
+                    row.command_id == command.head.command_id && row.world_id == command.world.as_str()
+                };
+                let before = before.as_deref().or_else(|| self.commit.commands.iter().find(same));
+                (before.cloned(), true)
+            }
+            _ => {
+                let now = unit.slots.values().find_map(|slot| match slot {
+                    Slot::Applied { outcome, .. } => outcome.now,
+                    Slot::Made(made) => made.now,
+                    _ => None,
+                });
+                let now = now.or_else(|| self.engine.worlds.get(&command.world).and_then(|world| world.now));
+                let now = now.map(|now| now.as_micros());
+                let mut row = command_row(command, &unit.answer(), now, wall, commit_no);
+                // Of a world that it made, it is that one's.
+                if let Work::Order(order) = &unit.work
+                    && let Some(WorldChange::Register(made)) = order.change.as_ref().filter(|_| !unit.is_stillborn())
+                {
+                    row.incarnation = Some(made.incarnation);
+                }
+                self.commit.commands.push(row.clone());
+                (Some(row), false)
+            }
+        };
+        if let Some(origin) = &unit.origin {
+            let name = format!("result:{}:{}:{}:{commit_no}", origin.topic, origin.partition, origin.offset);
+            let event_id = Uuid::new_v5(&self.engine.store_id, name.as_bytes());
+            self.outbox(result_row(command, row.as_ref(), repeated, event_id, wall));
         }
     }
 
     /// Whether a world has faulted since its status was to change so: then the fault stands.
     fn is_overtaken(&self, change: &WorldChange) -> bool {
         let WorldChange::Status { world_id, status } = change else { return false };
-        !matches!(status, WorldStatus::Faulted { .. })
-            && self.engine.worlds.values().any(|world| world.id.as_str() == world_id && world.is_faulted())
+        let is_faulted = |id: WorldId| self.engine.worlds.get(&id).is_some_and(Hosted::is_faulted);
+        !matches!(status, WorldStatus::Faulted { .. }) && WorldId::new(world_id).is_ok_and(is_faulted)
     }
 
     /// The world's status as the engine has it, so that a restart shows the same.
@@ -203,8 +260,8 @@ impl Assembly<'_> {
                     Some(TickOutcome::Late) => ("late", Some("earlier than the last of its type".to_owned())),
                     Some(TickOutcome::TooFarAhead) => {
                         let words = format!(
-                            "{} is further ahead of world `{id}` than its maxTickJumpDays allows: send the ticks between, \
-                             or raise maxTickJumpDays",
+                            "{} is further ahead of world `{id}` than its maxTickJumpDays allows, or than 10000 steps of \
+                             its maxStepGameSeconds: send the ticks between, or raise what is too small",
                             tick.game_time
                         );
                         refused = Some(words.clone());

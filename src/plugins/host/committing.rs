@@ -12,13 +12,15 @@ use uuid::Uuid;
 use super::HostFailure;
 use super::assemble::{ToTell, clean};
 use super::engine::{Engine, wall_now};
+use super::hosted::{Hosted, Presence};
+use super::logs::StepLine;
 use super::measure;
 use super::orders::{OrderError, Reply};
-use super::unit::{Slot, TickWork, Unit, Work};
+use super::steps::{StepCosts, cause, conclude_step};
+use super::unit::{Repeated, Slot, Unit, Work};
 use super::worker::{Job, Task};
 use crate::components::ids::WorldId;
-use crate::plugins::store::{Commit, CommitOutcome, InputPosition, StoreError, WorldStatus};
-use crate::world::Answer;
+use crate::plugins::store::{CommandRow, Commit, CommitOutcome, InputPosition, StoreError, WorldChange, WorldStatus};
 
 /// What is on its way to the database.
 pub(super) struct Committing {
@@ -133,22 +135,32 @@ impl Engine {
         self.next_outbox = to_tell.next_outbox;
         self.pending_marks.retain(|mark| !commit.marks.contains(mark));
         let labelled: Vec<&WorldId> = self.worlds.keys().take(self.config.world_labels_max).collect();
-        measure::commit(&commit, took, &units, |world| labelled.iter().any(|id| id.as_str() == world));
+        let has_label = |world: &str| labelled.iter().any(|id| id.as_str() == world);
+        measure::commit(&commit, took, &units, self.parts.view.series(), has_label);
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
+        self.tell_repetitions(&commit.commands);
         let mut replies = Vec::new();
         for unit in units {
-            touched.extend(unit.slots.keys().cloned());
+            touched.extend(unit.touches().cloned());
             replies.extend(self.conclude_unit(unit, commit.commit_no));
         }
         for row in &commit.journal {
-            if let Some(world) = self.worlds.values_mut().find(|world| world.id.as_str() == row.world_id) {
-                world.commit_no = commit.commit_no;
-                world.debt_micros = world.debt_micros.saturating_add(row.cost_micros);
+            if let Ok(id) = WorldId::new(&row.world_id) {
+                self.with_debt(&id, |world| {
+                    world.commit_no = commit.commit_no;
+                    world.debt_micros = world.debt_micros.saturating_add(row.cost_micros);
+                });
             }
         }
         metrics::gauge!("worldtick_outbox_rows").set(measure::float(self.outbox_len()));
-        let views = touched.iter().filter_map(|id| self.worlds.get(id)).map(|world| world.view(now)).collect();
-        self.parts.view.put(views);
+        touched.iter().for_each(|id| self.refresh(id));
+        let here =
+            touched.iter().filter_map(|id| self.worlds.get(id)).filter(|world| world.presence != Presence::Arriving);
+        self.parts.view.put(here.map(Hosted::view).collect());
+        self.parts.view.note_steps(std::mem::take(&mut self.step_views), self.config.steps_kept);
+        for id in touched.iter().filter(|id| !self.worlds.contains_key(id)) {
+            self.parts.view.remove(id);
+        }
         self.parts.view.set_outbox(self.outbox_len(), self.outbox_is_full());
         self.parts.view.set_commit(commit.commit_no);
         self.parts.view.tell(to_tell.events);
@@ -181,40 +193,112 @@ impl Engine {
     }
 
     /// Takes a unit that is durable into account. Returns the answer that may leave now.
-    fn conclude_unit(&mut self, unit: Unit, commit_no: i64) -> Option<(Reply, Result<Value, OrderError>)> {
-        let Unit { work, slots, .. } = unit;
+    fn conclude_unit(&mut self, unit: Unit, commit_no: i64) -> Vec<(Reply, Result<Value, OrderError>)> {
+        let (answer, stillborn) = (unit.answer(), unit.is_stillborn());
+        let (changed, wall) = (!unit.has_failed(), self.wall_micros());
+        let Unit { work, slots, command, .. } = unit;
         let tick = match &work {
             Work::Tick(tick) => Some(tick),
-            Work::Order { tick: Some(tick), .. } => Some(&**tick),
+            Work::Order(order) => order.tick.as_ref(),
             _ => None,
         };
         if let Some(tick) = tick {
-            for shard in &tick.shards {
-                self.in_flight_ticks.remove(&(*shard, tick.tick_id));
-            }
+            self.conclude_tick(tick);
         }
-        let mut ran = None;
+        let change = match &work {
+            Work::Order(order) => order.change.as_ref(),
+            _ => None,
+        };
         for (id, slot) in slots {
-            let Some(world) = self.worlds.get_mut(&id) else { continue };
+            let Some(world) = self.worlds.get_mut(&id) else {
+                if matches!(work, Work::Snapshot) {
+                    self.snapshots = self.snapshots.saturating_sub(1);
+                }
+                continue;
+            };
             world.units = world.units.saturating_sub(1);
             if let Slot::Applied { outcome, .. } = &slot {
                 world.now = outcome.now;
                 world.hash = outcome.hash;
                 world.inputs += u64::from(outcome.changed);
             }
-            if let Slot::Saved { bytes, hash } = slot {
+            if let Slot::Applied { outcome, cost_micros, sets, .. } = slot {
+                if let Some(cause) = cause(&work, outcome.game_micros) {
+                    let costs = StepCosts { cause, cost_micros, sets };
+                    let step = conclude_step(world, *outcome, costs, (commit_no, wall));
+                    if step.moved() {
+                        self.step_lines.step(&id, self.last_commit, StepLine::new(&step));
+                    }
+                    self.step_views.push((id.clone(), step));
+                }
+            } else if let Slot::Saved { bytes, hash } = slot {
                 self.save_snapshot(&id, bytes, hash, commit_no);
             } else if matches!(work, Work::Snapshot) {
                 world.snapshot_under_way = false;
                 self.snapshots = self.snapshots.saturating_sub(1);
-            } else {
-                ran = Some(slot);
+            }
+            if let Some(change) = change {
+                self.conclude_change(&id, change, stillborn, changed);
             }
         }
+        let mut replies = Vec::new();
+        if let Some(command) = command.filter(|_| !matches!(work, Work::Repeated(_))) {
+            let first = self.in_flight_commands.remove(&(command.world, command.head.command_id));
+            replies.extend(first.into_iter().flat_map(|first| first.waiting).map(|reply| (reply, answer.clone())));
+        }
         match work {
-            Work::Order { reply: Some(reply), answer, .. } => Some((reply, order_answer(ran, answer))),
-            Work::Question { reply: Some(reply) } => Some((reply, order_answer(ran, None))),
-            _ => None,
+            Work::Order(order) => replies.extend(order.reply.map(|reply| (reply, answer))),
+            Work::Question { reply: Some(reply) } => replies.push((reply, answer)),
+            _ => {}
+        }
+        replies
+    }
+
+    /// Commands are durable: those that were sent again meanwhile can be told what became of the first.
+    fn tell_repetitions(&mut self, rows: &[CommandRow]) {
+        if rows.is_empty() {
+            return;
+        }
+        self.units.each(|unit| {
+            if let (Work::Repeated(Repeated { first: first @ None, .. }), Some(command)) =
+                (&mut unit.work, &unit.command)
+            {
+                let is_first = |row: &&CommandRow| {
+                    row.command_id == command.head.command_id && row.world_id == command.world.as_str()
+                };
+                *first = rows.iter().find(is_first).cloned().map(Box::new);
+            }
+        });
+    }
+
+    /// A change in the registry of worlds is durable.
+    fn conclude_change(&mut self, id: &WorldId, change: &WorldChange, stillborn: bool, changed: bool) {
+        let Some(world) = self.worlds.get_mut(id) else { return };
+        match change {
+            WorldChange::Register(_) if stillborn => {
+                if world.presence == Presence::Arriving {
+                    self.worlds.remove(id);
+                }
+            }
+            WorldChange::Register(row) => {
+                if world.presence == Presence::Arriving {
+                    tracing::info!(world_id = %id, shard = row.shard, incarnation = %row.incarnation, "world is registered");
+                }
+                world.presence = Presence::Here;
+            }
+            WorldChange::Configure { simulation, .. } if changed => {
+                // Of this commit: another change may be under way.
+                if let Ok(simulation) = serde_json::from_str(simulation) {
+                    world.shown = Arc::new(simulation);
+                }
+            }
+            WorldChange::Remove { .. } => {
+                tracing::info!(world_id = %id, "world is removed");
+                self.with_debt(id, |world| world.debt_micros = 0);
+                self.worlds.remove(id);
+                self.step_lines.forget(id);
+            }
+            WorldChange::Status { .. } | WorldChange::Configure { .. } => {}
         }
     }
 
@@ -256,13 +340,17 @@ impl Engine {
         let Some(origin) = &unit.origin else { return false };
         unit.work = match std::mem::replace(&mut unit.work, Work::Moved) {
             Work::Moved => return false,
-            Work::Tick(TickWork { raw, tick_id, shards, .. }) => {
-                for shard in shards {
-                    self.in_flight_ticks.remove(&(shard, tick_id));
-                }
+            Work::Tick(tick) => {
+                self.conclude_tick(&tick);
+                let raw = tick.raw;
                 Work::Bad { class: REFUSED_BY_STORE.into(), message: format!("the store refuses it: {error}"), raw }
             }
             Work::Bad { class, raw, .. } if class != REFUSED_BY_STORE => {
+                Work::Bad { class: REFUSED_BY_STORE.into(), message: format!("the store refuses it: {error}"), raw }
+            }
+            Work::Order(order) if order.raw.is_some() => {
+                unit.command = None;
+                let raw = order.raw.unwrap_or_default();
                 Work::Bad { class: REFUSED_BY_STORE.into(), message: format!("the store refuses it: {error}"), raw }
             }
             _ => {
@@ -270,6 +358,7 @@ impl Engine {
                     topic = %origin.topic, partition = origin.partition, offset = origin.offset,
                     "the store refuses even to note a record; it is passed over and stays on its topic"
                 );
+                unit.command = None;
                 Work::Moved
             }
         };
@@ -292,8 +381,8 @@ impl Engine {
                 world.status = status.clone();
                 world.row.status = status;
                 world.pace = None;
-                let lane = world.lane;
-                self.workers.give(lane, Task { unit: u64::MAX, world: id.clone(), job: Job::Drop });
+                self.with_debt(id, |world| world.debt_micros = 0);
+                self.workers.give(Task { unit: u64::MAX, world: id.clone(), job: Job::Drop });
             }
         }
         // What the world did after that input never happened.
@@ -310,22 +399,6 @@ impl Engine {
         if let Some(world) = self.worlds.get_mut(id) {
             world.outstanding.retain(|tick_id| !never_due.contains(tick_id));
         }
-    }
-}
-
-fn order_answer(ran: Option<Slot>, answer: Option<Answer>) -> Result<Value, OrderError> {
-    match ran {
-        Some(Slot::Failed { error, .. } | Slot::NotMade(error) | Slot::Foreign(error)) => {
-            Err(OrderError::Faulted(error))
-        }
-        Some(Slot::Gone { reason }) => Err(OrderError::Conflict(reason)),
-        Some(Slot::Answered(answer)) => answer.map_err(OrderError::Refused),
-        Some(Slot::Applied { outcome, .. }) => {
-            let reply = outcome.reply.or(answer).unwrap_or_else(|| {
-                Ok(serde_json::json!({ "now": outcome.now, "events": outcome.events.len(), "state_hash": outcome.hash.to_string() }))
-            });
-            reply.map_err(OrderError::Refused)
-        }
-        _ => answer.unwrap_or(Ok(Value::Null)).map_err(OrderError::Refused),
+        self.refresh(id);
     }
 }

@@ -11,19 +11,24 @@ use tokio::runtime::Handle;
 use uuid::Uuid;
 
 use super::HostConfig;
+use super::agenda::Agenda;
+use super::commands::InFlight;
 use super::committing::{CommitResult, Committing};
-use super::hosted::{Hosted, Worlds};
-use super::logs::Unannounced;
+use super::hosted::Worlds;
+use super::logs::{StepLines, Unannounced};
 use super::orders::{OrderError, OrderMessage};
 use super::parts::{EngineParts, HostFailure, Surroundings};
-use super::unit::{Slot, Unit, Units, Work};
+use super::payloads::Payloads;
+use super::steps::StepView;
+use super::unit::{Unit, Units};
 use super::view::HostView;
-use super::worker::{Finished, Job, Task, Workers};
+use super::worker::{Finished, Workers};
 use crate::components::ids::WorldId;
-use crate::messages::{Input, TickMessage};
-use crate::plugins::bridge::inbound::Received;
+use crate::plugins::bridge::inbound::{Inbound, Received};
 use crate::plugins::bridge::outbound::PublisherEvent;
-use crate::plugins::store::{Lease, LeaseState, OutboxMark, ShardId, Store, StoreError, WorldStatus};
+use crate::plugins::extensions_of;
+use crate::plugins::store::{Lease, LeaseState, OutboxMark, ShardId, Store, StoreError};
+use crate::systems::npc::extend::Extensions;
 
 /// Records that are looked up and taken in together.
 const RECORDS_TOGETHER: usize = 128;
@@ -42,6 +47,15 @@ pub struct Engine {
     pub(super) worlds: Worlds,
     pub(super) units: Units,
     pub(super) in_flight_ticks: BTreeSet<(ShardId, Uuid)>,
+    pub(super) in_flight_commands: BTreeMap<(WorldId, Uuid), InFlight>,
+    /// Worlds whose next step waits for its instant.
+    pub(super) steps: Agenda<Instant>,
+    /// Worlds whose pause ends by itself (wall time).
+    pub(super) pauses: Agenda<i64>,
+    /// What all worlds together would have to replay.
+    pub(super) owed_micros: i64,
+    /// The files of this start.
+    pub(super) file_hashes: BTreeMap<WorldId, i64>,
     pub(super) calm_orders: Vec<OrderMessage>,
     pub(super) new_partitions: Vec<(String, i32, i64)>,
     pub(super) republish_wanted: bool,
@@ -50,11 +64,14 @@ pub struct Engine {
     pub(super) pending_marks: Vec<OutboxMark>,
     pub(super) published: BTreeMap<ShardId, i64>,
     pub(super) unannounced: Unannounced,
+    pub(super) step_lines: StepLines,
+    /// Steps that the commit at hand has made durable.
+    pub(super) step_views: Vec<(WorldId, StepView)>,
     pub(super) again: VecDeque<Unit>,
     pub(super) committing: Option<Committing>,
     pub(super) committed: (Sender<CommitResult>, Receiver<CommitResult>),
     pub(super) finished: Receiver<Finished>,
-    pub(super) records: VecDeque<Received<TickMessage>>,
+    pub(super) records: VecDeque<Received<Inbound>>,
     pub(super) records_retry: Option<Instant>,
     pub(super) workers: Workers,
     pub(super) snapshots: usize,
@@ -64,6 +81,7 @@ pub struct Engine {
     /// When the publisher's last batch was through, and how long it took.
     pub(super) last_published: (Instant, Duration),
     pub(super) last_glance: Instant,
+    pub(super) extensions: Extensions,
     pub(super) stopping: bool,
     pub(super) failure: Option<HostFailure>,
     pub(super) parts: Parts,
@@ -74,10 +92,11 @@ pub(super) struct Parts {
     pub(super) runtime: Handle,
     pub(super) cluster_id: String,
     pub(super) view: HostView,
-    pub(super) inbound: Receiver<Received<TickMessage>>,
+    pub(super) inbound: Receiver<Received<Inbound>>,
     pub(super) orders: Receiver<OrderMessage>,
     publisher: Receiver<PublisherEvent>,
     pub(super) stop: Receiver<()>,
+    pub(super) payloads: std::sync::Arc<Payloads>,
     pub(super) surroundings: Box<dyn Surroundings>,
 }
 
@@ -100,6 +119,11 @@ impl Engine {
             worlds: Worlds::new(),
             units: Units::default(),
             in_flight_ticks: BTreeSet::new(),
+            in_flight_commands: BTreeMap::new(),
+            steps: Agenda::default(),
+            pauses: Agenda::default(),
+            owed_micros: 0,
+            file_hashes: BTreeMap::new(),
             calm_orders: Vec::new(),
             new_partitions: Vec::new(),
             republish_wanted: config.own_ticks_lost,
@@ -108,6 +132,8 @@ impl Engine {
             pending_marks: Vec::new(),
             published: BTreeMap::new(),
             unannounced: Unannounced::default(),
+            step_lines: StepLines::default(),
+            step_views: Vec::new(),
             again: VecDeque::new(),
             committing: None,
             committed: bounded(1),
@@ -121,6 +147,7 @@ impl Engine {
             last_commit_took: Duration::ZERO,
             last_published: (wall_now(), Duration::ZERO),
             last_glance: wall_now(),
+            extensions: extensions_of(&*build),
             stopping: false,
             failure: None,
             parts: Parts {
@@ -131,6 +158,7 @@ impl Engine {
                 orders: parts.orders,
                 publisher: parts.publisher,
                 stop: parts.stop,
+                payloads: parts.payloads,
                 surroundings: parts.surroundings,
             },
             config,
@@ -155,7 +183,7 @@ impl Engine {
             if self.last_glance.elapsed() >= GLANCE {
                 self.glance();
             }
-            self.pace();
+            self.begin_due_steps();
             self.begin_commit();
             self.wait();
         }
@@ -206,6 +234,7 @@ impl Engine {
                 Err(_) => self.parts.inbound = never(),
             },
             recv(stop) -> _ => self.begin_stop(),
+            // time: engine: the next step, glance or gathered commit | real | channel with time-out | wakes at the earliest deadline
             default(deadline) => self.glance(),
         }
     }
@@ -228,13 +257,16 @@ impl Engine {
         self.next_outbox.iter().map(waiting).sum()
     }
 
-    fn take_waiting_records(&mut self) {
+    pub(super) fn take_waiting_records(&mut self) {
         let records: Vec<_> = self.records.drain(..).collect();
         if records.is_empty() {
             return;
         }
         match self.take_records(records) {
-            Ok(()) => self.records_retry = None,
+            Ok(held) => {
+                self.records_retry = None;
+                self.records = held.into();
+            }
             Err((error, records)) => {
                 tracing::warn!(%error, "the store does not answer; nothing is taken in until it does");
                 self.records = records.into();
@@ -250,9 +282,15 @@ impl Engine {
         for world in self.worlds.values_mut() {
             world.pace = None;
         }
+        self.steps.clear();
+        self.pauses.clear();
         // A snapshot of what would have to be replayed makes the next start quick, and outlives this version.
-        let owing: Vec<WorldId> =
-            self.worlds.values().filter(|w| w.debt_micros > 0 && !w.is_faulted()).map(|w| w.id.clone()).collect();
+        let owing: Vec<WorldId> = self
+            .worlds
+            .values()
+            .filter(|w| w.debt_micros > 0 && w.is_here() && !w.is_faulted())
+            .map(|w| w.id.clone())
+            .collect();
         for id in owing {
             self.begin_snapshot(&id);
         }
@@ -263,15 +301,8 @@ impl Engine {
         let now = wall_now();
         let mut next = now + GLANCE;
         if !self.stopping {
-            // With as many units as may be, no step begins before one is done, and that is told by a channel.
-            let due = (self.units.len() < self.config.units_max)
-                .then_some(&self.worlds)
-                .into_iter()
-                .flat_map(|worlds| worlds.values())
-                .filter(|world| self.may_step(world))
-                .filter_map(|world| world.pace.as_ref())
-                .map(|pace| pace.due());
-            next = due.chain(self.records_retry).chain(self.gathers_until(now)).fold(next, Instant::min);
+            let due = self.steps.next().filter(|_| self.may_pace());
+            next = due.into_iter().chain(self.records_retry).chain(self.gathers_until(now)).fold(next, Instant::min);
         }
         next.saturating_duration_since(now)
     }
@@ -280,11 +311,6 @@ impl Engine {
     fn glance(&mut self) {
         let now = wall_now();
         self.last_glance = now;
-        for world in self.worlds.values() {
-            if let Some(pace) = &world.pace {
-                self.parts.view.set_lag(&world.id, pace.lag(now).as_secs_f64(), pace.dropped().as_secs_f64());
-            }
-        }
         // Without anything to commit nothing else would tell: a server that is not needed any more must not stay.
         if matches!(*self.lease.state().borrow(), LeaseState::Lost { .. }) {
             self.failure = Some(HostFailure::Fenced);
@@ -293,131 +319,23 @@ impl Engine {
         if self.records_retry.is_some_and(|at| at <= wall_now()) {
             self.take_waiting_records();
         }
+        self.watch_paces();
         self.resume_when_due();
         self.retry_calm_orders();
     }
 
-    /// Ends pauses that were to end at an instant of the wall clock.
-    fn resume_when_due(&mut self) {
-        let wall = self.wall_micros();
-        let over =
-            |world: &&Hosted| matches!(world.status, WorldStatus::Paused { until: Some(until), .. } if until <= wall);
-        let due: Vec<WorldId> = self.worlds.values().filter(over).map(|world| world.id.clone()).collect();
-        for id in due {
-            self.change_status(&id, WorldStatus::Running, None);
-        }
-    }
-
+    /// What had to wait until its world was calm.
     pub(super) fn retry_calm_orders(&mut self) {
         for message in std::mem::take(&mut self.calm_orders) {
             self.take_order(message);
         }
-    }
-
-    fn may_step(&self, world: &Hosted) -> bool {
-        world.units == 0 && world.outstanding.len() <= self.config.outstanding_ticks_max && !self.outbox_is_full()
-    }
-
-    /// Begins the steps of live worlds that are due.
-    fn pace(&mut self) {
-        if self.stopping || self.units.len() >= self.config.units_max {
-            return;
+        if !self.stopping && self.records_retry.is_none() {
+            self.take_waiting_records();
         }
-        let now = wall_now();
-        let wall_micros = self.wall_micros();
-        let (full, most) = (self.outbox_is_full(), self.config.outstanding_ticks_max);
-        let mut due = Vec::new();
-        for world in self.worlds.values_mut() {
-            let Some(pace) = &mut world.pace else { continue };
-            if pace.drop_excess(now) != world.lagging {
-                world.lagging = !world.lagging;
-                tracing::warn!(world_id = %world.id, behind = world.lagging, lag_seconds = pace.lag(now).as_secs_f64(), "a live world falls behind or keeps up again");
-            }
-            let ready = world.units == 0 && !full && world.outstanding.len() <= most;
-            if ready && let Some(real) = pace.take(now) {
-                due.push((world.id.clone(), u64::try_from(real.as_micros()).unwrap_or(u64::MAX)));
-            }
-        }
-        for (id, real_micros) in due {
-            self.send_one(Unit::new(None, Work::Step), &id, Job::Apply(Input::Elapsed { real_micros, wall_micros }));
-        }
-    }
-
-    /// Begins a unit for one world.
-    pub(super) fn send_one(&mut self, mut unit: Unit, id: &WorldId, job: Job) {
-        unit.slots.insert(id.clone(), Slot::Waiting);
-        let mut job = Some(job);
-        self.send_all(unit, || job.take().unwrap_or(Job::Drop));
-    }
-
-    /// Begins a unit whose slots name its worlds.
-    pub(super) fn send_all(&mut self, mut unit: Unit, mut job: impl FnMut() -> Job) {
-        unit.waiting = unit.slots.len();
-        let ids: Vec<WorldId> = unit.slots.keys().cloned().collect();
-        let number = self.push_unit(unit);
-        for id in ids {
-            let lane = self.worlds.get(&id).map_or(0, |world| world.lane);
-            if !self.workers.give(lane, Task { unit: number, world: id, job: job() }) {
-                self.failure = Some(HostFailure::Worker);
-            }
-        }
-    }
-
-    pub(super) fn push_unit(&mut self, unit: Unit) -> u64 {
-        for id in unit.slots.keys() {
-            if let Some(world) = self.worlds.get_mut(id) {
-                world.units += 1;
-            }
-        }
-        self.units.push(unit)
-    }
-
-    pub(super) fn on_finished(&mut self, finished: Finished) {
-        let Finished { unit, world: id, mut slot } = finished;
-        let (now, wall, catch_up) = (wall_now(), self.wall_micros(), self.config.catch_up_steps_max);
-        if let Some(world) = self.worlds.get_mut(&id) {
-            // Its last commit stands: what a worker had done before it heard of the fault never happened.
-            if world.is_faulted() && slot.is_of_a_living_world() {
-                slot = Slot::Gone { reason: "the world has faulted meanwhile".into() };
-            }
-            match &slot {
-                Slot::Applied { outcome, .. } => {
-                    world.outstanding.extend(outcome.due_ticks.iter().map(|due| due.tick_id));
-                }
-                Slot::Made(made) => world.made(made, now, catch_up),
-                // In the store it is what it was: the version that wrote the journal runs it again.
-                Slot::Foreign(words) => {
-                    tracing::error!(world_id = %id, error = words, "world stands still");
-                    world.status = WorldStatus::Faulted { error: words.clone(), input: None, since: wall };
-                    world.pace = None;
-                }
-                Slot::NotMade(error) if world.is_faulted() => {
-                    tracing::warn!(world_id = %id, error, "a faulted world cannot be brought back to its last commit");
-                }
-                Slot::Failed { error, .. } | Slot::NotMade(error) => {
-                    let input = match &slot {
-                        Slot::Failed { input, .. } => serde_json::to_string(input).ok(),
-                        _ => world.retried.take(),
-                    };
-                    tracing::error!(world_id = %id, error, "world has faulted; its last commit stands");
-                    metrics::counter!("worldtick_world_faults_total").increment(1);
-                    let error = super::assemble::clean(error);
-                    world.status = WorldStatus::Faulted { error, input, since: wall };
-                    world.row.status = world.status.clone();
-                    world.pace = None;
-                }
-                _ => {}
-            }
-        }
-        self.units.finish(unit, &id, slot);
     }
 
     pub(super) fn known_ticks(&self, asked: &[(ShardId, Uuid)]) -> Result<Vec<(ShardId, Uuid)>, StoreError> {
         if asked.is_empty() { Ok(Vec::new()) } else { self.parts.runtime.block_on(self.store.known_ticks(asked)) }
-    }
-
-    pub(super) fn is_known(&self, shard: ShardId, tick_id: Uuid) -> Result<bool, StoreError> {
-        Ok(self.in_flight_ticks.contains(&(shard, tick_id)) || !self.known_ticks(&[(shard, tick_id)])?.is_empty())
     }
 
     pub(super) fn shard_of_partition(&self, partition: i32) -> ShardId {
@@ -442,10 +360,12 @@ impl Engine {
 
 #[expect(clippy::disallowed_methods, reason = "pacing is an edge: it runs on the wall clock")]
 pub(super) fn wall_now() -> Instant {
+    // time: live worlds: pacing; lag | real | std::time::Instant | steps on a grid of `tickIntervalSeconds`; what cannot be caught up is dropped
     Instant::now()
 }
 
 #[expect(clippy::disallowed_methods, reason = "rows carry the wall time at which they were made")]
 fn wall_micros() -> i64 {
+    // time: rows: when they were made; pauses that end by themselves | real | std::time::SystemTime | read when a row is made; looked at between inputs
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| i64::try_from(age.as_micros()).unwrap_or(i64::MAX))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::engine::{Engine, wall_now};
+use super::hosted::Hosted;
 use super::measure;
 use super::unit::{Unit, Work};
 use super::worker::Job;
@@ -64,9 +65,7 @@ impl Engine {
         let mut again = Vec::new();
         for mut row in rows {
             let Some(tick_id) = row.tick_id.filter(|tick_id| seen.insert(*tick_id)) else { continue };
-            let world =
-                row.world_id.as_deref().and_then(|id| self.worlds.values_mut().find(|world| world.id.as_str() == id));
-            let Some(world) = world else { continue };
+            let Some(world) = row.world_id.as_deref().and_then(|id| self.world_mut(id)) else { continue };
             world.outstanding.insert(tick_id);
             row.event_id = Uuid::new_v5(&row.event_id, format!("again:{}:{salt}", self.parts.cluster_id).as_bytes());
             row.created_at = self.wall_micros();
@@ -82,13 +81,23 @@ impl Engine {
         }
     }
 
+    /// Changes a world, and with it what all worlds together owe.
+    pub(super) fn with_debt(&mut self, id: &WorldId, change: impl FnOnce(&mut Hosted)) {
+        if let Some(world) = self.worlds.get_mut(id) {
+            self.owed_micros -= world.debt_micros;
+            change(world);
+            self.owed_micros += world.debt_micros;
+        }
+    }
+
     pub(super) fn snapshot_if_owing(&mut self) {
         let threads = f64::from(u32::try_from(self.workers.len()).unwrap_or(1));
-        let owed: i64 = self.worlds.values().map(|world| world.debt_micros).sum();
+        let owed = self.owed_micros;
         if measure::float(owed.max(0).unsigned_abs()) / 1e6 / threads <= self.config.recovery_seconds_max {
             return;
         }
-        let candidates = self.worlds.values().filter(|world| !world.is_faulted() && !world.snapshot_under_way);
+        let candidates =
+            self.worlds.values().filter(|world| world.is_here() && !world.is_faulted() && !world.snapshot_under_way);
         if let Some(id) = candidates.max_by_key(|world| world.debt_micros).map(|world| world.id.clone())
             && self.snapshots == 0
         {
@@ -104,8 +113,8 @@ impl Engine {
     }
 
     pub(super) fn save_snapshot(&mut self, id: &WorldId, bytes: Vec<u8>, hash: StateHash, commit_no: i64) {
-        let Some(world) = self.worlds.get_mut(id) else { return };
-        world.debt_micros = 0;
+        self.with_debt(id, |world| world.debt_micros = 0);
+        let Some(world) = self.worlds.get(id) else { return };
         let row = SnapshotRow {
             world_id: id.to_string(),
             shard: world.shard,

@@ -1,16 +1,17 @@
 //! Bringing worlds to life when the engine starts.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::HostFailure;
-use super::engine::{Engine, wall_now};
-use super::hosted::{Hosted, shard_of};
-use super::unit::{Unit, Work};
+use super::engine::Engine;
+use super::hosted::Hosted;
+use super::unit::{OrderWork, Unit, Work};
 use super::worker::Job;
-use crate::plugins::store::{ShardId, WorldChange, WorldRow, WorldStatus};
+use crate::plugins::store::{ShardId, UnregisteredWorld, WorldChange, WorldRow, WorldStatus};
 use crate::world::spec::WorldSpec;
 impl Engine {
     /// Brings back the worlds of the store and registers those that are new. A faulted world is brought back too, to
@@ -19,7 +20,13 @@ impl Engine {
     ///
     /// # Errors
     /// If a worker ends.
-    pub fn load(&mut self, rows: Vec<WorldRow>, specs: Vec<(WorldSpec, i64)>) -> Result<(), HostFailure> {
+    pub fn load(
+        &mut self,
+        rows: Vec<WorldRow>,
+        specs: Vec<(WorldSpec, i64)>,
+        removed: &[UnregisteredWorld],
+    ) -> Result<(), HostFailure> {
+        self.file_hashes = specs.iter().map(|(spec, hash)| (spec.id.clone(), *hash)).collect();
         let known: BTreeSet<String> = rows.iter().map(|row| row.world_id.clone()).collect();
         for row in rows {
             let spec: WorldSpec = match serde_json::from_str(&row.spec) {
@@ -29,15 +36,19 @@ impl Engine {
                     continue;
                 }
             };
-            report_changed_file(&row, &specs);
-            let world = Hosted::new(row.clone(), spec, self.worlds.len() % self.workers.len());
+            report_changed_file(&row, &spec, &specs);
+            let world = Hosted::new(row.clone(), Arc::new(spec));
             let id = world.id.clone();
             self.worlds.insert(id.clone(), world);
             let unit = Unit::new(None, Work::Question { reply: None });
             self.send_one(unit, &id, Job::Restore(Box::new(row)));
         }
-        for (spec, _) in specs.into_iter().filter(|(spec, _)| !known.contains(spec.id.as_str())) {
-            self.register(spec);
+        for (spec, hash) in specs.into_iter().filter(|(spec, _)| !known.contains(spec.id.as_str())) {
+            if removed.iter().any(|gone| gone.world_id == spec.id.as_str() && gone.file_hash == hash) {
+                tracing::info!(world_id = %spec.id, "the world was removed and its file has not changed since: it stays away");
+            } else {
+                self.register(spec);
+            }
         }
         // Each world has one unit with itself alone.
         for _ in 0..self.worlds.values().filter(|world| world.units > 0).count() {
@@ -46,15 +57,17 @@ impl Engine {
                 Err(_) => return Err(HostFailure::Worker),
             }
         }
-        let now = wall_now();
-        self.parts.view.put(self.worlds.values().map(|world| world.view(now)).collect());
+        self.parts.view.put(self.worlds.values().map(Hosted::view).collect());
         Ok(())
     }
 
     /// Registers a world that the store does not know.
     pub(super) fn register(&mut self, spec: WorldSpec) {
-        let shards = i32::try_from(self.lease.shards().len()).unwrap_or(1);
-        let row = match self.registration(&spec, shard_of(&spec.id, shards)) {
+        if !self.has_room() {
+            let most = self.config.worlds_max;
+            return tracing::error!(world_id = %spec.id, most, "the world is not registered: host.worlds_max are there");
+        }
+        let row = match self.registration(&spec, self.shard_of_world(&spec.id)) {
             Ok(row) => row,
             Err(error) => return tracing::error!(world_id = %spec.id, error, "the world cannot be registered"),
         };
@@ -62,8 +75,8 @@ impl Engine {
         let id = spec.id.clone();
         let incarnation = row.incarnation;
         let change = Some(WorldChange::Register(row.clone()));
-        self.worlds.insert(id.clone(), Hosted::new(row, spec.clone(), self.worlds.len() % self.workers.len()));
-        let unit = Unit::new(None, Work::Order { change, tick: None, reply: None, answer: None });
+        self.worlds.insert(id.clone(), Hosted::new(row, Arc::new(spec.clone())));
+        let unit = Unit::new(None, Work::Order(Box::new(OrderWork { change, ..OrderWork::default() })));
         self.send_one(unit, &id, Job::Create { spec: Box::new(spec), incarnation });
     }
 
@@ -79,13 +92,14 @@ impl Engine {
             status: WorldStatus::Running,
             registered_at: self.wall_micros(),
             registered_commit: self.commit_no,
+            simulation: None,
         })
     }
 
     /// Counts the own ticks that were on their way when the last server ended.
     pub fn expect_own_ticks(&mut self, ticks: impl IntoIterator<Item = (String, Uuid)>) {
         for (world_id, tick_id) in ticks {
-            if let Some(world) = self.worlds.values_mut().find(|world| world.id.as_str() == world_id) {
+            if let Some(world) = self.world_mut(&world_id) {
                 world.outstanding.insert(tick_id);
             }
         }
@@ -97,12 +111,18 @@ impl Engine {
     }
 }
 
-fn report_changed_file(row: &WorldRow, specs: &[(WorldSpec, i64)]) {
-    let changed = specs.iter().any(|(spec, hash)| spec.id.as_str() == row.world_id && *hash != row.spec_hash);
-    if changed {
+fn report_changed_file(row: &WorldRow, living: &WorldSpec, specs: &[(WorldSpec, i64)]) {
+    let file = specs.iter().find(|(spec, hash)| spec.id == living.id && *hash != row.spec_hash);
+    let Some((file, _)) = file else { return };
+    // What `worlds apply` has changed in place is no difference any more.
+    let mut living = living.clone();
+    if let Some(Ok(simulation)) = row.simulation.as_deref().map(serde_json::from_str) {
+        living.meta.simulation = simulation;
+    }
+    if *file != living {
         tracing::warn!(
             world_id = row.world_id,
-            "the world file has changed since the world was registered; it has no effect until the world is reset"
+            "the world file has changed since the world was registered; it has no effect until it is applied (`worldtick worlds apply`) or the world is reset"
         );
     }
 }

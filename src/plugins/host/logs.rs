@@ -3,11 +3,16 @@
 //! A tick from outside is worth a line. A live world's own ticks can be many a second: they are details.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::measure;
+use super::steps::{StepView, deferred};
 use super::unit::TickNote;
+use crate::components::ids::WorldId;
 use crate::components::money::Money;
+use crate::components::tier::PerTier;
 use crate::messages::{TickMessage, TickType};
 use crate::plugins::store::{MarketStateRow, ShardId};
 
@@ -30,6 +35,95 @@ pub(super) fn tick(message: &TickMessage, worlds: usize, notes: &[TickNote]) {
         tracing::debug!(%event_id, %tick_id, game_hour, world_id, worlds, "{what}");
     } else {
         tracing::info!(%event_id, %tick_id, game_hour, world_id, worlds, "{what}");
+    }
+}
+
+/// The least time between two lines about the steps of a world.
+const STEP_LINES: Duration = Duration::from_secs(10);
+
+/// What steps of a world came to, as their line says it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct StepLine {
+    pub(super) delta_game_seconds: f64,
+    pub(super) npc_ticks: u64,
+    pub(super) deferred: u64,
+    pub(super) events: usize,
+    pub(super) cost_seconds: f64,
+    /// NPCs by tier after the last of them.
+    pub(super) npcs: PerTier<u32>,
+    /// Steps that the line stands for.
+    pub(super) steps: u32,
+}
+
+impl StepLine {
+    pub(super) fn new(step: &StepView) -> Self {
+        let report = step.report.as_ref();
+        Self {
+            delta_game_seconds: measure::seconds(step.game_micros),
+            npc_ticks: report.map_or(0, |report| u64::from(report.turns_in_all())),
+            deferred: report.map_or(0, deferred),
+            events: step.events,
+            cost_seconds: measure::seconds(step.cost_micros),
+            npcs: report.map_or_else(PerTier::default, |report| report.population),
+            steps: 1,
+        }
+    }
+
+    /// This step and those before it that have no line of their own.
+    fn with(self, before: Self) -> Self {
+        Self {
+            delta_game_seconds: before.delta_game_seconds + self.delta_game_seconds,
+            npc_ticks: before.npc_ticks + self.npc_ticks,
+            deferred: before.deferred + self.deferred,
+            events: before.events + self.events,
+            cost_seconds: before.cost_seconds + self.cost_seconds,
+            npcs: self.npcs,
+            steps: before.steps.saturating_add(self.steps),
+        }
+    }
+
+    fn write(&self, world_id: &WorldId) {
+        let Self { delta_game_seconds, npc_ticks, deferred, events, cost_seconds, npcs, steps } = *self;
+        // There are no generation jobs: their operations are none.
+        let job_ops = 0_u64;
+        tracing::info!(
+            target: "worldtick::steps", %world_id, delta_game_seconds, npc_ticks, job_ops,
+            tiers.detailed = npcs.detailed, tiers.active = npcs.active, tiers.ambient = npcs.ambient,
+            tiers.dormant = npcs.dormant, deferred, events, cost_seconds, steps, "World stepped"
+        );
+    }
+}
+
+/// One line a step, but of a fast world no more than one in ten seconds: that one sums up those before it.
+#[derive(Debug, Default)]
+pub(super) struct StepLines {
+    last: BTreeMap<WorldId, (Instant, StepLine)>,
+}
+
+impl StepLines {
+    /// A step that is durable. Gives the line that was written, if one was.
+    pub(super) fn step(&mut self, world_id: &WorldId, now: Instant, line: StepLine) -> Option<StepLine> {
+        let line = match self.last.get_mut(world_id) {
+            Some((last, skipped)) if now.duration_since(*last) < STEP_LINES => {
+                *skipped = line.with(*skipped);
+                return None;
+            }
+            Some((last, skipped)) => {
+                *last = now;
+                line.with(std::mem::take(skipped))
+            }
+            None => {
+                self.last.insert(world_id.clone(), (now, StepLine::default()));
+                line
+            }
+        };
+        line.write(world_id);
+        Some(line)
+    }
+
+    /// A world that is gone.
+    pub(super) fn forget(&mut self, world_id: &WorldId) {
+        self.last.remove(world_id);
     }
 }
 
@@ -110,6 +204,35 @@ mod tests {
 
     fn line(shard: ShardId, outbox_id: i64) -> MarketLine {
         MarketLine::new(&MarketStateRow { shard, ..MarketStateRow::default() }, outbox_id, true)
+    }
+
+    #[test]
+    fn a_fast_world_has_one_line_in_ten_seconds() {
+        #[expect(clippy::disallowed_methods, reason = "an instant can only come from the clock")]
+        let began = Instant::now();
+        let (fast, slow) = (WorldId::new("fast").expect("an id"), WorldId::new("slow").expect("an id"));
+        let mut lines = StepLines::default();
+        let line = |npc_ticks| StepLine {
+            npc_ticks,
+            delta_game_seconds: 60.0,
+            npcs: PerTier { active: u32::try_from(npc_ticks).expect("small"), ..PerTier::default() },
+            steps: 1,
+            ..StepLine::default()
+        };
+        let mut sums = Vec::new();
+        let mut at = |world: &WorldId, millis: u64| {
+            let written = lines.step(world, began + Duration::from_millis(millis), line(millis));
+            sums.extend(written.map(|line| (line.npc_ticks, line.delta_game_seconds, line.npcs.active)));
+            written.map(|line| line.steps)
+        };
+        assert_eq!(at(&fast, 0), Some(1));
+        assert_eq!((at(&fast, 50), at(&fast, 9_999)), (None, None));
+        assert_eq!(at(&slow, 9_999), Some(1), "each world for itself");
+        assert_eq!(at(&fast, 10_000), Some(3), "the line says how many steps it stands for");
+        assert_eq!(at(&fast, 20_000), Some(1));
+        assert_eq!(sums[2], (20_049, 180.0, 10_000), "and sums them up, with the tiers as they are now");
+        lines.forget(&fast);
+        assert_eq!(lines.last.len(), 1);
     }
 
     #[test]

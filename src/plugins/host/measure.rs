@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::steps::{StepCause, cause, deferred};
 use super::unit::{Slot, Unit, Work};
+use crate::messages::tier::{LATENESS_BOUNDS, Lateness, StepReport};
 use crate::plugins::bridge::outbound::Published;
+use crate::plugins::metrics::WorldSeries;
 use crate::plugins::store::{Commit, MarketStateRow};
 
 /// Whole numbers as metrics take them.
@@ -14,13 +17,19 @@ pub(super) fn float(number: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "metrics are approximate beyond 2^53")]
-fn seconds(micros: i64) -> f64 {
+pub(super) fn seconds(micros: i64) -> f64 {
     micros as f64 / 1e6
 }
 
 /// A commit that has become durable, and how long that took; questions alone take none. Only worlds for which
 /// `has_label` says so are told apart.
-pub(super) fn commit(commit: &Commit, took: Option<Duration>, units: &[Unit], has_label: impl Fn(&str) -> bool) {
+pub(super) fn commit(
+    commit: &Commit,
+    took: Option<Duration>,
+    units: &[Unit],
+    of_worlds: &WorldSeries,
+    has_label: impl Fn(&str) -> bool,
+) {
     if let Some(took) = took {
         metrics::histogram!("worldtick_commit_duration_seconds", "stage" => "database").record(took.as_secs_f64());
         metrics::histogram!("worldtick_commit_rows").record(float(rows(commit)));
@@ -34,6 +43,10 @@ pub(super) fn commit(commit: &Commit, took: Option<Duration>, units: &[Unit], ha
             metrics::counter!("worldtick_markets_cleared_total").increment(row.markets_cleared.max(0).unsigned_abs());
         }
     }
+    for row in &commit.commands {
+        let (source, outcome) = (row.source.clone(), row.outcome.clone());
+        metrics::counter!("worldtick_commands_total", "source" => source, "outcome" => outcome).increment(1);
+    }
     for row in &commit.dead_letters {
         let (topic, reason) = (row.topic.clone(), row.error_class.clone());
         metrics::counter!("worldtick_dead_letters_total", "topic" => topic, "reason" => reason).increment(1);
@@ -44,7 +57,7 @@ pub(super) fn commit(commit: &Commit, took: Option<Duration>, units: &[Unit], ha
         latest.insert((&row.world_id, &row.commodity), row);
     }
     for row in latest.values() {
-        market(row);
+        market(row, of_worlds);
     }
 }
 
@@ -54,6 +67,8 @@ fn rows(commit: &Commit) -> u64 {
         + commit.tick_history.len()
         + commit.market_states.len()
         + commit.dead_letters.len()
+        + commit.commands.len()
+        + commit.config_changes.len()
         + commit.outbox.len();
     rows as u64
 }
@@ -61,7 +76,7 @@ fn rows(commit: &Commit) -> u64 {
 fn unit(unit: &Unit) {
     let tick = match &unit.work {
         Work::Tick(tick) => Some(tick),
-        Work::Order { tick, .. } => tick.as_deref(),
+        Work::Order(order) => order.tick.as_ref(),
         _ => None,
     };
     for slot in unit.slots.values() {
@@ -77,23 +92,80 @@ fn unit(unit: &Unit) {
                     metrics::histogram!("worldtick_market_clearing_seconds").record(each);
                 }
             }
-            (None, Work::Step) => metrics::histogram!("worldtick_step_duration_seconds").record(seconds(*cost_micros)),
+            // Of its own pace or by order: one input may be several steps.
+            (None, work) if matches!(cause(work, outcome.game_micros), Some(StepCause::Pace | StepCause::Order)) => {
+                metrics::histogram!("worldtick_step_duration_seconds").record(seconds(*cost_micros));
+            }
             _ => {}
         }
     }
 }
 
-fn market(row: &MarketStateRow) {
-    let (world, commodity) = (row.world_id.clone(), row.commodity.clone());
+/// The budget of turns in a step, as configuration and API name it.
+const NPC_TICKS: &str = "maxNpcTicksPerStep";
+
+/// The budget of moves between tiers in a step, as the API names it.
+const MOVES: &str = "movesPerStep";
+
+/// What the scheduler of a world did in one input.
+pub(super) fn scheduler(report: &StepReport, budget: u32) {
+    for (tier, turns) in report.turns.iter() {
+        let tier = tier.as_str();
+        metrics::counter!("worldtick_npc_ticks_total", "tier" => tier).increment(u64::from(*turns));
+    }
+    for (tier, lateness) in report.lateness.iter() {
+        let histogram = metrics::histogram!("worldtick_npc_lateness_seconds", "tier" => tier.as_str());
+        for (value, count) in spread(lateness) {
+            histogram.record_many(value, count);
+        }
+    }
+    let allowed = u64::from(budget) * u64::from(report.steps);
+    if allowed > 0 {
+        metrics::histogram!("worldtick_budget_used_ratio", "budget" => NPC_TICKS)
+            .record(f64::from(report.turns_in_all()) / float(allowed));
+    }
+    metrics::counter!("worldtick_budget_deferred_total", "budget" => NPC_TICKS).increment(deferred(report));
+    metrics::counter!("worldtick_budget_deferred_total", "budget" => MOVES).increment(report.moves_cut.into());
+    for ((from, to, reason), count) in &report.moves {
+        let labels = [("from", from.as_str()), ("to", to.as_str()), ("reason", reason.as_str())];
+        metrics::counter!("worldtick_npc_tier_moves_total", &labels).increment(u64::from(*count));
+    }
+}
+
+/// Values that fall into the same buckets as often and have the same sum as what was counted, so that nobody has to keep
+/// each. What is later than the last bound has what is left of the sum.
+fn spread(lateness: &Lateness) -> Vec<(f64, usize)> {
+    let total = float(lateness.sum_micros) / 1e6;
+    let bounds: Vec<f64> = std::iter::once(0.0).chain(LATENESS_BOUNDS.map(f64::from)).collect();
+    let within: Vec<(f64, f64, u32)> = bounds
+        .windows(2)
+        .zip(lateness.buckets)
+        .filter_map(|(bounds, count)| Some((*bounds.first()?, *bounds.last()?, count)).filter(|_| count > 0))
+        .collect();
+    let beyond = lateness.buckets.last().copied().unwrap_or(0);
+    let least: f64 = within.iter().map(|(low, _, count)| low * f64::from(*count)).sum();
+    let width: f64 = within.iter().map(|(low, high, count)| (high - low) * f64::from(*count)).sum();
+    // As far up in its bucket as makes the sum right; with something beyond all bounds, half.
+    let share = if beyond > 0 || width <= 0.0 { 0.5 } else { ((total - least) / width).clamp(0.0, 1.0) };
+    let inside = |low: f64, value: f64| if low > 0.0 { value.max(low + 1e-6) } else { value };
+    let mut values: Vec<(f64, usize)> =
+        within.iter().map(|(low, high, count)| (inside(*low, low + share * (high - low)), *count as usize)).collect();
+    if beyond > 0 {
+        let low = bounds.last().copied().unwrap_or(0.0);
+        values.push((inside(low, (total - least - share * width) / f64::from(beyond)), beyond as usize));
+    }
+    values
+}
+
+fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {
+    let (world, commodity) = (row.world_id.as_str(), Some(row.commodity.as_str()));
     if let Some(price) = row.price {
         let price = crate::components::money::Money(price).to_major();
-        metrics::gauge!("worldtick_market_clearing_price", "world" => world.clone(), "commodity" => commodity.clone())
-            .set(price);
+        of_worlds.set("worldtick_market_clearing_price", world, commodity, price);
     }
     let measures: serde_json::Value = serde_json::from_str(&row.measures).unwrap_or_default();
     if let Some(efficiency) = measures.get("efficiency").and_then(serde_json::Value::as_f64) {
-        metrics::gauge!("worldtick_market_efficiency_ratio", "world" => world, "commodity" => commodity)
-            .set(efficiency);
+        of_worlds.set("worldtick_market_efficiency_ratio", world, commodity, efficiency);
     }
 }
 
@@ -117,6 +189,87 @@ mod tests {
     use crate::plugins::store::TickHistoryRow;
 
     #[test]
+    fn lateness_keeps_its_buckets_and_its_sum() {
+        let cases: [&[i64]; 4] = [&[0, 0, 1], &[0, 2, 9, 11, 59, 61, 86_400], &[5, 90_000, 200_000], &[10, 60, 300]];
+        for seconds in cases {
+            let mut counted = Lateness::default();
+            seconds.iter().for_each(|seconds| counted.count(seconds * 1_000_000));
+            let mut again = Lateness::default();
+            let mut sum = 0.0;
+            for (value, count) in spread(&counted) {
+                sum += value * float(count as u64);
+                #[expect(clippy::cast_possible_truncation, reason = "small")]
+                (0..count).for_each(|_| again.count((value * 1e6).round() as i64));
+            }
+            assert_eq!(again.buckets, counted.buckets, "{seconds:?}");
+            let expected = float(counted.sum_micros) / 1e6;
+            assert!((sum - expected).abs() < 0.01, "{seconds:?}: {sum} and not {expected}");
+        }
+    }
+
+    #[test]
+    fn what_the_scheduler_did_is_measured() {
+        use crate::components::tier::{PerTier, SimulationTier};
+        use crate::messages::tier::MoveReason;
+
+        let mut report = StepReport { steps: 2, ..StepReport::default() };
+        report.turns = PerTier { active: 30, dormant: 20, ..PerTier::default() };
+        report.deferred.ambient = 7;
+        report.moves_cut = 2;
+        report.lateness.active.count(5_000_000);
+        report.moves.insert((SimulationTier::Active, SimulationTier::Detailed, MoveReason::Scene), 3);
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || scheduler(&report, 50));
+        let text = recorder.handle().render();
+        for line in [
+            r#"npc_ticks_total{tier="active"} 30"#,
+            r#"npc_ticks_total{tier="dormant"} 20"#,
+            r#"npc_lateness_seconds_sum{tier="active"} 5"#,
+            r#"budget_used_ratio_sum{budget="maxNpcTicksPerStep"} 0.5"#,
+            r#"budget_deferred_total{budget="maxNpcTicksPerStep"} 7"#,
+            r#"budget_deferred_total{budget="movesPerStep"} 2"#,
+            r#"npc_tier_moves_total{from="active",to="detailed",reason="scene"} 3"#,
+        ] {
+            assert!(text.lines().any(|said| said.strip_prefix("worldtick_") == Some(line)), "{line}\n{text}");
+        }
+    }
+
+    #[test]
+    fn a_step_is_measured_whoever_wants_it() {
+        use super::super::unit::OrderWork;
+        use crate::components::ids::WorldId;
+        use crate::messages::{Input, Outcome};
+
+        let applied = |work: Work, game_micros: i64| {
+            let mut unit = Unit::new(None, work);
+            let outcome = Outcome {
+                changed: true,
+                events: Vec::new(),
+                due_ticks: Vec::new(),
+                tick: None,
+                reply: None,
+                now: None,
+                game_micros,
+                hash: crate::world::StateHash::default(),
+                report: None,
+            };
+            let input = Input::Advance { game_micros: 1, wall_micros: 0, steps: 1 };
+            let slot = Slot::Applied { input, outcome: Box::new(outcome), cost_micros: 2_000_000, sets: Vec::new() };
+            unit.slots.insert(WorldId::new("w").expect("an id"), slot);
+            unit
+        };
+        let order = || Work::Order(Box::<OrderWork>::default());
+        // The last moves no time: it is some other command.
+        let units = [applied(Work::Step, 60), applied(order(), 60), applied(order(), 0)];
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || units.iter().for_each(unit));
+        let text = recorder.handle().render();
+        for line in ["step_duration_seconds_count 2", "step_duration_seconds_sum 4"] {
+            assert!(text.lines().any(|said| said.strip_prefix("worldtick_") == Some(line)), "{line}\n{text}");
+        }
+    }
+
+    #[test]
     fn a_gap_is_no_tick() {
         let row = |tick_type: &str, outcome: &str| TickHistoryRow {
             tick_type: tick_type.into(),
@@ -126,7 +279,8 @@ mod tests {
         let rows = vec![row("", "gap"), row("daily", "late")];
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || {
-            commit(&Commit { tick_history: rows, ..Commit::default() }, None, &[], |_| true);
+            let of_worlds = WorldSeries::default();
+            commit(&Commit { tick_history: rows, ..Commit::default() }, None, &[], &of_worlds, |_| true);
         });
         let text = recorder.handle().render();
         let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("worldtick_ticks_total")).collect();

@@ -8,11 +8,19 @@
 //! | `committing` | the engine's commits: sent, concluded, or refused |
 //! | `keeping` | snapshots, and own ticks that the broker has lost |
 //! | `intake` | turns what was read from Kafka into units of work |
-//! | `orders` | turns what people ask for into units of work |
+//! | `orders`, `timing` | turn what people ask for into units of work; those of time apart |
+//! | `handing` | units on their way to the workers, and what comes back |
+//! | `commands` | commands: known by their ids, recorded, answered again |
+//! | `fingerprint` | what tells a command that comes again from another under its id |
+//! | `reading`, `payloads` | what a command asks of its world, and the shapes of what plugins take |
+//! | `registry` | worlds that come, go and begin anew while the others run |
+//! | `configure` | changing how a world is simulated while it lives |
 //! | `pacing` | when a live world's next step is due |
+//! | `agenda` | which world is due when |
 //! | `unit` | a unit of work on its way, and which units may be committed together |
 //! | `assemble` | from finished units to the rows of one commit |
-//! | `worker` | the threads that own the worlds |
+//! | `worker`, `run_queue` | the threads that run the worlds, and which world a free one takes next |
+//! | `steps` | the last steps of each world, and where their time went |
 //! | `measure` | metrics of all this |
 //! | `logs` | log lines of ticks and markets |
 //! | `hosted` | what the engine knows of each world |
@@ -22,9 +30,14 @@
 //! A unit is one input for one or many worlds: a tick message, a step, an order. It is done when every world has
 //! answered, and it is committed with its journal rows, events and input position, or not at all.
 
+mod agenda;
 mod assemble;
+mod commands;
 mod committing;
+mod configure;
 mod engine;
+mod fingerprint;
+mod handing;
 mod hosted;
 mod intake;
 mod keeping;
@@ -34,7 +47,13 @@ mod measure;
 mod orders;
 mod pacing;
 mod parts;
+mod payloads;
+mod reading;
+mod registry;
 pub mod restore;
+mod run_queue;
+pub mod steps;
+mod timing;
 mod unit;
 pub mod view;
 mod worker;
@@ -45,10 +64,15 @@ use std::time::Duration;
 
 use bevy_app::App;
 
+pub use commands::{CommandHead, CommandSource};
+pub use configure::entity_tag;
 pub use engine::Engine;
 pub use hosted::shard_of;
-pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX};
+pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX, Settings, StepSpan, no_such_world};
 pub use parts::{EngineParts, HostFailure, Surroundings};
+pub use payloads::Payloads;
+pub use reading::order_of;
+pub use steps::{SetTime, StepCause, StepCounts, StepView};
 pub use view::{EventLine, HostStatus, HostView, WorldView};
 
 use crate::messages::Envelope;
@@ -60,6 +84,8 @@ pub type BuildApp = Arc<dyn Fn(WorldSpec) -> App + Send + Sync>;
 /// The limits within which the host works.
 #[derive(Debug, Clone)]
 pub struct HostConfig {
+    /// Worlds that there may be at once.
+    pub worlds_max: usize,
     /// Threads that step worlds.
     pub worker_threads: usize,
     /// Units of work on their way at once; at this number nothing more is taken in.
@@ -70,14 +96,14 @@ pub struct HostConfig {
     pub outstanding_ticks_max: usize,
     /// Rows that the outbox may hold unpublished; at this number intake and pacing stop.
     pub outbox_rows_max: u64,
-    /// Steps that a live world may be behind and still catch up; what is more is dropped and shows as lag.
-    pub catch_up_steps_max: u32,
     /// The longest that replaying the journals may take at the next start, in seconds over all threads.
     pub recovery_seconds_max: f64,
     /// How long positions and marks may wait for a commit that has more to say.
     pub idle_commit_interval: Duration,
     /// Worlds, the first by name, that have gauges of their own.
     pub world_labels_max: usize,
+    /// Steps of a world that are kept to be shown.
+    pub steps_kept: usize,
     /// Where the payload of an event stands.
     pub envelope: Envelope,
     /// Where simulation events go.

@@ -1,19 +1,19 @@
-//! What people ask for: pausing, stepping, forcing ticks, resetting, recovering, commands and questions.
+//! What people ask for, and who takes it up.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
+use super::commands::{Asked, CommandHead};
 use super::engine::Engine;
-use super::unit::{Slot, TickNote, TickWork, Unit, Work};
+use super::fingerprint;
+use super::unit::{OrderWork, Unit, Work};
 use super::worker::Job;
-use crate::components::clock::ClockSource;
+use crate::components::clock::TimeScale;
 use crate::components::ids::WorldId;
-use crate::messages::{CommandInput, Input, TickInput, TickType};
-use crate::plugins::bridge::inbound::RawRecord;
-use crate::plugins::store::{WorldChange, WorldStatus};
-use crate::world::spec::WorldSpec;
+use crate::config::{Flaw, nearest};
+use crate::messages::{CommandInput, Input, TickType};
+use crate::world::spec::{STEPS_MAX, WorldSpec};
 
 /// The longest span that one step order may cover, in game microseconds: 31 days.
 pub const STEP_GAME_MICROS_MAX: u64 = 31 * 24 * 3_600 * 1_000_000;
@@ -21,6 +21,13 @@ pub const STEP_GAME_MICROS_MAX: u64 = 31 * 24 * 3_600 * 1_000_000;
 /// Something that somebody asks of a world.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Order {
+    /// Make it and let it run.
+    Register {
+        /// Its file.
+        spec: Box<WorldSpec>,
+    },
+    /// Remove it. Its histories stay.
+    Unregister,
     /// Let its time stand still.
     Pause {
         /// Why.
@@ -31,18 +38,32 @@ pub enum Order {
         until: Option<i64>,
     },
     /// Let it go on.
-    Resume,
+    Resume {
+        /// Who.
+        by: String,
+    },
     /// Move its time by so much.
     Step {
-        /// Game microseconds, at most [`STEP_GAME_MICROS_MAX`].
-        game_micros: u64,
+        /// How far in all.
+        span: StepSpan,
+        /// In at least so many steps of equal length: a longer one than the world's configuration allows becomes several.
+        steps: u32,
     },
     /// Run a tick now.
     Tick {
-        /// Id of the tick: asked for twice, it runs once.
-        tick_id: Uuid,
         /// Hourly or daily.
         tick_type: TickType,
+    },
+    /// Change how it is simulated, from its next step on.
+    Configure {
+        /// What is to change.
+        settings: Settings,
+        /// The tag of what it must be before, if the change is to be refused where somebody else was quicker.
+        if_match: Option<String>,
+        /// Whether it is only said what would change.
+        dry_run: bool,
+        /// Who.
+        by: String,
     },
     /// Begin anew, from a file if one is given, else from the file that it was registered with.
     Reset {
@@ -65,18 +86,78 @@ pub enum Order {
     },
 }
 
+/// What is to change in how a world is simulated.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Settings {
+    /// A JSON Merge Patch (RFC 7396) of the simulation block.
+    Patch(Value),
+    /// A file: what of it may change while the world lives does.
+    File(Box<WorldSpec>),
+}
+
+/// How far a step goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StepSpan {
+    /// Game microseconds.
+    Game(u64),
+    /// Real microseconds, of which the world's scale makes game time.
+    Real(u64),
+}
+
+impl StepSpan {
+    /// So many steps of a span in seconds, an hour of game time where nothing is said: the span of all of them together,
+    /// and their number.
+    ///
+    /// # Errors
+    /// With the name of what is wrong, and why.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to lie between 0 and 31 days")]
+    pub fn of(game: Option<f64>, real: Option<f64>, times: Option<f64>) -> Result<(Self, u32), (&'static str, String)> {
+        let times = times.unwrap_or(1.0);
+        if !(1.0..=f64::from(STEPS_MAX)).contains(&times) || times.fract() != 0.0 {
+            return Err(("times", format!("it is a whole number from 1 to {STEPS_MAX}")));
+        }
+        let (name, seconds) = match (game, real) {
+            (Some(_), Some(_)) => {
+                return Err(("real_seconds", "give `game_seconds` or `real_seconds`, not both".into()));
+            }
+            (None, Some(real)) => ("real_seconds", real),
+            (game, None) => ("game_seconds", game.unwrap_or(3_600.0)),
+        };
+        let micros = (seconds * 1e6).round() * times;
+        if !(1.0..=31.0 * 86_400.0 * 1e6).contains(&micros) {
+            let words = "all steps together must come to more than nothing and at most 31 days (2678400 seconds)";
+            return Err((name, words.into()));
+        }
+        let span = if name == "real_seconds" { Self::Real(micros as u64) } else { Self::Game(micros as u64) };
+        Ok((span, times as u32))
+    }
+
+    pub(super) fn game_micros(self, scale: TimeScale) -> u128 {
+        match self {
+            Self::Game(micros) => u128::from(micros),
+            Self::Real(micros) => u128::from(micros) * u128::from(scale.0) / u128::from(TimeScale::PARTS),
+        }
+    }
+}
+
 /// Why an order was not carried out.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum OrderError {
     /// There is no such world.
-    #[error("there is no world `{0}`")]
-    UnknownWorld(WorldId),
+    #[error("{0}")]
+    UnknownWorld(String),
     /// The world is in no state for it.
     #[error("{0}")]
     Conflict(String),
+    /// Somebody else has changed it meanwhile.
+    #[error("{0}")]
+    Stale(String),
     /// The order itself is not acceptable.
     #[error("{0}")]
     Refused(String),
+    /// What it says is wrong in these places.
+    #[error("{}", told(.0))]
+    Invalid(Vec<Flaw>),
     /// The world failed at it.
     #[error("{0}")]
     Faulted(String),
@@ -86,6 +167,45 @@ pub enum OrderError {
     /// The server is stopping.
     #[error("the server is stopping")]
     Stopping,
+}
+
+fn told(flaws: &[Flaw]) -> String {
+    let each: Vec<String> = flaws.iter().map(|flaw| format!("{}: {}", flaw.pointer, flaw.detail)).collect();
+    each.join("; ")
+}
+
+impl OrderError {
+    /// A short word, under which a refusal is recorded.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::UnknownWorld(_) => "unknown_world",
+            Self::Conflict(_) => "conflict",
+            Self::Stale(_) => "stale",
+            Self::Refused(_) => "refused",
+            Self::Invalid(_) => "invalid",
+            Self::Faulted(_) => "faulted",
+            Self::Busy => "busy",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// Whether it will be the same when it is asked again.
+    pub(super) fn is_final(&self) -> bool {
+        !matches!(self, Self::Busy | Self::Stopping)
+    }
+
+    /// A refusal as it was recorded.
+    pub(super) fn recorded(kind: &str, error: &str, answer: &Value) -> Self {
+        let error = error.to_owned();
+        match kind {
+            "unknown_world" => Self::UnknownWorld(error),
+            "conflict" => Self::Conflict(error),
+            "stale" => Self::Stale(error),
+            "invalid" => Self::Invalid(super::commands::flaws_of(answer)),
+            "faulted" => Self::Faulted(error),
+            _ => Self::Refused(error),
+        }
+    }
 }
 
 /// Where an answer goes.
@@ -98,209 +218,125 @@ pub struct OrderMessage {
     pub world: WorldId,
     /// What is asked.
     pub order: Order,
+    /// What it says of itself, if it is to be recorded.
+    pub command: Option<CommandHead>,
     /// Where the answer goes. It leaves after the commit that holds everything that it saw.
     pub reply: Reply,
 }
 
-impl Engine {
-    /// Begins an order. What is refused is answered at once.
-    pub(super) fn take_order(&mut self, message: OrderMessage) {
-        let OrderMessage { world, order, reply } = message;
-        if let Err((error, reply)) = self.begin_order(&world, order, reply) {
-            // Whoever asked may have gone.
-            let _ = reply.send(Err(error));
-        }
-    }
+/// Why an order was not begun.
+#[derive(Debug)]
+pub(super) enum Hitch {
+    /// It is refused.
+    No(OrderError),
+    /// Its world has something under way that must be done first.
+    Wait(Order),
+}
 
-    fn begin_order(&mut self, id: &WorldId, order: Order, reply: Reply) -> Result<(), (OrderError, Reply)> {
-        let Some(world) = self.worlds.get(id) else { return Err((OrderError::UnknownWorld(id.clone()), reply)) };
-        let faulted = world.is_faulted();
-        let needs_life = !matches!(order, Order::Reset { .. } | Order::Recover { .. } | Order::Resume);
-        if faulted && needs_life {
-            let words = format!("world `{id}` has faulted: recover or reset it first");
-            return Err((OrderError::Conflict(words), reply));
-        }
-        match order {
-            Order::Pause { reason, by, until } => {
-                let status = WorldStatus::Paused { reason, by, since: self.wall_micros(), until };
-                self.change_status(id, status, Some(reply));
-            }
-            Order::Resume if faulted => {
-                let words = format!("world `{id}` has faulted, it is not paused: recover it");
-                return Err((OrderError::Conflict(words), reply));
-            }
-            Order::Resume => self.change_status(id, WorldStatus::Running, Some(reply)),
-            Order::Step { game_micros } => return self.begin_step(id, game_micros, reply),
-            Order::Tick { tick_id, tick_type } => return self.force_tick(id, tick_id, tick_type, reply),
-            Order::Command(command) => {
-                let unit = order_unit(reply);
-                self.send_one(unit, id, Job::Apply(Input::Command(command)));
-            }
-            Order::Ask { query, payload } => {
-                let unit = Unit::new(None, Work::Question { reply: Some(reply) });
-                self.send_one(unit, id, Job::Ask { query, payload });
-            }
-            Order::Reset { spec } => return self.begin_reset(id, spec.map(|spec| *spec), reply),
-            Order::Recover { retry } => return self.begin_recovery(id, retry, reply),
-        }
-        Ok(())
-    }
+/// An order that was begun, or why not; who asked comes back.
+pub(super) type Begun = Result<(), Box<(Hitch, Asked)>>;
 
-    /// Changes a world's status at once; the change is durable with the next commit.
-    pub(super) fn change_status(&mut self, id: &WorldId, status: WorldStatus, reply: Option<Reply>) {
-        let now = self.now();
-        let catch_up = self.config.catch_up_steps_max;
-        let Some(world) = self.worlds.get_mut(id) else { return };
-        tracing::info!(world_id = %id, status = ?status, "world status changes");
-        world.status = status.clone();
-        world.row.status = status.clone();
-        world.begin_pace(now, catch_up);
-        let answer = serde_json::to_value(&status).unwrap_or_default();
-        let change = WorldChange::Status { world_id: id.to_string(), status };
-        let work = Work::Order { change: Some(change), tick: None, reply, answer: Some(Ok(answer)) };
-        let mut unit = Unit::new(None, work);
-        unit.slots.insert(id.clone(), Slot::Touched);
-        self.push_unit(unit);
-    }
+pub(super) fn no(error: OrderError, asked: Asked) -> Begun {
+    Err(Box::new((Hitch::No(error), asked)))
+}
 
-    fn begin_step(&mut self, id: &WorldId, game_micros: u64, reply: Reply) -> Result<(), (OrderError, Reply)> {
-        let wall_micros = self.wall_micros();
-        let Some(world) = self.worlds.get(id) else { return Err((OrderError::UnknownWorld(id.clone()), reply)) };
-        let refusal = match world.spec.clock {
-            ClockSource::Ticks => Some(format!("world `{id}` takes its time from tick messages: send it a tick")),
-            ClockSource::Live if world.is_running() => {
-                Some(format!("world `{id}` is live: pause it before you step it"))
-            }
-            _ => None,
-        };
-        if let Some(words) = refusal {
-            return Err((OrderError::Conflict(words), reply));
-        }
-        if game_micros == 0 || game_micros > STEP_GAME_MICROS_MAX {
-            let words = format!("a step takes more than nothing and at most 31 game days, not {game_micros} µs");
-            return Err((OrderError::Refused(words), reply));
-        }
-        self.send_one(order_unit(reply), id, Job::Apply(Input::Advance { game_micros, wall_micros }));
-        Ok(())
-    }
-
-    fn force_tick(
-        &mut self,
-        id: &WorldId,
-        tick_id: Uuid,
-        tick_type: TickType,
-        reply: Reply,
-    ) -> Result<(), (OrderError, Reply)> {
-        let Some(world) = self.worlds.get(id) else { return Err((OrderError::UnknownWorld(id.clone()), reply)) };
-        let shard = world.shard;
-        let game_time = world.now.unwrap_or(world.spec.starts_at);
-        match self.is_known(shard, tick_id) {
-            Ok(false) => {}
-            Ok(true) => {
-                let _ = reply.send(Ok(json!({ "tick_id": tick_id, "outcome": "duplicate" })));
-                return Ok(());
-            }
-            Err(_) => return Err((OrderError::Busy, reply)),
-        }
-        let tick = TickWork {
-            tick_id,
-            tick_type,
-            game_time,
-            raw: RawRecord::default(),
-            own: false,
-            shards: std::iter::once(shard).collect(),
-            notes: Vec::new(),
-        };
-        self.in_flight_ticks.insert((shard, tick_id));
-        let answer = json!({ "tick_id": tick_id, "tick_type": tick_type, "outcome": "applied" });
-        let work =
-            Work::Order { change: None, tick: Some(Box::new(tick)), reply: Some(reply), answer: Some(Ok(answer)) };
-        self.send_one(Unit::new(None, work), id, Job::Apply(Input::Tick(TickInput { tick_id, tick_type, game_time })));
-        Ok(())
-    }
-
-    fn begin_reset(&mut self, id: &WorldId, spec: Option<WorldSpec>, reply: Reply) -> Result<(), (OrderError, Reply)> {
-        let Some(world) = self.worlds.get(id) else { return Err((OrderError::UnknownWorld(id.clone()), reply)) };
-        if world.units > 0 {
-            return self.wait_for_calm(id, Order::Reset { spec: spec.map(Box::new) }, reply);
-        }
-        let spec = spec.unwrap_or_else(|| world.spec.clone());
-        if spec.id != *id {
-            let words = format!("the file is of world `{}`, not `{id}`", spec.id);
-            return Err((OrderError::Refused(words), reply));
-        }
-        let row = match self.registration(&spec, world.shard) {
-            Ok(row) => row,
-            Err(error) => return Err((OrderError::Refused(error), reply)),
-        };
-        let lane = world.lane;
-        let incarnation = row.incarnation;
-        let change = WorldChange::Register(row.clone());
-        let answer = json!({ "world_id": id, "incarnation": incarnation });
-        let work = Work::Order { change: Some(change), tick: None, reply: Some(reply), answer: Some(Ok(answer)) };
-        self.worlds.insert(id.clone(), super::hosted::Hosted::new(row, spec.clone(), lane));
-        self.send_one(Unit::new(None, work), id, Job::Create { spec: Box::new(spec), incarnation });
-        Ok(())
-    }
-
-    fn begin_recovery(&mut self, id: &WorldId, retry: bool, reply: Reply) -> Result<(), (OrderError, Reply)> {
-        let Some(world) = self.worlds.get_mut(id) else { return Err((OrderError::UnknownWorld(id.clone()), reply)) };
-        let WorldStatus::Faulted { input, .. } = &world.status else {
-            let words = format!("world `{id}` has not faulted: there is nothing to recover");
-            return Err((OrderError::Conflict(words), reply));
-        };
-        if world.units > 0 {
-            return self.wait_for_calm(id, Order::Recover { retry }, reply);
-        }
-        let failed: Option<Input> = match input.as_deref().map(serde_json::from_str).transpose() {
-            Ok(input) => input,
-            Err(_) if !retry => None,
-            Err(error) => {
-                let words = format!("the input that failed cannot be read ({error}): recover with `skip`");
-                return Err((OrderError::Conflict(words), reply));
-            }
-        };
-        world.retried = input.clone().filter(|_| retry);
-        world.status = WorldStatus::Running;
-        world.row.status = WorldStatus::Running;
-        let row = world.row.clone();
-        let change = WorldChange::Status { world_id: id.to_string(), status: WorldStatus::Running };
-        let words = if retry && failed.is_some() { "retried" } else { "skipped" };
-        tracing::info!(world_id = %id, input = words, "world is recovered from its last commit");
-        let answer = json!({ "world_id": id, "input": words });
-        // A tick has a line in the history for everything that becomes of it; other inputs are in the log and journal.
-        let mut again = match &failed {
-            Some(Input::Tick(tick)) => Some(TickWork::again(tick)),
-            _ => None,
-        };
-        let skipped = again.take_if(|_| !retry).map(|mut tick| {
-            let detail = Some("left out when the world was recovered".to_owned());
-            tick.notes.push(TickNote { world: Some(id.clone()), shard: row.shard, outcome: "skipped", detail });
-            Box::new(tick)
-        });
-        let retried = failed.filter(|_| retry);
-        // Whoever asked hears what became of the retry, not only that the world is back.
-        let (reply, reply_to_retry) = if retried.is_some() { (None, Some(reply)) } else { (Some(reply), None) };
-        let work = Work::Order { change: Some(change), tick: skipped, reply, answer: Some(Ok(answer.clone())) };
-        self.send_one(Unit::new(None, work), id, Job::Restore(Box::new(row)));
-        if let Some(input) = retried {
-            let tick = again.map(Box::new);
-            let work = Work::Order { change: None, tick, reply: reply_to_retry, answer: Some(Ok(answer)) };
-            self.send_one(Unit::new(None, work), id, Job::Apply(input));
-        }
-        Ok(())
-    }
-
-    /// Keeps an order until its world has nothing under way.
-    fn wait_for_calm(&mut self, id: &WorldId, order: Order, reply: Reply) -> Result<(), (OrderError, Reply)> {
-        if self.calm_orders.len() >= self.config.units_max {
-            return Err((OrderError::Busy, reply));
-        }
-        self.calm_orders.push(OrderMessage { world: id.clone(), order, reply });
-        Ok(())
+/// That there is no such world, and which one may have been meant.
+pub fn no_such_world<'a>(id: &WorldId, known: impl Iterator<Item = &'a WorldId>) -> String {
+    // One that is on its way is not the one that was meant.
+    match nearest(id.as_str(), known.filter(|known| *known != id).map(WorldId::as_str)) {
+        Some(meant) => format!("there is no world `{id}`: did you mean `{meant}`?"),
+        None => format!("there is no world `{id}`"),
     }
 }
 
-fn order_unit(reply: Reply) -> Unit {
-    Unit::new(None, Work::Order { change: None, tick: None, reply: Some(reply), answer: None })
+impl Engine {
+    pub(super) fn unknown_world(&self, id: &WorldId) -> OrderError {
+        OrderError::UnknownWorld(no_such_world(id, self.worlds.keys()))
+    }
+
+    /// Begins an order. What is refused is answered at once.
+    pub(super) fn take_order(&mut self, message: OrderMessage) {
+        let OrderMessage { world: id, order, command, reply } = message;
+        let commanded = command.clone().map(|head| {
+            let print = fingerprint::of_order(&head.command, &order);
+            self.commanded(&id, head, print)
+        });
+        let reply = match commanded.as_ref().filter(|command| command.head.keyed) {
+            Some(command) => match self.answer_known(command, reply) {
+                Some(reply) => reply,
+                None => return,
+            },
+            None => reply,
+        };
+        let asked = Asked { command: commanded, reply: Some(reply), ..Asked::default() };
+        let Err(hitch) = self.begin_order(&id, order, asked) else { return };
+        match *hitch {
+            (Hitch::No(error), asked) => self.refuse(error, asked),
+            (Hitch::Wait(order), Asked { reply: Some(reply), .. }) => {
+                if self.calm_orders.len() < self.config.units_max {
+                    self.calm_orders.push(OrderMessage { world: id, order, command, reply });
+                } else {
+                    // Whoever asked may have gone.
+                    let _ = reply.send(Err(OrderError::Busy));
+                }
+            }
+            (Hitch::Wait(_), _) => {}
+        }
+    }
+
+    /// Begins an order, or says why not.
+    pub(super) fn begin_order(&mut self, id: &WorldId, order: Order, asked: Asked) -> Begun {
+        let Some(world) = self.worlds.get(id) else {
+            return match order {
+                Order::Register { spec } => self.begin_registration(id, *spec, asked),
+                _ => no(self.unknown_world(id), asked),
+            };
+        };
+        if !world.is_here() {
+            return Err(Box::new((Hitch::Wait(order), asked)));
+        }
+        let faulted = world.is_faulted();
+        let conflict = match &order {
+            Order::Register { .. } => Some(format!("world `{id}` exists already")),
+            Order::Recover { .. } if !faulted => {
+                Some(format!("world `{id}` has not faulted: there is nothing to recover"))
+            }
+            Order::Resume { .. } if faulted => Some(format!("world `{id}` has faulted, it is not paused: recover it")),
+            Order::Reset { .. } | Order::Recover { .. } | Order::Unregister => None,
+            _ if faulted => Some(format!("world `{id}` has faulted: recover or reset it first")),
+            _ => None,
+        };
+        if let Some(words) = conflict {
+            return no(OrderError::Conflict(words), asked);
+        }
+        let needs_calm = matches!(order, Order::Reset { .. } | Order::Recover { .. } | Order::Unregister);
+        if needs_calm && world.units > 0 {
+            return Err(Box::new((Hitch::Wait(order), asked)));
+        }
+        match order {
+            Order::Register { .. } => {}
+            Order::Unregister => self.begin_removal(id, asked),
+            Order::Pause { reason, by, until } => self.begin_pause(id, reason, by, until, asked),
+            Order::Resume { by } => self.begin_resume(id, by, asked),
+            Order::Step { span, steps } => return self.begin_step(id, span, steps, asked),
+            Order::Tick { tick_type } => return self.force_tick(id, tick_type, asked),
+            Order::Configure { settings, if_match, dry_run, by } => {
+                return self.begin_configure(id, settings, if_match.as_deref(), dry_run, by, asked);
+            }
+            Order::Command(command) => {
+                if let Err(error) = self.parts.payloads.check(&command) {
+                    return no(error, asked);
+                }
+                let unit = asked.unit(OrderWork::default());
+                self.send_one(unit, id, Job::Apply(Input::Command(command)));
+            }
+            Order::Ask { query, payload } => {
+                let unit = Unit::new(None, Work::Question { reply: asked.reply });
+                self.send_one(unit, id, Job::Ask { query, payload });
+            }
+            Order::Reset { spec } => return self.begin_reset(id, spec.map(|spec| *spec), asked),
+            Order::Recover { retry } => return self.begin_recovery(id, retry, asked),
+        }
+        Ok(())
+    }
 }

@@ -1,15 +1,17 @@
 //! What an engine is made of, and how it ends.
 
+use std::sync::Arc;
+
 use crossbeam_channel::Receiver;
 use thiserror::Error;
 use tokio::runtime::Handle;
 
 use super::orders::OrderMessage;
+use super::payloads::Payloads;
 use super::restore::Restorer;
 use super::view::HostView;
 use super::{BuildApp, HostConfig};
-use crate::messages::TickMessage;
-use crate::plugins::bridge::inbound::Received;
+use crate::plugins::bridge::inbound::{Inbound, Received};
 use crate::plugins::bridge::outbound::{PublisherEvent, PublisherFatal};
 use crate::plugins::store::{InputPosition, Lease, OutboxRow, ShardId, Store};
 
@@ -71,13 +73,15 @@ pub struct EngineParts {
     /// What readers see.
     pub view: HostView,
     /// What is read from Kafka.
-    pub inbound: Receiver<Received<TickMessage>>,
+    pub inbound: Receiver<Received<Inbound>>,
     /// What people ask for.
     pub orders: Receiver<OrderMessage>,
     /// News from the publisher.
     pub publisher: Receiver<PublisherEvent>,
     /// Told when the engine is to stop.
     pub stop: Receiver<()>,
+    /// The shapes of what commands of plugins take.
+    pub payloads: Arc<Payloads>,
     /// The parts around it.
     pub surroundings: Box<dyn Surroundings>,
     /// Version of the program, for the journal.

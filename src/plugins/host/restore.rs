@@ -11,8 +11,19 @@ use crate::plugins::store::{SnapshotRow, Store, StoreError, WorldRow};
 use crate::world::GameWorld;
 use crate::world::spec::WorldSpec;
 
-/// Brings a world back, and says how long its journal took to run (microseconds).
-pub type Restorer = Arc<dyn Fn(&WorldRow, &BuildApp) -> Result<(GameWorld, i64), NotRestored> + Send + Sync>;
+/// Brings a world back.
+pub type Restorer = Arc<dyn Fn(&WorldRow, &BuildApp) -> Result<Restored, NotRestored> + Send + Sync>;
+
+/// A world that is back.
+#[derive(Debug)]
+pub struct Restored {
+    /// The world.
+    pub world: GameWorld,
+    /// How long its journal took to run, in microseconds.
+    pub debt_micros: i64,
+    /// The last commit that changed it.
+    pub commit_no: i64,
+}
 
 /// Why a world cannot be brought back.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -68,7 +79,7 @@ pub fn from_store(store: Store, runtime: Handle, version: &'static str, patience
         loop {
             let next = || runtime.block_on(store.journal_after(&row.world_id, at, JOURNAL_PAGE));
             let page = persist(&patience, next).map_err(|error| error.to_string())?;
-            let Some(last) = page.last() else { return Ok((world, debt_micros)) };
+            let Some(last) = page.last() else { return Ok(Restored { world, debt_micros, commit_no: at }) };
             at = last.commit_no;
             for entry in &page {
                 if entry.simulation_version != version {

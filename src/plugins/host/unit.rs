@@ -2,14 +2,18 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::orders::Reply;
+use super::commands::CommandHead;
+use super::orders::{OrderError, Reply};
+use super::steps::SetTime;
 use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
+use crate::components::tier::PerTier;
 use crate::messages::{Input, Outcome, TickInput, TickType};
 use crate::plugins::bridge::inbound::{GapReason, RawRecord};
-use crate::plugins::store::{ShardId, WorldChange};
+use crate::plugins::store::{CommandRow, ConfigChangeRow, ShardId, WorldChange};
 use crate::world::{Answer, StateHash};
 
 /// Where a unit came from.
@@ -30,7 +34,7 @@ pub(super) enum Slot {
     /// Nothing to run: the unit only has its place in the world's order.
     Touched,
     /// The input ran.
-    Applied { input: Input, outcome: Box<Outcome>, cost_micros: i64 },
+    Applied { input: Input, outcome: Box<Outcome>, cost_micros: i64, sets: Vec<SetTime> },
     /// The input failed, and the world with it.
     Failed { input: Input, error: String },
     /// The world was not there any more: it had failed at an input before.
@@ -62,6 +66,10 @@ pub(super) struct Made {
     pub(super) inputs: u64,
     /// Stepping time since the snapshot, in microseconds.
     pub(super) debt_micros: i64,
+    /// The last commit that changed it, where it was brought back.
+    pub(super) commit_no: i64,
+    /// NPCs by tier.
+    pub(super) npcs: PerTier<u32>,
 }
 
 /// A tick on its way.
@@ -71,8 +79,8 @@ pub(super) struct TickWork {
     pub(super) tick_type: TickType,
     pub(super) game_time: GameInstant,
     pub(super) raw: RawRecord,
-    /// Whether a live world asked for it itself: then what it does is a detail of the log.
-    pub(super) own: bool,
+    /// The world that asked for it itself, if one did: then what it does is a detail of the log.
+    pub(super) own: Option<WorldId>,
     /// The shards to which it is new.
     pub(super) shards: BTreeSet<ShardId>,
     /// What became of it where it did not run.
@@ -84,7 +92,7 @@ impl TickWork {
     pub(super) fn again(tick: &TickInput) -> Self {
         let TickInput { tick_id, tick_type, game_time } = *tick;
         let (raw, shards) = (RawRecord::default(), BTreeSet::new());
-        Self { tick_id, tick_type, game_time, raw, own: false, shards, notes: Vec::new() }
+        Self { tick_id, tick_type, game_time, raw, own: None, shards, notes: Vec::new() }
     }
 }
 
@@ -95,6 +103,45 @@ pub(super) struct TickNote {
     pub(super) shard: ShardId,
     pub(super) outcome: &'static str,
     pub(super) detail: Option<String>,
+}
+
+/// What an order comes to beside what its world does.
+#[derive(Debug, Default)]
+pub(super) struct OrderWork {
+    /// What changes in the registry of worlds.
+    pub(super) change: Option<WorldChange>,
+    /// What changes in a world's configuration, value by value.
+    pub(super) settings: Vec<ConfigChangeRow>,
+    /// The tick that it forces.
+    pub(super) tick: Option<TickWork>,
+    /// Whether it comes to nothing if its world cannot be made.
+    pub(super) fresh: bool,
+    /// What is answered where the world has nothing to say.
+    pub(super) answer: Option<Result<Value, OrderError>>,
+    pub(super) reply: Option<Reply>,
+    /// The record that brought it.
+    pub(super) raw: Option<RawRecord>,
+}
+
+/// A command that a unit carries out.
+#[derive(Debug, Clone)]
+pub(super) struct Commanded {
+    pub(super) head: CommandHead,
+    pub(super) world: WorldId,
+    pub(super) shard: ShardId,
+    /// What it asks for, in a form that tells it from another under the same id.
+    pub(super) fingerprint: String,
+    /// The incarnation of its world when it was taken.
+    pub(super) incarnation: Option<Uuid>,
+}
+
+/// What is said of a command that comes under an id that is known.
+#[derive(Debug, Default)]
+pub(super) struct Repeated {
+    /// What became of the first, where that is durable.
+    pub(super) first: Option<Box<CommandRow>>,
+    /// Why it is another than the first. Nothing becomes of it.
+    pub(super) differs: Option<String>,
 }
 
 /// What a unit is about.
@@ -111,7 +158,9 @@ pub(super) enum Work {
     /// Game time moves in one world.
     Step,
     /// Somebody ordered something; the answer leaves after the commit.
-    Order { change: Option<WorldChange>, tick: Option<Box<TickWork>>, reply: Option<Reply>, answer: Option<Answer> },
+    Order(Box<OrderWork>),
+    /// A command from Kafka under an id that was taken before.
+    Repeated(Repeated),
     /// A question; the answer leaves when everything that it saw is committed.
     Question { reply: Option<Reply> },
     /// A snapshot of one world.
@@ -124,6 +173,7 @@ pub(super) enum Work {
 #[derive(Debug)]
 pub(super) struct Unit {
     pub(super) origin: Option<Origin>,
+    pub(super) command: Option<Commanded>,
     pub(super) work: Work,
     pub(super) slots: BTreeMap<WorldId, Slot>,
     pub(super) waiting: usize,
@@ -131,16 +181,68 @@ pub(super) struct Unit {
 
 impl Unit {
     pub(super) fn new(origin: Option<Origin>, work: Work) -> Self {
-        Self { origin, work, slots: BTreeMap::new(), waiting: 0 }
+        Self { origin, command: None, work, slots: BTreeMap::new(), waiting: 0 }
+    }
+
+    /// Whether it was to make a world that cannot be made: then there never was one.
+    pub(super) fn is_stillborn(&self) -> bool {
+        matches!(&self.work, Work::Order(order) if order.fresh)
+            && self.slots.values().any(|slot| matches!(slot, Slot::NotMade(_)))
+    }
+
+    /// Whether its world failed at it, or had failed before.
+    pub(super) fn has_failed(&self) -> bool {
+        self.slots
+            .values()
+            .any(|slot| matches!(slot, Slot::Failed { .. } | Slot::Gone { .. } | Slot::NotMade(_) | Slot::Foreign(_)))
+    }
+
+    /// What whoever asked is told: the world's refusal, or else the words that were prepared, or else the world's own.
+    pub(super) fn answer(&self) -> Result<Value, OrderError> {
+        let prepared = match &self.work {
+            Work::Order(order) => order.answer.as_ref(),
+            _ => None,
+        };
+        let fall_back = || prepared.cloned().unwrap_or(Ok(Value::Null));
+        match self.slots.values().next() {
+            Some(Slot::NotMade(error)) if self.is_stillborn() => {
+                Err(OrderError::Refused(format!("the world cannot be made: {error}")))
+            }
+            Some(Slot::Failed { error, .. } | Slot::NotMade(error) | Slot::Foreign(error)) => {
+                Err(OrderError::Faulted(error.clone()))
+            }
+            Some(Slot::Gone { reason }) => Err(OrderError::Conflict(reason.clone())),
+            Some(Slot::Answered(answer)) => answer.clone().map_err(OrderError::Refused),
+            Some(Slot::Applied { outcome, .. }) => match (&outcome.reply, prepared) {
+                (Some(Err(error)), _) => Err(OrderError::Refused(error.clone())),
+                (_, Some(prepared)) => prepared.clone(),
+                (Some(Ok(reply)), None) => Ok(reply.clone()),
+                (None, None) => Ok(json!({
+                    "now": outcome.now,
+                    "events": outcome.events.len(),
+                    "state_hash": outcome.hash.to_string(),
+                })),
+            },
+            _ => fall_back(),
+        }
     }
 
     /// Whether a live world moved by itself, or by a tick that it asked for: nobody outside did anything.
     pub(super) fn is_own(&self) -> bool {
         match &self.work {
-            Work::Tick(tick) => tick.own,
+            Work::Tick(tick) => tick.own.is_some(),
             Work::Step => true,
             _ => false,
         }
+    }
+
+    /// The worlds that are not what they were when it is durable.
+    pub(super) fn touches(&self) -> impl Iterator<Item = &WorldId> {
+        let asked = match &self.work {
+            Work::Tick(tick) => tick.own.as_ref(),
+            _ => None,
+        };
+        self.slots.keys().chain(asked)
     }
 
     /// Whether it makes a commit necessary, or can wait for one that has more to say.

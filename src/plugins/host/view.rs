@@ -1,16 +1,20 @@
 //! What the last commit made visible: readers look here and never touch a world.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
 
 use serde::Serialize;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use super::steps::{STEPS_IN_ALL, StepCounts, StepView};
 use crate::components::clock::{ClockSource, GameInstant};
 use crate::components::ids::WorldId;
 use crate::plugins::bridge::outbound::PublisherStatus;
+use crate::plugins::metrics::WorldSeries;
 use crate::plugins::store::{Cursor, ShardId, WorldStatus};
+use crate::world::spec::{WorldSimulationConfig, WorldSpec};
 
 /// Events that a slow reader may be behind before it misses some.
 const EVENTS_KEPT: usize = 4_096;
@@ -26,6 +30,12 @@ pub struct WorldView {
     pub clock: ClockSource,
     /// Game seconds in a real second.
     pub time_scale: f64,
+    /// How it is simulated.
+    #[serde(skip)]
+    pub simulation: Arc<WorldSimulationConfig>,
+    /// Its file; the simulation block is that which it was registered with.
+    #[serde(skip)]
+    pub spec: Arc<WorldSpec>,
     /// Game time.
     pub now: Option<GameInstant>,
     /// Made anew when the world begins anew.
@@ -38,12 +48,25 @@ pub struct WorldView {
     pub state_hash: String,
     /// Inputs that have changed it.
     pub inputs: u64,
-    /// Ticks of its own that are on their way.
+    /// Ticks of its own that are on their way: what they come to is not durable yet.
     pub outstanding_ticks: usize,
-    /// How far it is behind real time, in seconds.
-    pub lag_seconds: f64,
+    /// When its next step is due, if it has one coming.
+    #[serde(skip)]
+    pub due: Option<Instant>,
+    /// What its steps came to since this process began.
+    #[serde(flatten)]
+    pub counts: StepCounts,
     /// Real time that it could not catch up and has dropped since this process started, in seconds.
     pub dropped_seconds: f64,
+}
+
+impl WorldView {
+    /// How far it is behind real time now, in seconds.
+    #[expect(clippy::disallowed_methods, reason = "lag is against the wall clock")]
+    // time: live worlds: how far they are behind, where it is shown | real | std::time::Instant | read when it is asked for
+    pub fn lag_seconds(&self) -> f64 {
+        self.due.map_or(0.0, |due| Instant::now().saturating_duration_since(due).as_secs_f64())
+    }
 }
 
 /// An event as it was committed.
@@ -80,11 +103,15 @@ pub struct HostView {
     status: Arc<RwLock<HostStatus>>,
     worlds: Arc<RwLock<BTreeMap<WorldId, Arc<WorldView>>>>,
     events: broadcast::Sender<Arc<Vec<EventLine>>>,
+    steps: Arc<RwLock<BTreeMap<WorldId, VecDeque<Arc<StepView>>>>>,
+    series: WorldSeries,
 }
 
 impl Default for HostView {
     fn default() -> Self {
-        Self { status: Arc::default(), worlds: Arc::default(), events: broadcast::Sender::new(EVENTS_KEPT) }
+        let events = broadcast::Sender::new(EVENTS_KEPT);
+        let series = WorldSeries::default();
+        Self { status: Arc::default(), worlds: Arc::default(), events, steps: Arc::default(), series }
     }
 }
 
@@ -99,11 +126,19 @@ impl HostView {
         self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }
 
+    /// The metrics that tell these worlds apart.
+    pub fn series(&self) -> &WorldSeries {
+        &self.series
+    }
+
     /// Whether ticks for this world, or for all, take their place in time: whether a `ticks` world is meant.
     pub fn any_follows_ticks(&self, id: Option<&str>) -> bool {
         let worlds = self.worlds.read().unwrap_or_else(PoisonError::into_inner);
-        let mut meant = worlds.values().filter(|world| id.is_none_or(|id| world.world_id.as_str() == id));
-        meant.any(|world| world.clock == ClockSource::Ticks)
+        let follows = |world: &Arc<WorldView>| world.clock == ClockSource::Ticks;
+        match id {
+            Some(id) => WorldId::new(id).is_ok_and(|id| worlds.get(&id).is_some_and(follows)),
+            None => worlds.values().any(follows),
+        }
     }
 
     /// How the host is doing.
@@ -141,12 +176,31 @@ impl HostView {
         }
     }
 
-    /// How far behind a world is: that changes without a commit, most of all while none can be made.
-    pub(super) fn set_lag(&self, id: &WorldId, lag_seconds: f64, dropped_seconds: f64) {
-        let mut worlds = self.worlds.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(view) = worlds.get_mut(id) {
-            let view = Arc::make_mut(view);
-            (view.lag_seconds, view.dropped_seconds) = (lag_seconds, dropped_seconds);
+    pub(super) fn remove(&self, id: &WorldId) {
+        self.worlds.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.steps.write().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.series.forget(id.as_str());
+    }
+
+    /// The last steps of a world, newest first.
+    pub fn steps(&self, id: &WorldId) -> Vec<Arc<StepView>> {
+        let steps = self.steps.read().unwrap_or_else(PoisonError::into_inner);
+        steps.get(id).map(|steps| steps.iter().rev().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Keeps steps of worlds, at most `kept` of each and [`STEPS_IN_ALL`] of all.
+    pub(super) fn note_steps(&self, steps: Vec<(WorldId, StepView)>, kept: usize) {
+        if steps.is_empty() {
+            return;
+        }
+        let mut all = self.steps.write().unwrap_or_else(PoisonError::into_inner);
+        for (id, step) in steps {
+            let kept = kept.min(STEPS_IN_ALL / (all.len() + 1));
+            let of_world = all.entry(id).or_default();
+            of_world.push_back(Arc::new(step));
+            while of_world.len() > kept {
+                of_world.pop_front();
+            }
         }
     }
 

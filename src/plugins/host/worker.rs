@@ -1,20 +1,24 @@
-//! The threads that own the worlds. Each does one job after the other and answers each.
+//! The threads that run the worlds: what they do with one, and the answer to each job.
 
-use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::Sender;
 use serde_json::Value;
 use uuid::Uuid;
 
 use super::BuildApp;
-use super::restore::{NotRestored, Restorer};
+use super::restore::{NotRestored, Restored, Restorer};
+use super::run_queue::RunQueue;
+use super::steps::SetClock;
 use super::unit::{Made, Slot};
 use crate::components::ids::WorldId;
+use crate::components::tier::PerTier;
 use crate::messages::Input;
 use crate::plugins::store::WorldRow;
+use crate::plugins::watch::WatchPlugin;
 use crate::world::spec::WorldSpec;
 use crate::world::{GameWorld, panic_text};
 
@@ -51,15 +55,22 @@ pub(super) struct Finished {
     pub(super) slot: Slot,
 }
 
+/// A world in this process, and the stopwatch that its system sets tell when they begin and end.
+#[derive(Debug)]
+pub(super) struct Held {
+    world: GameWorld,
+    clock: SetClock,
+}
+
 /// The worker threads.
 #[derive(Debug)]
 pub(super) struct Workers {
-    lanes: Vec<Sender<Task>>,
+    queue: Arc<RunQueue>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Workers {
-    /// Starts `count` threads that answer through `finished`. No more than `tasks_max` tasks may be under way at once.
+    /// Starts `count` threads that answer through `finished`. No more than `tasks_max` tasks may wait at once.
     ///
     /// # Errors
     /// If the system gives no thread.
@@ -70,30 +81,29 @@ impl Workers {
         restorer: &Restorer,
         finished: &Sender<Finished>,
     ) -> std::io::Result<Self> {
-        let mut workers = Self { lanes: Vec::new(), threads: Vec::new() };
+        let mut workers = Self { queue: Arc::new(RunQueue::new(tasks_max)), threads: Vec::new() };
         for index in 0..count.max(1) {
-            let (lane, tasks) = bounded(tasks_max);
-            let (build, restorer, finished) = (build.clone(), restorer.clone(), finished.clone());
-            let run = move || work(&tasks, &build, &restorer, &finished);
+            let (queue, build, restorer) = (workers.queue.clone(), build.clone(), restorer.clone());
+            let finished = finished.clone();
+            let run = move || work(&queue, &build, &restorer, &finished);
             workers.threads.push(std::thread::Builder::new().name(format!("world-worker-{index}")).spawn(run)?);
-            workers.lanes.push(lane);
         }
         Ok(workers)
     }
 
     /// How many there are.
     pub(super) fn len(&self) -> usize {
-        self.lanes.len()
+        self.threads.len()
     }
 
-    /// Gives a task to the worker that owns its world. Returns false if that worker has ended.
-    pub(super) fn give(&self, lane: usize, task: Task) -> bool {
-        self.lanes.get(lane % self.lanes.len().max(1)).is_some_and(|lane| lane.send(task).is_ok())
+    /// Gives them a task; waits where there are too many. Returns false if they have ended.
+    pub(super) fn give(&self, task: Task) -> bool {
+        self.queue.give(task)
     }
 
     /// Lets the workers finish what they have and ends them.
     pub(super) fn stop(self) {
-        drop(self.lanes);
+        self.queue.close();
         for thread in self.threads {
             // A panic in there has been logged by the hook; there is nothing to add.
             let _ = thread.join();
@@ -101,77 +111,104 @@ impl Workers {
     }
 }
 
-fn work(tasks: &Receiver<Task>, build: &BuildApp, restorer: &Restorer, finished: &Sender<Finished>) {
-    let mut worlds: BTreeMap<WorldId, GameWorld> = BTreeMap::new();
-    while let Ok(Task { unit, world, job }) = tasks.recv() {
-        let slot = catch_unwind(AssertUnwindSafe(|| perform(&mut worlds, &world, job, build, restorer)))
+fn work(queue: &RunQueue, build: &BuildApp, restorer: &Restorer, finished: &Sender<Finished>) {
+    while let Some((Task { unit, world, job }, mut held)) = queue.take() {
+        let slot = catch_unwind(AssertUnwindSafe(|| perform(&mut held, job, (build, restorer))))
             .unwrap_or_else(|panic| Slot::NotMade(panic_text(&*panic)));
-        if finished.send(Finished { unit, world, slot }).is_err() {
+        // Before anybody else may answer for the same world.
+        let answered = finished.send(Finished { unit, world: world.clone(), slot });
+        queue.put_back(world, held);
+        if answered.is_err() {
             return;
         }
     }
 }
 
-fn perform(
-    worlds: &mut BTreeMap<WorldId, GameWorld>,
-    id: &WorldId,
-    job: Job,
-    build: &BuildApp,
-    restorer: &Restorer,
-) -> Slot {
+fn perform(held: &mut Option<Held>, job: Job, (build, restorer): (&BuildApp, &Restorer)) -> Slot {
     let gone = || Slot::Gone { reason: "the world is not running: it failed or was removed".into() };
     match job {
-        Job::Create { spec, incarnation } => match GameWorld::create(build(*spec), incarnation) {
-            Ok(world) => keep(worlds, id, world, 0),
-            Err(error) => Slot::NotMade(error.to_string()),
-        },
-        Job::Restore(row) => match restorer(&row, build) {
-            Ok((world, debt_micros)) => keep(worlds, id, world, debt_micros),
-            Err(NotRestored::Foreign(words)) => Slot::Foreign(words),
-            Err(NotRestored::Lost(words)) => Slot::NotMade(words),
-        },
+        Job::Create { spec, incarnation } => {
+            let clock = SetClock::default();
+            match GameWorld::create(watched(build, &clock)(*spec), incarnation) {
+                Ok(world) => keep(held, Held { world, clock }, (0, 0)),
+                Err(error) => Slot::NotMade(error.to_string()),
+            }
+        }
+        Job::Restore(row) => {
+            let clock = SetClock::default();
+            match restorer(&row, &watched(build, &clock)) {
+                Ok(Restored { world, debt_micros, commit_no }) => {
+                    keep(held, Held { world, clock }, (debt_micros, commit_no))
+                }
+                Err(NotRestored::Foreign(words)) => Slot::Foreign(words),
+                Err(NotRestored::Lost(words)) => Slot::NotMade(words),
+            }
+        }
         Job::Apply(input) => {
-            let Some(world) = worlds.get_mut(id) else { return gone() };
+            let Some(Held { world, clock }) = held else { return gone() };
+            clock.take();
             let began = stopwatch();
             match world.apply(&input) {
                 Ok(outcome) => {
                     let cost_micros = i64::try_from(began.elapsed().as_micros()).unwrap_or(i64::MAX);
-                    Slot::Applied { input, outcome: Box::new(outcome), cost_micros }
+                    Slot::Applied { input, outcome: Box::new(outcome), cost_micros, sets: clock.take() }
                 }
                 Err(fault) => {
-                    worlds.remove(id);
+                    *held = None;
                     Slot::Failed { input, error: fault.error }
                 }
             }
         }
-        Job::Ask { query, payload } => match worlds.get_mut(id) {
-            Some(world) => Slot::Answered(world.query(&query, payload)),
+        Job::Ask { query, payload } => match held {
+            Some(Held { world, .. }) => Slot::Answered(world.query(&query, payload)),
             None => gone(),
         },
-        Job::Save => match worlds.get_mut(id) {
-            Some(world) => match (world.snapshot(), world.state_hash()) {
+        Job::Save => match held {
+            Some(Held { world, .. }) => match (world.snapshot(), world.state_hash()) {
                 (Ok(bytes), Ok(hash)) => Slot::Saved { bytes, hash },
                 (Err(error), _) | (_, Err(error)) => Slot::NotMade(error.to_string()),
             },
             None => gone(),
         },
         Job::Drop => {
-            worlds.remove(id);
+            *held = None;
             Slot::Touched
         }
     }
 }
 
-fn keep(worlds: &mut BTreeMap<WorldId, GameWorld>, id: &WorldId, mut world: GameWorld, debt_micros: i64) -> Slot {
-    let made = match world.state_hash() {
-        Ok(hash) => Made { now: world.now(), hash, inputs: world.clock().inputs, debt_micros },
+fn keep(held: &mut Option<Held>, mut made: Held, (debt_micros, commit_no): (i64, i64)) -> Slot {
+    let world = &mut made.world;
+    let slot = match world.state_hash() {
+        Ok(hash) => {
+            let (now, inputs, npcs) = (world.now(), world.clock().inputs, population(world));
+            Made { now, hash, inputs, debt_micros, commit_no, npcs }
+        }
         Err(error) => return Slot::NotMade(error.to_string()),
     };
-    worlds.insert(id.clone(), world);
-    Slot::Made(made)
+    *held = Some(made);
+    Slot::Made(slot)
+}
+
+/// NPCs by tier; none in a world without a scheduler.
+fn population(world: &mut GameWorld) -> PerTier<u32> {
+    let status = world.query("scheduler.status", serde_json::json!({})).unwrap_or_default();
+    let count = |tier: &str| status.pointer(&format!("/tiers/{tier}/npcs")).and_then(Value::as_u64);
+    PerTier::from_fn(|tier| count(tier.as_str()).and_then(|count| u32::try_from(count).ok()).unwrap_or(0))
+}
+
+/// The same apps, whose system sets tell this stopwatch when they begin and end.
+fn watched(build: &BuildApp, clock: &SetClock) -> BuildApp {
+    let (build, watcher) = (build.clone(), clock.watcher());
+    Arc::new(move |spec| {
+        let mut app = build(spec);
+        app.add_plugins(WatchPlugin { watcher: watcher.clone() });
+        app
+    })
 }
 
 #[expect(clippy::disallowed_methods, reason = "the cost of a step is measured outside the world")]
 fn stopwatch() -> Instant {
+    // time: workers: cost of an input, for metrics and snapshots | real | std::time::Instant | read before and after; the world does not see it
     Instant::now()
 }

@@ -1,9 +1,15 @@
 //! Metrics: their names and meanings, and the recorder behind `/metrics`.
 
+mod worlds;
+
 use std::sync::Arc;
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use thiserror::Error;
+
+pub use worlds::WorldSeries;
+
+use crate::messages::tier::LATENESS_BOUNDS;
 
 /// What kind of metric it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -51,11 +57,43 @@ pub const METRICS: &[Metric] = &[
         "Ticks by what became of them, one for each world they concerned.",
     ),
     histogram("worldtick_tick_duration_seconds", &["type"], "Time that one world took to run a tick."),
-    histogram("worldtick_step_duration_seconds", &[], "Time that one world took for one step."),
+    histogram(
+        "worldtick_step_duration_seconds",
+        &[],
+        "Time that one world took for one input that moved its time, at its own pace or by order. A world that takes its \
+         time from ticks is stepped within them: see worldtick_tick_duration_seconds.",
+    ),
+    counter("worldtick_npc_ticks_total", &["tier"], "Turns that NPCs had, by the tier in which they had them."),
+    gauge("worldtick_npcs", &["tier"], "NPCs by tier, of all worlds together."),
+    histogram(LATENESS, &["tier"], "Game time by which turns of NPCs were later than due."),
+    counter("worldtick_npc_tier_moves_total", &["from", "to", "reason"], "Moves of NPCs between tiers, by why."),
+    histogram("worldtick_budget_used_ratio", &["budget"], "Share of a budget that the steps of one input used."),
+    counter(
+        "worldtick_budget_deferred_total",
+        &["budget"],
+        "What a budget put off to a later step: for maxNpcTicksPerStep turns that were due; for movesPerStep the steps that \
+         left moves between tiers over.",
+    ),
     counter("worldtick_world_faults_total", &[], "Worlds that failed at an input."),
+    counter(
+        "worldtick_commands_total",
+        &["source", "outcome"],
+        "Commands to worlds by where they came from (api, kafka) and what became of them (done, refused).",
+    ),
     gauge("worldtick_worlds", &["state"], "Worlds by state: running, paused, faulted."),
     gauge("worldtick_world_time_seconds", &["world"], "Game time of a world, in seconds since 1970 of its calendar."),
-    gauge("worldtick_world_lag_seconds", &["world"], "Real time by which a live world is behind."),
+    gauge(
+        "worldtick_world_lag_seconds",
+        &["world"],
+        "Real time by which a live world is behind and which it may still catch up: about maxCatchUpSteps intervals at \
+         most, but for one long step.",
+    ),
+    counter(
+        "worldtick_world_dropped_seconds_total",
+        &["world"],
+        "Real time that a live world could not catch up and has dropped.",
+    ),
+    counter("worldtick_steps_dropped_total", &[], "Steps that live worlds could not catch up and have dropped."),
     counter("worldtick_markets_cleared_total", &[], "Markets cleared."),
     histogram(
         "worldtick_market_clearing_seconds",
@@ -84,8 +122,41 @@ pub const METRICS: &[Metric] = &[
     counter("worldtick_kafka_read_timeouts_total", &["topic"], "Reads that waited for the whole read time-out."),
     counter("worldtick_kafka_silent_partitions_total", &[], "Times that a silent partition was no longer waited for."),
     counter("worldtick_kafka_gaps_total", &[], "Gaps met in the tick topics."),
+    counter(
+        "worldtick_task_runs_total",
+        &["task", "outcome"],
+        "Runs of periodic tasks by outcome: done, unfinished (its budget was used up), failed.",
+    ),
+    histogram("worldtick_task_duration_seconds", &["task"], "Time of a run of a periodic task."),
+    gauge(
+        "worldtick_task_last_success_timestamp_seconds",
+        &["task"],
+        "When a run of a periodic task last ended that did not fail, in seconds since 1970.",
+    ),
+    gauge(
+        "worldtick_task_failed",
+        &["task"],
+        "1 where the last run of a periodic task failed; GET /api/v1/tasks says why.",
+    ),
+    gauge(
+        "worldtick_task_next_run_timestamp_seconds",
+        &["task"],
+        "When a periodic task runs next, in seconds since 1970; while it runs, when it was to.",
+    ),
+    gauge("worldtick_task_interval_seconds", &["task"], "Time between two runs of a periodic task."),
+    gauge("worldtick_task_jitter_seconds", &["task"], "By how much the runs of a periodic task are put off."),
+    gauge("worldtick_task_budget_seconds", &["task"], "How long a run of a periodic task may take."),
+    gauge("worldtick_overdue", &["what"], "What should have gone on by itself and has not: own_ticks, pauses."),
     counter("worldtick_http_requests_total", &["route", "status"], "Requests to the admin API."),
+    counter(
+        "worldtick_admin_denied_total",
+        &["reason"],
+        "Requests to the admin API that were turned away: missing, malformed, unknown, revoked, expired, scope, origin, unavailable.",
+    ),
 ];
+
+/// Lateness is in game time, and counted in buckets of its own.
+const LATENESS: &str = "worldtick_npc_lateness_seconds";
 
 /// The recorder cannot be set up.
 #[derive(Debug, Error)]
@@ -113,12 +184,16 @@ impl Recorder {
         }
         let seconds = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
         let sizes = [64.0, 256.0, 1_024.0, 4_096.0, 16_384.0, 65_536.0, 262_144.0, 524_288.0];
+        let ratios = [0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1.0];
+        let lateness = LATENESS_BOUNDS.map(f64::from);
         let counts = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 500.0, 1_000.0, 5_000.0];
         let handle = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_bytes".into()), &sizes))
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_rows".into()), &counts))
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_per_tick".into()), &counts))
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_used_ratio".into()), &ratios))
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(LATENESS.into()), &lateness))
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| MetricsError(error.to_string()))?;
         for metric in METRICS {
@@ -128,6 +203,8 @@ impl Recorder {
                 MetricKind::Histogram => metrics::describe_histogram!(metric.name, metric.help),
             }
         }
+        // Nothing was dropped, which is not the same as not knowing.
+        metrics::counter!("worldtick_steps_dropped_total").increment(0);
         metrics::gauge!("worldtick_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let process = metrics_process::Collector::default();
         process.describe();

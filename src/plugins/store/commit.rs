@@ -3,6 +3,8 @@
 //! The first statement is the fence; where it misses, or where nobody can say what became of a try, the lease rows
 //! of a new connection tell: done, fenced, or send the very same commit again.
 
+#![expect(clippy::disallowed_methods, reason = "waits between tries are wall time")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -63,6 +65,7 @@ impl Backoff {
     }
 
     async fn wait(&mut self) {
+        // time: store: a commit is tried again | real | tokio timer | back-off, doubling
         tokio::time::sleep(self.0).await;
         self.0 = (self.0 * 2).min(BACKOFF_MAX);
     }
@@ -125,8 +128,10 @@ impl Store {
                 Ok(Tried::Written) => return Ok(CommitOutcome::Done),
                 Ok(Tried::Missed) => {}
                 Err(tried) => match tried.failure.kind {
-                    FailureKind::Transient if self.files_gone().is_some() => return Ok(CommitOutcome::Fenced),
-                    FailureKind::Transient => self.inner.note_away(&tried.failure),
+                    FailureKind::Transient | FailureKind::Ended if self.files_gone().is_some() => {
+                        return Ok(CommitOutcome::Fenced);
+                    }
+                    FailureKind::Transient | FailureKind::Ended => self.inner.note_away(&tried.failure),
                     FailureKind::Broken => return Err(tried.failure.into_error(OPERATION, tried.table)),
                     FailureKind::Refused => return self.find_refused(lease, prepared, tried).await,
                 },

@@ -1,5 +1,7 @@
 //! Connections to the two engines, and the few words in which their SQL differs.
 
+#![expect(clippy::disallowed_methods, reason = "the store is an edge: its time-outs are wall time")]
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +35,7 @@ impl EngineKind {
     /// The database's clock, in microseconds.
     pub(super) fn now(self) -> &'static str {
         match self {
+            // time: lease: age of a heartbeat | real | the database's clock | read in the statement
             Self::Sqlite => "CAST(unixepoch('subsec') * 1000000 AS BIGINT)",
             Self::Postgres => "CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
         }
@@ -132,6 +135,7 @@ impl Engine {
 
     /// The connection that commits, opened if it must be.
     pub(super) async fn writer(&self) -> Result<Session, Failure> {
+        // time: store: waiting for the connection that writes | real | tokio timer | time-out of `store.operation_timeout_seconds`
         let mut guard = tokio::time::timeout(self.timeout, Arc::clone(&self.writer).lock_owned())
             .await
             .map_err(|_| Failure::transient("the connection that writes is busy"))?;
@@ -143,6 +147,7 @@ impl Engine {
 
     /// Keeps everybody from the connection that commits, if it is free within `limit`.
     pub(super) async fn hold_writer(&self, limit: Duration) -> Option<OwnedMutexGuard<Option<Link>>> {
+        // time: lease: keeping others from the connection that writes | real | tokio timer | time-out
         tokio::time::timeout(limit, Arc::clone(&self.writer).lock_owned()).await.ok()
     }
 
@@ -157,12 +162,23 @@ impl Engine {
 
     /// A connection for writing beside the commits, with a transaction begun.
     pub(super) async fn background(&self) -> Result<Session, Failure> {
-        let mut session = match self.kind() {
-            EngineKind::Sqlite => self.writer().await?,
-            EngineKind::Postgres => self.reader().await?,
-        };
+        let mut session = self.beside_commits().await?;
         session.begin().await?;
         Ok(session)
+    }
+
+    /// The same for what may be broken off: no statement takes longer than `limit`.
+    pub(super) async fn background_within(&self, limit: Duration) -> Result<Session, Failure> {
+        let mut session = self.beside_commits().await?;
+        session.begin_within(limit).await?;
+        Ok(session)
+    }
+
+    async fn beside_commits(&self) -> Result<Session, Failure> {
+        match self.kind() {
+            EngineKind::Sqlite => self.writer().await,
+            EngineKind::Postgres => self.reader().await,
+        }
     }
 
     /// Closes what is open, within the time-out.
@@ -173,6 +189,7 @@ impl Engine {
                 Pool::Postgres(pool) => pool.close().await,
             }
         };
+        // time: store: closing connections | real | tokio timer | time-out of `store.operation_timeout_seconds`
         if tokio::time::timeout(self.timeout, pool).await.is_err() {
             tracing::warn!(reason = "time-out", "store connections left open");
         }

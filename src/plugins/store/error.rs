@@ -122,6 +122,8 @@ fn refused_row(row: Option<usize>, world_id: Option<&str>) -> String {
 pub(super) enum FailureKind {
     /// Try again, on a new connection.
     Transient,
+    /// SQLite ended the statement at a limit that we had set: try again, and the connection is as good as it was.
+    Ended,
     /// The value is at fault.
     Refused,
     /// The statement or the schema is at fault.
@@ -144,7 +146,7 @@ impl Failure {
     pub(super) fn into_error(self, operation: &'static str, table: &'static str) -> StoreError {
         let message = self.message;
         match self.kind {
-            FailureKind::Transient => StoreError::Unavailable { operation, message },
+            FailureKind::Transient | FailureKind::Ended => StoreError::Unavailable { operation, message },
             FailureKind::Refused => StoreError::Refused { table, row: None, world_id: None, message },
             FailureKind::Broken => StoreError::Broken { operation, message },
         }
@@ -209,6 +211,8 @@ fn postgres_kind(code: &str) -> FailureKind {
 /// By primary result code, the low byte of the extended one.
 fn sqlite_kind(code: i64) -> FailureKind {
     match code & 0xff {
+        // INTERRUPT.
+        9 => FailureKind::Ended,
         // TOOBIG, CONSTRAINT, MISMATCH, RANGE.
         18 | 19 | 20 | 25 => FailureKind::Refused,
         // ERROR, INTERNAL, CORRUPT, NOTADB, MISUSE.
@@ -237,6 +241,7 @@ mod tests {
         for code in ["22021", "22P05", "23505", "54000"] {
             assert_eq!(postgres_kind(code), FailureKind::Refused, "{code}");
         }
+        assert_eq!(sqlite_kind(9), FailureKind::Ended);
         assert_eq!(sqlite_kind(1555), FailureKind::Refused);
         assert_eq!(postgres_kind("42P01"), FailureKind::Broken);
         assert_eq!(sqlite_kind(1), FailureKind::Broken);

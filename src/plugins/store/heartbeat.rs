@@ -1,5 +1,7 @@
 //! The task that says at intervals that the owner lives, and keeps its lock.
 
+#![expect(clippy::disallowed_methods, reason = "a lease is kept by wall time")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -46,6 +48,7 @@ pub(super) async fn run(mut beat: Heartbeat) {
     loop {
         tokio::select! {
             () = stop.cancelled() => break,
+            // time: lease: heartbeat | real | tokio timer | interval, less after a failure
             () = tokio::time::sleep(pause) => {}
         }
         // Not under the select: a statement that is cut off costs the connection and with it the lock.
@@ -79,6 +82,7 @@ pub(super) async fn watch_files(
     loop {
         tokio::select! {
             () = stop.cancelled() => return,
+            // time: lease: looking whether the files of SQLite are still there | real | tokio timer | interval of 1 s
             () = tokio::time::sleep(FILES_INTERVAL) => {}
         }
         let looked = store.clone();

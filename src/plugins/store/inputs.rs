@@ -101,6 +101,17 @@ impl Store {
         session.commit().await.map_err(fail)
     }
 
+    /// Writes first positions for every shard of the lease, outside a commit and before anything is read there.
+    ///
+    /// # Errors
+    /// [`StoreError::LeaseLost`] where somebody has taken over, and what can befall a write.
+    pub async fn add_positions(&self, lease: &Lease, positions: &[InputPosition]) -> Result<(), StoreError> {
+        const OPERATION: &str = "write the positions";
+        let mut session = self.fenced(lease, OPERATION).await?;
+        self.write_positions(&mut session, lease, positions).await?;
+        session.commit().await.map_err(|failure| failure.into_error(OPERATION, "input_position"))
+    }
+
     /// Writes positions for every shard of the lease, within a transaction.
     pub(super) async fn write_positions(
         &self,

@@ -3,6 +3,8 @@
 //! The fence is the epoch: whoever takes over raises it, and every write of the former owner misses. The lock and
 //! the heartbeat only decide whether a newcomer may take over at all.
 
+#![expect(clippy::disallowed_methods, reason = "a lease is kept by wall time")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -164,6 +166,7 @@ impl Store {
         lease.inner.stop.cancel();
         if let Some(task) = lease.inner.heartbeat.lock().await.take() {
             let abort = task.abort_handle();
+            // time: lease: giving it back | real | tokio timer | time-out of `store.operation_timeout_seconds`
             if tokio::time::timeout(self.inner.engine.timeout, task).await.is_err() {
                 abort.abort();
             }
@@ -181,6 +184,7 @@ impl Store {
     /// Gets the advisory lock, or finds that its holder hangs.
     async fn wait_for_lock(&self, lock: &mut AdvisoryLock, stale_after: Duration) -> Result<Taken, StoreError> {
         let fail = |failure: Failure| failure.into_error(OPERATION, "lease");
+        // time: lease: waiting until it is free or stale | real | tokio timer and Instant | looked at every second
         let started = Instant::now();
         loop {
             let got = lock.take().await.map_err(fail)?;

@@ -1,5 +1,7 @@
 //! Brings the tables up to date.
 
+#![expect(clippy::disallowed_methods, reason = "a migration has a limit in wall time")]
+
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -18,6 +20,12 @@ const LIMIT: Duration = Duration::from_secs(600);
 const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
     (1, "tables", include_str!("migrations/0001_tables.sql"), None),
     (2, "postgres storage", include_str!("migrations/0002_postgres_storage.sql"), Some(EngineKind::Postgres)),
+    (3, "commands", include_str!("migrations/0003_commands.sql"), None),
+    (6, "token", include_str!("migrations/0006_token.sql"), None),
+    (7, "audit", include_str!("migrations/0007_audit_sqlite.sql"), Some(EngineKind::Sqlite)),
+    (7, "audit", include_str!("migrations/0007_audit_postgres.sql"), Some(EngineKind::Postgres)),
+    (10, "metric snapshots", include_str!("migrations/0010_metric_snapshot.sql"), None),
+    (12, "command identity", include_str!("migrations/0012_command_identity.sql"), None),
 ];
 
 /// Runs the migrations that the store has not seen.
@@ -42,6 +50,7 @@ pub(super) async fn migrate(engine: &Engine) -> Result<(), StoreError> {
             Link::Postgres(mut link) => migrator.run(&mut *link).await,
         }
     };
+    // time: store: limit of a migration | real | tokio timer | time-out
     match tokio::time::timeout(LIMIT, run).await {
         Ok(done) => done.map_err(explain),
         Err(_) => Err(StoreError::Migration { message: format!("not finished after {} s", LIMIT.as_secs()) }),

@@ -5,7 +5,8 @@ use super::config::StoreConfig;
 use super::rows::{Commit, InputPosition, ShardId, WorldChange, WorldRow};
 use super::statements::{Batch, Statement, check_text, refused};
 use super::tables::{
-    DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, OUTBOX_MARK, TICK, TICK_HISTORY, WORLD,
+    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, OUTBOX_MARK, TICK,
+    TICK_HISTORY, UNREGISTERED_WORLD, WORLD,
 };
 use super::value::{Value, values};
 
@@ -27,6 +28,8 @@ impl<'a> Batch<'a> {
             match change {
                 WorldChange::Register(row) => {
                     self.forget(&row.world_id, index);
+                    let sql = "DELETE FROM unregistered_world WHERE world_id = $1";
+                    self.other("unregistered_world", sql, values![&row.world_id], index, None);
                     self.register(row, index)?;
                 }
                 WorldChange::Status { world_id, status } => {
@@ -34,9 +37,23 @@ impl<'a> Batch<'a> {
                     let sql = "UPDATE world SET status = $1 WHERE world_id = $2";
                     self.other("world", sql, values![status, world_id], index, Some(1));
                 }
-                WorldChange::Remove { world_id } => {
+                WorldChange::Configure { world_id, simulation, spec } => {
+                    let sql = "UPDATE world SET simulation = $1, spec = COALESCE($2, spec) WHERE world_id = $3";
+                    let values = values![simulation, spec, world_id];
+                    check_text(&WORLD, index, &values)?;
+                    self.other("world", sql, values, index, Some(1));
+                }
+                WorldChange::Remove { world_id, shard, file_hash, at } => {
                     self.forget(world_id, index);
                     self.other("world", "DELETE FROM world WHERE world_id = $1", values![world_id], index, Some(1));
+                    let sql = self.texts.insert(&UNREGISTERED_WORLD, 1);
+                    self.statements.push(Statement {
+                        table: "unregistered_world",
+                        sql,
+                        values: values![world_id, *shard, *file_hash, *at].into(),
+                        first_row: index,
+                        touches: Some(1),
+                    });
                 }
             }
         }
@@ -59,6 +76,7 @@ impl<'a> Batch<'a> {
             status,
             row.registered_at,
             row.registered_commit,
+            &row.simulation,
         ];
         check_text(&WORLD, index, &values)?;
         let sql = self.texts.insert(&WORLD, 1);
@@ -90,6 +108,7 @@ impl<'a> Batch<'a> {
         })?;
         self.rows(&TICK, &commit.ticks_seen, |_, row| values![row.tick_id, row.shard, row.seen_at])?;
         self.history(commit)?;
+        self.commands(commit)?;
         self.rows(&OUTBOX, &commit.outbox, |index, row| {
             let is_tick = config.tick_topics.contains(&row.topic);
             values![
@@ -110,6 +129,63 @@ impl<'a> Batch<'a> {
         })?;
         self.rows(&INPUT_POSITION, positions, |_, (shard, row)| values![*shard, &row.topic, row.partition, row.next])?;
         self.rows(&OUTBOX_MARK, &commit.marks, |_, row| values![row.shard, &row.cluster_id, row.published_id])
+    }
+
+    fn commands(&mut self, commit: &'a Commit) -> Result<(), StoreError> {
+        let no = commit.commit_no;
+        self.rows(&COMMAND, &commit.commands, |index, row| {
+            values![
+                no,
+                row.shard,
+                seq(index),
+                row.command_id,
+                &row.world_id,
+                &row.command,
+                &row.issued_by,
+                row.issued_at,
+                &row.source,
+                &row.outcome,
+                &row.answer,
+                &row.error,
+                &row.error_kind,
+                row.game_time,
+                row.recorded_at,
+                &row.fingerprint,
+                row.incarnation,
+            ]
+        })?;
+        // Those that came over HTTP have their rows from the API.
+        for row in commit.commands.iter().filter(|row| row.source == "kafka") {
+            let summary = serde_json::json!({ "command": row.command, "command_id": row.command_id }).to_string();
+            self.rows(&AUDIT, std::slice::from_ref(row), |_, row| {
+                values![
+                    row.recorded_at,
+                    &row.issued_by,
+                    "-",
+                    "kafka",
+                    "MESSAGE",
+                    "world.command",
+                    &row.world_id,
+                    summary.clone(),
+                    &row.outcome,
+                    row.recorded_at,
+                ]
+            })?;
+        }
+        self.rows(&CONFIG_CHANGE, &commit.config_changes, |index, row| {
+            values![
+                no,
+                row.shard,
+                seq(index),
+                &row.world_id,
+                &row.pointer,
+                &row.from,
+                &row.to,
+                &row.changed_by,
+                row.command_id,
+                row.recorded_at,
+            ]
+        })
     }
 
     fn history(&mut self, commit: &'a Commit) -> Result<(), StoreError> {

@@ -94,12 +94,10 @@ pub(super) fn name_world(error: StoreError, commit: &Commit) -> StoreError {
 }
 
 fn world_of(table: &str, row: usize, commit: &Commit) -> Option<String> {
-    use super::rows::WorldChange::{Register, Remove, Status};
     match table {
-        "world" | "snapshot" => commit.worlds.get(row).map(|change| match change {
-            Register(world) => world.world_id.clone(),
-            Status { world_id, .. } | Remove { world_id } => world_id.clone(),
-        }),
+        "world" | "snapshot" => commit.worlds.get(row).map(|change| change.world_id().to_owned()),
+        "command" => commit.commands.get(row).map(|row| row.world_id.clone()),
+        "config_change" => commit.config_changes.get(row).map(|row| row.world_id.clone()),
         "journal" => commit.journal.get(row).map(|row| row.world_id.clone()),
         "tick_history" => commit.tick_history.get(row).and_then(|row| row.world_id.clone()),
         "market_state" => commit.market_states.get(row).map(|row| row.world_id.clone()),

@@ -171,7 +171,7 @@ impl Store {
         })
     }
 
-    async fn list(
+    pub(super) async fn list(
         &self,
         table: &'static str,
         columns: &str,
@@ -196,7 +196,7 @@ impl Store {
 const MARKET_COLUMNS: &str = "commit_no, shard, seq, world_id, market_id, commodity, price, volume, asks_unfilled, \
                               bids_unfilled, tick_id, game_time, recorded_at, measures";
 
-fn cursor(columns: &mut Columns<'_>) -> Result<Cursor, StoreError> {
+pub(super) fn cursor(columns: &mut Columns<'_>) -> Result<Cursor, StoreError> {
     Ok(Cursor { commit_no: columns.int()?, shard: columns.small()?, seq: columns.int()? })
 }
 

@@ -19,6 +19,10 @@ pub struct Commit {
     pub commit_no: i64,
     /// Worlds that are registered, changed or removed.
     pub worlds: Vec<WorldChange>,
+    /// What became of commands.
+    pub commands: Vec<CommandRow>,
+    /// What was changed in the configuration of worlds.
+    pub config_changes: Vec<ConfigChangeRow>,
     /// What each world took in.
     pub journal: Vec<JournalRow>,
     /// Tick ids that are now known, so that a repetition is recognised.
@@ -43,6 +47,8 @@ impl Commit {
     /// Whether it would write nothing but its own number.
     pub fn is_silent(&self) -> bool {
         self.worlds.is_empty()
+            && self.commands.is_empty()
+            && self.config_changes.is_empty()
             && self.journal.is_empty()
             && self.ticks_seen.is_empty()
             && self.tick_history.is_empty()
@@ -102,11 +108,107 @@ pub enum WorldChange {
         /// Its new status.
         status: WorldStatus,
     },
+    /// Change what is said of a world while it lives.
+    Configure {
+        /// The world.
+        world_id: String,
+        /// Its simulation block from now on, as JSON.
+        simulation: String,
+        /// Its file with what else may change in place, as JSON, if something did.
+        spec: Option<String>,
+    },
     /// Remove a world with its journal and snapshots. Its history stays.
     Remove {
         /// The world.
         world_id: String,
+        /// Its shard.
+        shard: ShardId,
+        /// XXH3 of the file that describes it, which must not bring it back.
+        file_hash: i64,
+        /// When it was removed (wall time, microseconds).
+        at: i64,
     },
+}
+
+impl WorldChange {
+    /// The world that changes.
+    pub fn world_id(&self) -> &str {
+        match self {
+            Self::Register(row) => &row.world_id,
+            Self::Status { world_id, .. } | Self::Configure { world_id, .. } | Self::Remove { world_id, .. } => {
+                world_id
+            }
+        }
+    }
+}
+
+/// What became of a command.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CommandRow {
+    /// Id of the command; known within its world.
+    pub command_id: Uuid,
+    /// Its world, which need not exist.
+    pub world_id: String,
+    /// The world's shard.
+    pub shard: ShardId,
+    /// Name of the command.
+    pub command: String,
+    /// Who gave it.
+    pub issued_by: String,
+    /// When it was given (wall time, microseconds).
+    pub issued_at: i64,
+    /// `api` or `kafka`.
+    pub source: String,
+    /// `done` or `refused`.
+    pub outcome: String,
+    /// The answer as JSON; of a refusal what is wrong place by place, if that was said.
+    pub answer: Option<String>,
+    /// Why it was refused.
+    pub error: Option<String>,
+    /// A short word for the kind of refusal.
+    pub error_kind: Option<String>,
+    /// The world's time afterwards (game time, microseconds).
+    pub game_time: Option<i64>,
+    /// When the outcome was decided (wall time, microseconds).
+    pub recorded_at: i64,
+    /// What it asked for, in a form that tells it from another; nothing in rows of before that was kept.
+    pub fingerprint: Option<String>,
+    /// The incarnation of its world that took it; nothing where there was no such world.
+    pub incarnation: Option<Uuid>,
+    /// The commit that holds it.
+    pub commit_no: i64,
+}
+
+/// A value in the configuration of a world that was changed while it lived.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ConfigChangeRow {
+    /// The world.
+    pub world_id: String,
+    /// Its shard.
+    pub shard: ShardId,
+    /// Where: a JSON pointer.
+    pub pointer: String,
+    /// What it was, as JSON.
+    pub from: Option<String>,
+    /// What it is, as JSON.
+    pub to: Option<String>,
+    /// Who changed it.
+    pub changed_by: String,
+    /// The command that did.
+    pub command_id: Option<Uuid>,
+    /// When (wall time, microseconds).
+    pub recorded_at: i64,
+    /// The commit that holds it.
+    pub commit_no: i64,
+}
+
+/// A world that was removed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnregisteredWorld {
+    /// The world.
+    pub world_id: String,
+    /// XXH3 of the file that described it then.
+    pub file_hash: i64,
 }
 
 /// A registered world.
@@ -128,6 +230,8 @@ pub struct WorldRow {
     pub registered_at: i64,
     /// The last commit before it was registered: whatever is of this incarnation is of a later one.
     pub registered_commit: i64,
+    /// The simulation block as it is now, as JSON; nothing where it is still that of `spec`.
+    pub simulation: Option<String>,
 }
 
 /// Whether a world runs, and why not.

@@ -1,5 +1,7 @@
 //! The handle: opening, closing, and what is true of the store as a whole.
 
+#![expect(clippy::disallowed_methods, reason = "a lease is kept by wall time")]
+
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -168,6 +170,7 @@ impl Inner {
 
     /// Notes that a commit got through.
     pub(super) fn note_available(&self) {
+        // time: lease: when a commit last renewed it | real | tokio::time::Instant | read after each commit
         *self.touched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let returned = self.state.send_if_modified(|state| {
             let was_away = *state != DatabaseState::Available;

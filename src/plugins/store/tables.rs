@@ -11,10 +11,21 @@ pub(super) struct Table {
 
 pub(super) const WORLD: Table = Table {
     name: "world",
-    columns: &["world_id", "shard", "incarnation", "spec", "spec_hash", "status", "registered_at", "registered_commit"],
+    columns: &[
+        "world_id",
+        "shard",
+        "incarnation",
+        "spec",
+        "spec_hash",
+        "status",
+        "registered_at",
+        "registered_commit",
+        "simulation",
+    ],
     suffix: " ON CONFLICT (world_id) DO UPDATE SET shard = excluded.shard, incarnation = excluded.incarnation, \
              spec = excluded.spec, spec_hash = excluded.spec_hash, status = excluded.status, \
-             registered_at = excluded.registered_at, registered_commit = excluded.registered_commit",
+             registered_at = excluded.registered_at, registered_commit = excluded.registered_commit, \
+             simulation = excluded.simulation",
 };
 
 pub(super) const JOURNAL: Table = Table {
@@ -66,6 +77,60 @@ pub(super) const MARKET_STATE: Table = Table {
         "measures",
     ],
     suffix: "",
+};
+
+pub(super) const COMMAND: Table = Table {
+    name: "command",
+    columns: &[
+        "commit_no",
+        "shard",
+        "seq",
+        "command_id",
+        "world_id",
+        "command",
+        "issued_by",
+        "issued_at",
+        "source",
+        "outcome",
+        "answer",
+        "error",
+        "error_kind",
+        "game_time",
+        "recorded_at",
+        "fingerprint",
+        "incarnation",
+    ],
+    suffix: "",
+};
+
+pub(super) const AUDIT: Table = Table {
+    name: "audit",
+    columns: &["at", "who", "scope", "source", "method", "route", "world_id", "summary", "outcome", "completed_at"],
+    suffix: "",
+};
+
+pub(super) const CONFIG_CHANGE: Table = Table {
+    name: "config_change",
+    columns: &[
+        "commit_no",
+        "shard",
+        "seq",
+        "world_id",
+        "pointer",
+        "from_value",
+        "to_value",
+        "changed_by",
+        "command_id",
+        "recorded_at",
+    ],
+    suffix: "",
+};
+
+pub(super) const UNREGISTERED_WORLD: Table = Table {
+    name: "unregistered_world",
+    columns: &["world_id", "shard", "file_hash", "unregistered_at"],
+    suffix: " ON CONFLICT (world_id) DO UPDATE SET shard = excluded.shard, file_hash = excluded.file_hash, \
+             unregistered_at = excluded.unregistered_at",
 };
 
 pub(super) const DEAD_LETTER: Table = Table {

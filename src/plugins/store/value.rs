@@ -16,6 +16,7 @@ pub(super) enum Value<'a> {
     Text(Option<Cow<'a, str>>),
     Bytes(Option<Cow<'a, [u8]>>),
     Id(Option<Uuid>),
+    Real(f64),
 }
 
 impl Value<'_> {
@@ -50,6 +51,7 @@ value_from! {
     &'a Vec<u8> => Bytes(value) Some(Cow::Borrowed(value.as_slice()));
     Vec<u8> => Bytes(value) Some(Cow::Owned(value));
     &'a Option<Vec<u8>> => Bytes(value) value.as_deref().map(Cow::Borrowed);
+    f64 => Real(value) value;
     Uuid => Id(value) Some(value);
     Option<Uuid> => Id(value) value;
 }
@@ -127,6 +129,10 @@ impl Columns<'_> {
             }
             None => Ok(None),
         }
+    }
+
+    pub(super) fn real(&mut self) -> Result<f64, StoreError> {
+        self.take()
     }
 
     pub(super) fn text(&mut self) -> Result<String, StoreError> {

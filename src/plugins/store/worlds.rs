@@ -9,7 +9,7 @@ use super::StoreError;
 use super::engine::EngineKind;
 use super::error::Failure;
 use super::lease::Lease;
-use super::rows::{JournalRow, SnapshotRow, WorldRow};
+use super::rows::{JournalRow, SnapshotRow, UnregisteredWorld, WorldRow};
 use super::session::Session;
 use super::store::Store;
 use super::value::{Row, values};
@@ -25,11 +25,28 @@ impl Store {
     /// # Errors
     /// What can befall a query.
     pub async fn worlds(&self) -> Result<Vec<WorldRow>, StoreError> {
-        let sql = "SELECT world_id, shard, incarnation, spec, spec_hash, status, registered_at, registered_commit \
-                   FROM world ORDER BY world_id";
+        let sql = "SELECT world_id, shard, incarnation, spec, spec_hash, status, registered_at, registered_commit, \
+                   simulation FROM world ORDER BY world_id";
         let mut session = self.reader("read the worlds").await?;
         let rows = session.fetch(sql, &[]).await.map_err(|failure| failure.into_error("read the worlds", "world"))?;
         rows.iter().map(world_row).collect()
+    }
+
+    /// The worlds that were removed and not registered again.
+    ///
+    /// # Errors
+    /// What can befall a query.
+    pub async fn unregistered_worlds(&self) -> Result<Vec<UnregisteredWorld>, StoreError> {
+        const TABLE: &str = "unregistered_world";
+        let sql = "SELECT world_id, file_hash FROM unregistered_world ORDER BY world_id";
+        let mut session = self.reader("read the worlds").await?;
+        let rows = session.fetch(sql, &[]).await.map_err(|failure| failure.into_error("read the worlds", TABLE))?;
+        rows.iter()
+            .map(|row| {
+                let mut columns = row.read(TABLE);
+                Ok(UnregisteredWorld { world_id: columns.text()?, file_hash: columns.int()? })
+            })
+            .collect()
     }
 
     /// The newest snapshot of a world in this incarnation.
@@ -213,6 +230,7 @@ fn world_row(row: &Row) -> Result<WorldRow, StoreError> {
         },
         registered_at: columns.int()?,
         registered_commit: columns.int()?,
+        simulation: columns.text_or_none()?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! Measures of the hour, and what is told to the outside.
 
+// time: market events: their hour | world | `WorldClock` | `HourlyTick`
+
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 

@@ -2,35 +2,54 @@
 //!
 //! Names are camelCase, as in `meta.simulation` of the systems that worlds come from. Unknown keys are errors.
 
+mod behaviour;
 mod economy;
+mod findings;
+mod import;
+mod names;
+mod npcs;
+mod simulation;
 
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::Resource;
-use garde::Validate;
+use garde::{Path, Report, Validate};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
+pub use behaviour::*;
 pub use economy::*;
+pub(crate) use findings::nearest;
+pub use findings::{SpecFault, SpecWarning};
+pub use import::{ImportNote, ImportReport, Imported};
+pub use npcs::*;
+pub use simulation::*;
+
+use findings::Findings;
+use names::Names;
 
 use crate::components::clock::{ClockSource, GameInstant, TimeScale};
 use crate::components::ids::WorldId;
+use crate::systems::npc::compile;
+use crate::systems::npc::extend::Extensions;
 
 /// The world file that ships with worldtick, as text.
 pub const DEFAULT_WORLD: &str = include_str!("../../../assets/config/worlds/night-city.yaml");
 
+/// Characters that a description may have.
+const DESCRIPTION_MAX: usize = 2_000;
+
 /// A world as its file describes it. A resource of the world; it never changes while the world lives.
-#[derive(Resource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[derive(Resource, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[garde(allow_unvalidated)]
 pub struct WorldSpec {
     /// Name of the world.
     pub id: WorldId,
     /// What it is, for people.
     #[serde(default, skip_serializing_if = "String::is_empty")]
-    #[garde(length(max = 2000))]
+    #[schemars(length(max = 2000))]
     pub description: String,
     /// Seed of all random draws: another seed, another history.
     #[serde(default = "default_seed")]
@@ -43,12 +62,16 @@ pub struct WorldSpec {
     pub starts_at: GameInstant,
     /// What is said about the world, the simulation block among it.
     #[serde(default)]
-    #[garde(dive)]
     pub meta: WorldMeta,
     /// The economy; without it the world has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[garde(dive)]
     pub economy: Option<EconomySpec>,
+    /// How NPCs behave; without it nobody does anything.
+    #[serde(default, alias = "behavior", skip_serializing_if = "Option::is_none")]
+    pub behaviour: Option<BehaviourSpec>,
+    /// Places and people; without it the world begins with nobody.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub npcs: Option<NpcsSpec>,
     /// Sections of other plugins, by the plugin's name; the plugin checks its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, Value>,
@@ -61,49 +84,7 @@ pub struct WorldMeta {
     /// How it is simulated.
     #[serde(default)]
     #[garde(dive)]
-    pub simulation: SimulationSpec,
-}
-
-/// How a world is simulated.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct SimulationSpec {
-    /// Game seconds in a real second, for a live world: 0.1 to 86,400.
-    #[serde(default = "default_time_scale")]
-    #[garde(custom(a_number), range(min = 0.1, max = 86_400.0))]
-    #[schemars(range(min = 0.1, max = 86_400.0))]
-    pub time_scale: f64,
-    /// Real seconds between two steps of a live world: 0.05 to 60.
-    #[serde(default = "default_tick_interval")]
-    #[garde(custom(a_number), range(min = 0.05, max = 60.0))]
-    #[schemars(range(min = 0.05, max = 60.0))]
-    pub tick_interval_seconds: f64,
-    /// The longest single step in game seconds; more is cut into several. 1 to 86,400.
-    #[serde(default = "default_step_max")]
-    #[garde(range(min = 1, max = 86_400))]
-    #[schemars(range(min = 1, max = 86_400))]
-    pub max_step_game_seconds: u32,
-    /// The furthest that one tick may move a world that takes its time from ticks, in game days. 1 to 36,500.
-    #[serde(default = "default_jump_max")]
-    #[garde(range(min = 1, max = 36_500))]
-    #[schemars(range(min = 1, max = 36_500))]
-    pub max_tick_jump_days: u32,
-}
-
-impl Default for SimulationSpec {
-    fn default() -> Self {
-        Self {
-            time_scale: default_time_scale(),
-            tick_interval_seconds: default_tick_interval(),
-            max_step_game_seconds: default_step_max(),
-            max_tick_jump_days: default_jump_max(),
-        }
-    }
-}
-
-/// YAML has `.nan`, and a comparison with it finds no fault.
-fn a_number(value: &f64, _: &()) -> garde::Result {
-    if value.is_finite() { Ok(()) } else { Err(garde::Error::new("it must be a number")) }
+    pub simulation: WorldSimulationConfig,
 }
 
 fn default_seed() -> u64 {
@@ -115,20 +96,27 @@ fn default_start() -> GameInstant {
     GameInstant::from_micros(3_376_684_800_000_000).unwrap_or(GameInstant::MIN)
 }
 
-fn default_time_scale() -> f64 {
-    60.0
+impl Validate for WorldSpec {
+    type Context = ();
+
+    /// Written out, because behaviour and people refer to each other.
+    fn validate_into(&self, _: &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
+        let path = parent();
+        self.validate_alone(&path, report);
+        self.findings(None).report(&path, report);
+    }
 }
 
-fn default_tick_interval() -> f64 {
-    1.0
-}
-
-fn default_step_max() -> u32 {
-    3_600
-}
-
-fn default_jump_max() -> u32 {
-    400
+impl WorldSpec {
+    /// The rules of values that refer to nothing else.
+    pub(crate) fn validate_alone(&self, path: &Path, report: &mut Report) {
+        if self.description.chars().count() > DESCRIPTION_MAX {
+            let message = format!("it is longer than {DESCRIPTION_MAX} characters");
+            report.append(path.join("description"), garde::Error::new(message));
+        }
+        self.meta.validate_into(&(), &mut || path.join("meta"), report);
+        self.economy.validate_into(&(), &mut || path.join("economy"), report);
+    }
 }
 
 /// A world file that cannot be used.
@@ -150,6 +138,8 @@ impl WorldSpec {
             starts_at: default_start(),
             meta: WorldMeta::default(),
             economy: None,
+            behaviour: None,
+            npcs: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -170,9 +160,40 @@ impl WorldSpec {
         Self::from_yaml(DEFAULT_WORLD)
     }
 
+    /// What is allowed in it but hardly meant, an activity that can never be chosen, say.
+    pub fn warnings(&self) -> Vec<SpecWarning> {
+        self.findings(None).into_warnings()
+    }
+
+    /// What no world can be made of, in the sections that refer to each other. With the conditions, effects and scoring
+    /// factors that plugins have added, a name that is none of theirs is wrong; without, none is.
+    pub fn faults(&self, extensions: Option<&Extensions>) -> Vec<SpecFault> {
+        self.findings(extensions).into_faults()
+    }
+
+    /// What is found in the sections that refer to each other.
+    fn findings(&self, extensions: Option<&Extensions>) -> Findings {
+        let mut findings = Findings::default();
+        let names = Names::of(self.behaviour.as_ref(), self.npcs.as_ref());
+        if let Some(behaviour) = &self.behaviour {
+            behaviour::check(behaviour, &names, &mut findings);
+            behaviour::check_named_tiers(&behaviour.simulation_config, &self.meta.simulation, &mut findings);
+        }
+        if let Some(npcs) = &self.npcs {
+            let rules = self.behaviour.as_ref().map(|behaviour| &behaviour.simulation_config);
+            let default_tier = rules.map(TierRulesSpec::default_tier).unwrap_or_default();
+            npcs::check(npcs, &names, &self.meta.simulation.tiers, default_tier, &mut findings);
+        }
+        // What is made of it in the end reads it as well: it has the last word.
+        if !findings.is_flooded() {
+            findings.add(compile::faults(self.behaviour.as_ref(), self.npcs.as_ref(), extensions));
+        }
+        findings
+    }
+
     /// The time scale as the clock takes it.
     pub fn scale(&self) -> TimeScale {
-        TimeScale::from_factor(self.meta.simulation.time_scale)
+        self.meta.simulation.scale()
     }
 }
 

@@ -12,6 +12,8 @@ pub struct InboundTopic {
     pub group: String,
     /// Key and value together may have this size; what is larger is bad.
     pub message_bytes_max: usize,
+    /// Whether its records stand in game time: whoever waits for his place in it then waits for this topic, too.
+    pub merged: bool,
 }
 
 /// What the reader is to do.
@@ -37,6 +39,7 @@ impl Default for InboundConfig {
             name: name.to_owned(),
             group: group.to_owned(),
             message_bytes_max,
+            merged: true,
         };
         Self {
             topics: vec![

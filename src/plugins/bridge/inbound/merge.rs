@@ -31,6 +31,8 @@ struct Slot<T> {
     open_since: Duration,
     /// It kept others waiting for too long and holds nobody until it is heard of again.
     excused: bool,
+    /// Its records stand in game time: who waits for his place waits for its head.
+    holds: bool,
 }
 
 impl<T> Slot<T> {
@@ -46,16 +48,18 @@ pub(super) struct Merge<T> {
     /// Since when some record has been held back.
     holding_since: Option<Duration>,
     silences: u64,
+    /// The last record that went on came from a topic without game time.
+    free_had_turn: bool,
 }
 
 impl<T> Merge<T> {
     pub(super) fn new(hold_max: Duration) -> Self {
-        Self { slots: Vec::new(), hold_max, holding_since: None, silences: 0 }
+        Self { slots: Vec::new(), hold_max, holding_since: None, silences: 0, free_had_turn: false }
     }
 
     /// Adds a partition of which nothing is known yet; returns its slot.
-    pub(super) fn add(&mut self, rank: Rank, now: Duration) -> usize {
-        self.slots.push(Slot { rank, queue: VecDeque::new(), at_end: false, open_since: now, excused: false });
+    pub(super) fn add(&mut self, rank: Rank, now: Duration, holds: bool) -> usize {
+        self.slots.push(Slot { rank, queue: VecDeque::new(), at_end: false, open_since: now, excused: false, holds });
         self.slots.len() - 1
     }
 
@@ -104,15 +108,20 @@ impl<T> Merge<T> {
     /// Decides what goes on.
     pub(super) fn next(&mut self, now: Duration) -> Step<T> {
         if let Some(free) = self.smallest(|key| key.is_none()) {
-            return self.take(free, now);
+            // A flood on a topic without game time must not keep those waiting that have one: they take turns.
+            let alone = !self.slots[free].holds && !std::mem::replace(&mut self.free_had_turn, true);
+            if alone || self.slots[free].holds || !self.may_go_on(now) {
+                return self.take(free, now);
+            }
         }
+        self.free_had_turn = false;
         let Some(smallest) = self.smallest(|key| key.is_some()) else {
             self.holding_since = None;
             return Step::Wait(None);
         };
         let holding_since = *self.holding_since.get_or_insert(now);
         let mut wait_until = None;
-        for slot in self.slots.iter_mut().filter(|slot| slot.is_open() && !slot.excused) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.holds && slot.is_open() && !slot.excused) {
             // Silence counts from when somebody waits for it: a slow connection at the start excuses nobody.
             let deadline = slot.open_since.max(holding_since) + self.hold_max;
             if deadline <= now {
@@ -129,6 +138,16 @@ impl<T> Merge<T> {
                 self.take(smallest, now)
             }
         }
+    }
+
+    /// Whether a record with a key has all other heads to compare itself with.
+    fn may_go_on(&self, now: Duration) -> bool {
+        let since = self.holding_since.unwrap_or(now);
+        let keeps_waiting = |slot: &Slot<T>| {
+            slot.holds && slot.is_open() && !slot.excused && slot.open_since.max(since) + self.hold_max > now
+        };
+        self.slots.iter().any(|slot| slot.queue.front().is_some_and(|(key, _)| key.is_some()))
+            && !self.slots.iter().any(keeps_waiting)
     }
 
     /// The slot with the smallest head among those whose key qualifies.
@@ -168,8 +187,8 @@ mod tests {
 
     fn two() -> Merge<&'static str> {
         let mut merge = Merge::new(HOLD);
-        merge.add((0, 0), Duration::ZERO);
-        merge.add((0, 1), Duration::ZERO);
+        merge.add((0, 0), Duration::ZERO, true);
+        merge.add((0, 1), Duration::ZERO, true);
         merge
     }
 
@@ -222,7 +241,7 @@ mod tests {
     fn hourly_goes_before_daily_and_ties_go_by_partition() {
         let mut merge = Merge::new(HOLD);
         for rank in [(1, 0), (0, 2), (0, 1)] {
-            merge.add(rank, Duration::ZERO);
+            merge.add(rank, Duration::ZERO, true);
         }
         merge.put(0, daily(7), "daily");
         merge.put(1, at(7), "second");
@@ -236,6 +255,38 @@ mod tests {
         })
         .collect();
         assert_eq!(order, ["first", "second", "daily"]);
+    }
+
+    #[test]
+    fn a_topic_without_game_time_holds_nobody() {
+        let mut merge = two();
+        let commands = merge.add((1, 0), Duration::ZERO, false);
+        merge.put(0, at(5), "five");
+        merge.put(1, at(3), "three");
+        assert_eq!(merge.next(Duration::ZERO), Step::Take(1, "three"), "nothing is known of the commands");
+        merge.end(1);
+        merge.put(commands, None, "pause");
+        assert_eq!(merge.next(Duration::ZERO), Step::Take(commands, "pause"));
+        assert_eq!(merge.next(Duration::ZERO), Step::Take(0, "five"));
+        assert_eq!(merge.silences(), 0);
+    }
+
+    #[test]
+    fn a_flood_of_what_has_no_game_time_takes_turns_with_the_rest() {
+        let mut merge = two();
+        let commands = merge.add((1, 0), Duration::ZERO, false);
+        for number in 0..4 {
+            merge.put(0, at(number), "tick");
+            merge.put(commands, None, "command");
+        }
+        merge.end(0);
+        merge.end(1);
+        let order: Vec<_> = std::iter::from_fn(|| match merge.next(Duration::ZERO) {
+            Step::Take(_, record) => Some(record),
+            Step::Wait(_) => None,
+        })
+        .collect();
+        assert_eq!(order, ["command", "tick"].repeat(4));
     }
 
     #[test]
@@ -254,7 +305,7 @@ mod tests {
         let mut merge = Merge::new(HOLD);
         let mut fed = vec![0; partitions.len()];
         for index in 0..partitions.len() {
-            merge.add((0, i32::try_from(index).expect("few partitions")), Duration::ZERO);
+            merge.add((0, i32::try_from(index).expect("few partitions")), Duration::ZERO, true);
         }
         let mut out = Vec::new();
         let mut picks = picks.iter().cycle();

@@ -1,4 +1,4 @@
-//! Reading the tick topics: a thread of its own, one consumer a topic, one queue a partition.
+//! Reading the topics of ticks and commands: a thread of its own, one consumer a topic, one queue a partition.
 //!
 //! The reader owns no offsets: positions come from the store, are handed in, and every [`Received`] carries the
 //! position after it, for the store to keep with what the record caused. What is read leaves through a bounded
@@ -8,11 +8,11 @@
 
 mod config;
 mod merge;
+mod messages;
 mod reader;
 mod received;
 mod source;
 mod start;
-mod ticks;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -29,9 +29,9 @@ use super::settings::KafkaSettings;
 use crate::plugins::store::InputPosition;
 
 pub use config::{InboundConfig, InboundStatus, InboundTopic};
+pub use messages::{Inbound, decode_ticks, decode_ticks_and_commands};
 pub use received::{BadMessage, Decode, GapReason, Hold, MergeKey, Mergeable, RawRecord, Received, ReceivedKind};
 pub use start::{StartAt, partitions, start_positions};
-pub use ticks::decode_ticks;
 
 /// What reader, watcher and handle share.
 #[derive(Default)]
@@ -75,6 +75,8 @@ enum Control {
     Add(Vec<InputPosition>),
     /// The watcher found a partition; its log starts here.
     Found(InputPosition),
+    /// The watcher saw that a partition of this topic number can be read up to here.
+    End { topic: usize, partition: i32, end: i64 },
 }
 
 /// How long closing the consumers may keep a server from stopping.
@@ -145,6 +147,7 @@ fn close<T: Send + 'static>(reader: reader::Reader<T>) {
     match closer {
         Ok(_) => {
             // Ends when the other side is dropped, or with the time-out.
+            // time: reader: closing its client | real | channel with time-out | time-out
             let _ = closed.recv_timeout(CLOSE_TIMEOUT);
         }
         Err(error) => tracing::warn!(%error, "consumers are closed on the spot"),
@@ -191,6 +194,7 @@ impl InboundHandle {
     pub fn stop(mut self, timeout: Duration) -> bool {
         self.shared.stop.store(true, Ordering::Release);
         self.nudge();
+        // time: reader: stopping | real | channel with time-out | time-out
         let ended = self.stopped.recv_timeout(timeout).is_ok();
         if let (true, Some(thread)) = (ended, self.thread.take()) {
             // A panic in there has been logged by the hook; there is nothing to add.

@@ -2,6 +2,7 @@
 
 mod recovery;
 mod serve;
+mod stalled;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::atomic::Ordering;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
 
+use self::stalled::Looks;
 use super::merge::{Merge, Step};
 use super::source::{PartitionQueue, Polled, TopicSource};
 use super::watch::{Assigned, Watcher};
@@ -49,6 +51,7 @@ struct Slot {
     reset_at: Option<Instant>,
     /// How often in a row the batch at `next` could not be read.
     damaged: u32,
+    looks: Looks,
 }
 
 pub(super) struct Reader<T> {
@@ -126,7 +129,7 @@ impl<T: Mergeable> Reader<T> {
                 .map_err(|error| KafkaUnavailable::Settings(format!("{}: {error}", self.sources[number].name)))?;
             for ((partition, next), queue) in wanted.into_iter().zip(queues) {
                 let told_at = now();
-                self.merge.add((number, partition), self.elapsed());
+                self.merge.add((number, partition), self.elapsed(), self.config.topics[number].merged);
                 self.slots.push(Slot {
                     topic: number,
                     partition,
@@ -137,6 +140,7 @@ impl<T: Mergeable> Reader<T> {
                     at_end: false,
                     reset_at: None,
                     damaged: 0,
+                    looks: Looks::default(),
                 });
                 lock(&self.assigned).insert((number, partition));
             }
@@ -158,8 +162,11 @@ impl<T: Mergeable> Reader<T> {
         }
         while !self.shared.stopping() {
             self.serve();
-            self.obey();
+            if self.obey().is_none() {
+                break;
+            }
             let Some(wait) = self.round() else { break };
+            // time: reader: polling, holding partitions back | real | channel with time-out | woken by records, otherwise the nearest limit
             match self.channels.wakes.recv_timeout(wait) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -173,8 +180,8 @@ impl<T: Mergeable> Reader<T> {
         now().duration_since(self.start)
     }
 
-    /// Orders from outside.
-    fn obey(&mut self) {
+    /// Orders from outside. Nothing: nobody listens any more.
+    fn obey(&mut self) -> Option<()> {
         while let Ok(order) = self.channels.controls.try_recv() {
             match order {
                 Control::Add(positions) => {
@@ -194,8 +201,10 @@ impl<T: Mergeable> Reader<T> {
                         });
                     }
                 }
+                Control::End { topic, partition, end } => self.compare(topic, partition, end)?,
             }
         }
+        Some(())
     }
 
     /// Fills the merge and hands on what it lets go; returns how long to wait, or nothing if nobody listens any more.
@@ -274,7 +283,7 @@ impl<T: Mergeable> Reader<T> {
             Ok(message) => {
                 let held = (self.hold)(message.world_id());
                 let key = message.merge_key().filter(|_| held);
-                (key, ReceivedKind::Tick { message: Box::new(message), raw })
+                (key, ReceivedKind::Message { message: Box::new(message), raw })
             }
             Err(error) => {
                 self.shared.bad.fetch_add(1, Ordering::Relaxed);

@@ -72,7 +72,7 @@ impl GapReason {
 #[derive(Debug, Clone, PartialEq)]
 pub enum ReceivedKind<T> {
     /// A message.
-    Tick {
+    Message {
         /// The message, decoded.
         message: Box<T>,
         /// Its bytes, should it turn out to be of no use after all.

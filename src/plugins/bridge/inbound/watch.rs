@@ -16,6 +16,8 @@ use crate::plugins::store::InputPosition;
 
 /// How often a cluster in trouble is asked.
 const INTERVAL_IN_TROUBLE: Duration = Duration::from_secs(2);
+/// How often it is asked like that when it is well again. After two such looks a partition that stands still is found.
+const LOOKS_AFTER_TROUBLE: u32 = 3;
 /// How long it may think.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -64,9 +66,11 @@ impl Drop for Watcher {
 
 impl Watch {
     fn run(&self, stopped: &Receiver<()>, interval: Duration) {
+        let mut closely: u32 = 0;
         loop {
-            let well = self.look();
-            let wait = if well { interval } else { INTERVAL_IN_TROUBLE.min(interval) };
+            closely = if self.look() { closely.saturating_sub(1) } else { LOOKS_AFTER_TROUBLE };
+            let wait = if closely == 0 { interval } else { INTERVAL_IN_TROUBLE.min(interval) };
+            // time: reader: looking for new partitions | real | channel with time-out | interval
             match stopped.recv_timeout(wait) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -119,9 +123,19 @@ impl Watch {
                 "topic {name} has no partition {lost} any more: it was made again with fewer partitions"
             )));
         }
-        match topic.partitions().iter().find(|partition| partition.leader() < 0) {
-            Some(partition) => Err(Some(format!("partition {} of {name} has no leader", partition.id()))),
-            None => Ok(()),
+        if let Some(partition) = topic.partitions().iter().find(|partition| partition.leader() < 0) {
+            return Err(Some(format!("partition {} of {name} has no leader", partition.id())));
         }
+        let mut well = true;
+        for &partition in known.iter().take_while(|_| !self.shared.stopping()) {
+            match consumer.fetch_watermarks(name, partition, TIMEOUT) {
+                // A full channel: it is compared after the next look.
+                Ok((_, end)) => {
+                    let _ = self.control.try_send(Control::End { topic: number, partition, end });
+                }
+                Err(_) => well = false,
+            }
+        }
+        if well { Ok(()) } else { Err(None) }
     }
 }

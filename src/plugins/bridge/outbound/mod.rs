@@ -12,6 +12,7 @@
 
 mod batch;
 mod context;
+mod position;
 mod publisher;
 mod session;
 mod watchdog;
@@ -68,6 +69,9 @@ pub struct OutboundConfig {
     pub store_id: Uuid,
     /// The database's mark of each shard of this process, for this cluster (or the largest of any cluster).
     pub marks: BTreeMap<ShardId, i64>,
+    /// Whether the marks were made on this cluster: then a position in Kafka below one of them means that Kafka has lost
+    /// what it had acknowledged, and publishing goes back to it.
+    pub marks_are_of_this_cluster: bool,
     /// The last outbox id that the database ever gave out, by shard.
     pub last_assigned: BTreeMap<ShardId, i64>,
     /// The topic whose partitions stand for shards.
@@ -89,6 +93,7 @@ impl OutboundConfig {
             guarantee: Guarantee::default(),
             store_id,
             marks,
+            marks_are_of_this_cluster: false,
             last_assigned,
             progress_topic: "worldtick.progress".to_owned(),
             rows_max: ROWS_MAX,
@@ -309,6 +314,7 @@ impl PublisherHandle {
     /// What is not published stays in the outbox.
     pub fn stop(mut self, timeout: Duration) -> bool {
         self.signal();
+        // time: publisher: stopping | real | channel with time-out | time-out
         let ended = self.stopped.recv_timeout(timeout).is_ok();
         if let (true, Some(thread)) = (ended, self.thread.take()) {
             // A panic in there has been logged by the hook; there is nothing to add.

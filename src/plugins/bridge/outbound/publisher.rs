@@ -9,8 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender, Tr
 use super::batch::{Batch, Collector, Oversized};
 use super::session::{Failure, Session};
 use super::{
-    Ahead, Guarantee, OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus,
-    Shared,
+    Guarantee, OutboundConfig, OutboundHooks, OutboxSource, PublisherEvent, PublisherFatal, PublisherStatus, Shared,
 };
 use crate::plugins::bridge::edge::{lock, now};
 use crate::plugins::bridge::settings::KafkaSettings;
@@ -35,18 +34,20 @@ pub(super) struct Links {
 
 pub(super) struct Publisher<S> {
     settings: KafkaSettings,
-    config: OutboundConfig,
+    pub(super) config: OutboundConfig,
     source: S,
     hooks: OutboundHooks,
-    links: Links,
-    session: Option<Session>,
+    pub(super) links: Links,
+    pub(super) session: Option<Session>,
     /// Whether a producer has been made before: then another one needs the lease.
     had_session: bool,
     /// Whether it has once compared its position with what the database had given out when it began.
-    had_position: bool,
+    pub(super) had_position: bool,
+    /// Whether a transaction has failed since the position was read: what came before it may be lost with it.
+    pub(super) doubtful: bool,
     /// Producers in a row that failed for good.
     fatals: u32,
-    positions: BTreeMap<ShardId, i64>,
+    pub(super) positions: BTreeMap<ShardId, i64>,
     collector: Collector,
     oversized: Oversized,
     back_off: Duration,
@@ -54,7 +55,7 @@ pub(super) struct Publisher<S> {
 }
 
 /// What the thread does next.
-enum Next {
+pub(super) enum Next {
     Go,
     Wait(Duration),
     End(Option<PublisherFatal>),
@@ -88,6 +89,7 @@ impl<S: OutboxSource> Publisher<S> {
             session: None,
             had_session: false,
             had_position: false,
+            doubtful: false,
             fatals: 0,
             oversized: Oversized::default(),
             back_off: BACK_OFF_MIN,
@@ -102,6 +104,7 @@ impl<S: OutboxSource> Publisher<S> {
             }
             match self.step() {
                 Next::Go => {}
+                // time: publisher: trying again | real | channel with time-out | back-off, doubling
                 Next::Wait(delay) => match self.links.stops.recv_timeout(delay) {
                     Err(RecvTimeoutError::Timeout) => {}
                     Ok(()) | Err(RecvTimeoutError::Disconnected) => break None,
@@ -121,6 +124,9 @@ impl<S: OutboxSource> Publisher<S> {
     fn step(&mut self) -> Next {
         if self.session.is_none() {
             return self.connect();
+        }
+        if self.doubtful || self.session.as_ref().is_some_and(Session::has_trouble) {
+            return self.look_again();
         }
         let batch = match self.collect() {
             Ok(batch) => batch,
@@ -149,25 +155,12 @@ impl<S: OutboxSource> Publisher<S> {
             Ok(session) => session,
             Err(error) => return self.hold(error.to_string()),
         };
-        let shards: Vec<ShardId> = self.positions.keys().copied().collect();
         let waits = |detail| self.set_status(PublisherStatus::Retrying { detail });
-        let committed = match session.begin(&shards, &waits) {
-            Ok(committed) => committed,
-            Err(Failure::Fatal(detail)) => return self.give_up(detail),
-            Err(Failure::Held(detail)) => return self.hold(detail),
-            Err(Failure::Stopped) => return Next::Go,
-            Err(Failure::Again(detail) | Failure::Unknown(detail)) => return self.retry(detail),
-            Err(Failure::TooLarge { .. }) => return self.retry("unexpected size error".to_owned()),
-        };
-        let ahead = self.ahead_of_store(&committed);
-        if !ahead.is_empty() {
-            return Next::End(Some(PublisherFatal::AheadOfStore(ahead)));
+        if let Err(failure) = session.begin(&waits) {
+            return self.unpositioned(failure);
         }
-        for (shard, committed) in committed {
-            // No committed position is not zero: the mark stands.
-            if let Some(position) = self.positions.get_mut(&shard) {
-                *position = committed.max(*position);
-            }
+        if let Err(next) = self.find_position(&session) {
+            return next;
         }
         session.is_well();
         self.session = Some(session);
@@ -177,21 +170,6 @@ impl<S: OutboxSource> Publisher<S> {
         self.set_status(PublisherStatus::Running);
         self.tell(PublisherEvent::Positioned { marks: self.positions.clone() });
         Next::Go
-    }
-
-    /// The shards of which Kafka knows more than the database. The first time what counts is what the database had given
-    /// out when this publisher began: ids that were given out since would hide what a restored back-up has forgotten.
-    fn ahead_of_store(&self, committed: &BTreeMap<ShardId, i64>) -> Vec<Ahead> {
-        let known = match self.had_position {
-            true => lock(&self.links.shared.last_assigned).clone(),
-            false => self.config.last_assigned.clone(),
-        };
-        let all = committed.iter().map(|(&shard, &committed)| Ahead {
-            shard,
-            committed,
-            assigned: known.get(&shard).copied().unwrap_or(0),
-        });
-        all.filter(|ahead| ahead.committed > ahead.assigned).collect()
     }
 
     fn collect(&mut self) -> Result<Batch, Next> {
@@ -204,12 +182,20 @@ impl<S: OutboxSource> Publisher<S> {
         collected.map_err(|error| self.retry(error.to_string()))
     }
 
+    /// The rows beyond other positions.
+    pub(super) fn collect_from(&mut self, positions: &BTreeMap<ShardId, i64>) -> Result<Batch, Next> {
+        let known = lock(&self.links.shared.last_assigned).clone();
+        let collected = self.collector.collect(&self.source, positions, &known, true, &self.oversized);
+        collected.map_err(|error| self.retry(error.to_string()))
+    }
+
     /// Waits until there may be something to publish.
     fn rest(&mut self) -> Next {
         if let Some(session) = &self.session {
             session.idle();
         }
         self.set_status(PublisherStatus::Running);
+        // time: publisher: looking for rows | real | channel with time-out | woken by commits, otherwise an interval
         match self.links.wakes.recv_timeout(self.config.poll_interval) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => Next::Go,
             Err(RecvTimeoutError::Disconnected) => Next::End(None),
@@ -224,6 +210,8 @@ impl<S: OutboxSource> Publisher<S> {
         self.back_off = BACK_OFF_MIN;
         self.fatals = 0;
         if let Some(session) = &self.session {
+            // Brokers that went and came back meanwhile may have lost what came before.
+            self.doubtful = session.has_trouble();
             session.is_well();
         }
         self.set_status(PublisherStatus::Running);
@@ -237,20 +225,15 @@ impl<S: OutboxSource> Publisher<S> {
 
     fn fail(&mut self, batch: &Batch, failure: Failure) -> Next {
         match failure {
-            Failure::Again(detail) => self.retry(detail),
-            Failure::TooLarge { indices, certain } => {
-                match self.oversized.note(batch, &indices, certain, &*self.hooks.too_large) {
-                    None => Next::Go,
-                    Some(row) => {
-                        let detail = format!(
-                            "topic {} takes not even a reference to a record that is too large: raise its max.message.bytes",
-                            row.topic
-                        );
-                        self.hold(detail)
-                    }
-                }
+            Failure::Again(detail) => {
+                self.doubtful = true;
+                self.retry(detail)
             }
-            Failure::Held(detail) => {
+            Failure::TooLarge { indices, certain } => {
+                self.doubtful = true;
+                self.note_too_large(batch, &indices, certain).unwrap_or(Next::Go)
+            }
+            Failure::Held(detail) | Failure::Hanging(detail) => {
                 self.session = None;
                 self.hold(detail)
             }
@@ -263,10 +246,19 @@ impl<S: OutboxSource> Publisher<S> {
         }
     }
 
+    /// Learns from rows that were refused for their size; what to do if nothing smaller can stand for one.
+    pub(super) fn note_too_large(&mut self, batch: &Batch, indices: &[usize], certain: bool) -> Option<Next> {
+        let row = self.oversized.note(batch, indices, certain, &*self.hooks.too_large)?;
+        let topic = row.topic;
+        Some(self.hold(format!(
+            "topic {topic} takes not even a reference to a record that is too large: raise its max.message.bytes"
+        )))
+    }
+
     /// The producer is at its end, because another server has taken over, because we stalled, or because the brokers
     /// were away for longer than a transaction may last. The lease tells: while it is ours another producer goes on; if
     /// that fails as well, with an alarm.
-    fn give_up(&mut self, detail: String) -> Next {
+    pub(super) fn give_up(&mut self, detail: String) -> Next {
         self.session = None;
         self.had_session = true;
         if !(self.hooks.lease_still_ours)() {
@@ -277,7 +269,7 @@ impl<S: OutboxSource> Publisher<S> {
         if self.fatals < FATALS_MAX { self.retry(detail) } else { self.hold(detail) }
     }
 
-    fn retry(&mut self, detail: String) -> Next {
+    pub(super) fn retry(&mut self, detail: String) -> Next {
         tracing::debug!(detail, "publishing is tried again");
         self.set_status(PublisherStatus::Retrying { detail });
         let delay = self.back_off;
@@ -285,16 +277,16 @@ impl<S: OutboxSource> Publisher<S> {
         Next::Wait(delay)
     }
 
-    fn hold(&mut self, detail: String) -> Next {
+    pub(super) fn hold(&mut self, detail: String) -> Next {
         self.set_status(PublisherStatus::Held { detail });
         Next::Wait(self.config.hold_interval)
     }
 
-    fn remember_positions(&self) {
+    pub(super) fn remember_positions(&self) {
         lock(&self.links.shared.positions).clone_from(&self.positions);
     }
 
-    fn set_status(&self, status: PublisherStatus) {
+    pub(super) fn set_status(&self, status: PublisherStatus) {
         if !self.links.shared.change_status(&status) {
             return;
         }

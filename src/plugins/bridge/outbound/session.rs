@@ -3,10 +3,10 @@
 //! Blocking, and every wait has an end: a call that times out is repeated only while nobody asks to stop.
 
 mod failure;
+mod lost;
 mod progress;
 mod watched;
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::failpoint;
 use crate::plugins::bridge::connection::KafkaUnavailable;
 use crate::plugins::bridge::edge::now;
 use crate::plugins::bridge::settings::{Compression, KafkaSettings};
-use crate::plugins::store::{OutboxRow, ShardId};
+use crate::plugins::store::OutboxRow;
 
 /// How long one call may take that goes on in the background: then it is told what is being waited for.
 const ATTEMPT: Duration = Duration::from_secs(2);
@@ -66,10 +66,11 @@ impl Session {
         Ok(Self { producer: Arc::new(producer), progress, write_timeout: settings.write_timeout, id, stops })
     }
 
-    /// Ends what an earlier owner left open, and reads how far the outbox is published. Shards without a position in
-    /// Kafka are left out. Tells `waits` what it waits for.
-    pub(super) fn begin(&self, shards: &[ShardId], waits: &dyn Fn(String)) -> Result<BTreeMap<ShardId, i64>, Failure> {
-        let Some(progress) = &self.progress else { return Ok(BTreeMap::new()) };
+    /// Ends what an earlier owner left open. Tells `waits` what it waits for.
+    pub(super) fn begin(&self, waits: &dyn Fn(String)) -> Result<(), Failure> {
+        if self.progress.is_none() {
+            return Ok(());
+        }
         let start = now();
         // The call goes on in the background: a slow coordinator must not make it begin from the start each time.
         while let Err(error) = self.producer.init_transactions(ATTEMPT) {
@@ -86,7 +87,7 @@ impl Session {
             }
         }
         failpoint::hit("start.after_init");
-        progress.read(shards)
+        Ok(())
     }
 
     /// Serves call-backs of clients that have nothing to do.
@@ -264,6 +265,7 @@ impl Session {
     /// spins, because librdkafka counts whole ones.
     fn serve_and_rest(&self) {
         self.producer.poll(Duration::ZERO);
+        // time: publisher: serving the client while acknowledgements are due | real | parked thread | fixed wait
         std::thread::park_timeout(REST);
     }
 

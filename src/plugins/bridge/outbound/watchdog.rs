@@ -21,6 +21,7 @@ pub(super) fn start(shared: Arc<Shared>, stops: Receiver<()>, events: Sender<Pub
     std::thread::Builder::new()
         .name("kafka-watchdog".to_owned())
         .spawn(move || {
+            // time: publisher: noticing that it hangs | real | channel with time-out | interval
             while stops.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 if matches!(*lock(&shared.status), PublisherStatus::Stopped { .. }) {
                     return;

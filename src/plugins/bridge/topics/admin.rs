@@ -1,5 +1,7 @@
 //! Asking the cluster: what `apply` and `check` share.
 
+#![expect(clippy::disallowed_methods, reason = "answers of Kafka have a limit in wall time")]
+
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
@@ -66,6 +68,7 @@ impl Admin {
     /// Waits for an answer, a little longer than librdkafka's own time-out.
     pub(super) fn wait<T>(&self, answer: impl Future<Output = Result<T, KafkaError>>) -> Result<T, KafkaUnavailable> {
         let limit = self.timeout + Duration::from_secs(2);
+        // time: topics: limit of an answer | real | tokio timer | time-out
         match self.runtime.block_on(async { tokio::time::timeout(limit, answer).await }) {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(self.failed(error.to_string())),
@@ -105,6 +108,7 @@ impl Admin {
             if start.elapsed() >= self.timeout {
                 return Ok(false);
             }
+            // time: topics: waiting until they are there | real | tokio timer | looked at every 100 ms
             self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(100)).await });
         }
     }

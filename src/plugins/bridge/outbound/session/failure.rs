@@ -13,6 +13,8 @@ pub(in crate::plugins::bridge::outbound) enum Failure {
     Held(String),
     /// It is not known what became of it: a new producer, then read the position.
     Unknown(String),
+    /// A transaction on the position does not end, although this producer has none open.
+    Hanging(String),
     /// The producer is at its end.
     Fatal(String),
     /// Asked to stop.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -22,6 +23,8 @@ const COMMITTED_TIMEOUT: Duration = Duration::from_secs(10);
 /// What is needed to commit positions with a transaction.
 pub(super) struct Progress {
     consumer: BaseConsumer<BridgeContext>,
+    /// Asks without waiting for transactions that are open.
+    unwaiting: BaseConsumer<BridgeContext>,
     pub(super) metadata: ConsumerGroupMetadata,
     topic: String,
     group: String,
@@ -30,18 +33,24 @@ pub(super) struct Progress {
 impl Progress {
     pub(super) fn open(settings: &KafkaSettings, config: &OutboundConfig) -> Result<Self, KafkaUnavailable> {
         let group = config.transactional_id();
-        let consumer = BaseConsumer::from_config_and_context(&settings.consumer(&group), BridgeContext::default())
-            .map_err(|error| KafkaUnavailable::Settings(error.to_string()))?;
+        let open = |client: &ClientConfig| {
+            BaseConsumer::from_config_and_context(client, BridgeContext::default())
+                .map_err(|error| KafkaUnavailable::Settings(error.to_string()))
+        };
+        let consumer = open(&settings.consumer(&group))?;
+        // In the client the isolation level decides whether committed positions have to be stable, too.
+        let unwaiting = open(settings.consumer(&group).set("isolation.level", "read_uncommitted"))?;
         let metadata = consumer
             .group_metadata()
             .ok_or_else(|| KafkaUnavailable::Settings(format!("group {group} has no metadata for transactions")))?;
-        Ok(Self { consumer, metadata, topic: config.progress_topic.clone(), group })
+        Ok(Self { consumer, unwaiting, metadata, topic: config.progress_topic.clone(), group })
     }
 
     pub(super) fn serve(&self) {
         for _ in 0..4 {
             // Only call-backs: nothing is assigned.
             let _ = self.consumer.poll(Duration::ZERO);
+            let _ = self.unwaiting.poll(Duration::ZERO);
         }
     }
 
@@ -54,32 +63,32 @@ impl Progress {
         Ok(list)
     }
 
-    /// The committed positions. Waits for a transaction that is still open.
+    /// The committed positions. Waits for a transaction that is still open; one that does not end is
+    /// [`Failure::Hanging`].
     pub(super) fn read(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
-        let again = |error: KafkaError| {
-            // The group's coordinator refuses by a message of its own, and the question is never answered.
-            let code = self.refusal().or_else(|| error.rdkafka_error_code());
-            match code {
-            Some(code) if is_authorization(code) => {
-                Failure::not_permitted("reading the position of the outbox", code, &self.group)
-            }
-            // The brokers answer, as the metadata showed, but not this: they wait for the end of a transaction.
-            Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::UnstableOffsetCommit) => Failure::Held(
-                "the position of the outbox is not told: a transaction on it does not end. Should this last, look for it with Kafka's `kafka-transactions.sh find-hanging`"
-                    .to_owned(),
-            ),
-            _ => Failure::Again(format!("the position of the outbox cannot be read: {error}")),
-        }
-        };
+        self.committed(&self.consumer, shards)
+    }
+
+    /// The positions of the transactions that have ended, whatever is open beside them.
+    pub(super) fn read_ended(&self, shards: &[ShardId]) -> Result<BTreeMap<ShardId, i64>, Failure> {
+        self.committed(&self.unwaiting, shards)
+    }
+
+    fn committed(
+        &self,
+        consumer: &BaseConsumer<BridgeContext>,
+        shards: &[ShardId],
+    ) -> Result<BTreeMap<ShardId, i64>, Failure> {
         self.check_topic(shards)?;
         let mut list = TopicPartitionList::with_capacity(shards.len());
         for &shard in shards {
             list.add_partition(&self.topic, shard);
         }
-        let committed = self.consumer.committed_offsets(list, COMMITTED_TIMEOUT).map_err(again)?;
+        let committed =
+            consumer.committed_offsets(list, COMMITTED_TIMEOUT).map_err(|error| self.why(consumer, &error))?;
         let mut positions = BTreeMap::new();
         for element in committed.elements() {
-            element.error().map_err(again)?;
+            element.error().map_err(|error| self.why(consumer, &error))?;
             if let Offset::Offset(id) = element.offset() {
                 positions.insert(element.partition(), id);
             }
@@ -88,10 +97,20 @@ impl Progress {
         Ok(positions)
     }
 
-    /// What the consumer has been refused, if anything.
-    fn refusal(&self) -> Option<RDKafkaErrorCode> {
-        let polled = (0..8).filter_map(|_| self.consumer.poll(Duration::ZERO));
-        polled.filter_map(|polled| polled.err()?.rdkafka_error_code()).find(|code| is_authorization(*code))
+    /// Why positions are not told.
+    fn why(&self, consumer: &BaseConsumer<BridgeContext>, error: &KafkaError) -> Failure {
+        // The group's coordinator refuses by a message of its own, and the question is never answered.
+        match refusal(consumer).or_else(|| error.rdkafka_error_code()) {
+            Some(code) if is_authorization(code) => {
+                Failure::not_permitted("reading the position of the outbox", code, &self.group)
+            }
+            // The brokers answer, as the metadata showed, but not this: they wait for the end of a transaction.
+            Some(RDKafkaErrorCode::OperationTimedOut | RDKafkaErrorCode::UnstableOffsetCommit) => Failure::Hanging(
+                "the position of the outbox is not told: a transaction on it does not end. Should this last, look for it with Kafka's `kafka-transactions.sh find-hanging`"
+                    .to_owned(),
+            ),
+            _ => Failure::Again(format!("the position of the outbox cannot be read: {error}")),
+        }
     }
 
     fn check_topic(&self, shards: &[ShardId]) -> Result<(), Failure> {
@@ -114,4 +133,10 @@ impl Progress {
             self.topic
         )))
     }
+}
+
+/// What a consumer has been refused, if anything.
+fn refusal(consumer: &BaseConsumer<BridgeContext>) -> Option<RDKafkaErrorCode> {
+    let polled = (0..8).filter_map(|_| consumer.poll(Duration::ZERO));
+    polled.filter_map(|polled| polled.err()?.rdkafka_error_code()).find(|code| is_authorization(*code))
 }

@@ -43,6 +43,7 @@ pub(super) fn send_offsets(
     }
     let start = now();
     loop {
+        // time: publisher: a call that may hang | real | channel with time-out | looked at until its limit
         match answer.recv_timeout(LOOK) {
             Ok(result) => return result,
             Err(RecvTimeoutError::Timeout) if goes_on(start.elapsed()) => {}

@@ -1,0 +1,1290 @@
+// Types of worldtick's messages and files. Made from the JSON Schemas: cargo xtask schemas
+
+/** How an NPC came to do something else. */
+export type ActivityReason = "decision" | "nothing_possible" | "caught_up";
+
+/** Something that NPCs can do. */
+export interface ActivitySpec {
+  /** Version of the entry, for people. */
+  version?: number | null;
+  /** Its id again. */
+  id?: string;
+  /** For people. */
+  name?: string;
+  /** Its category. */
+  category: string;
+  /** What must hold for an NPC to choose it. */
+  requirements?: RequirementsSpec;
+  /** What it does to the NPC, in each hour of it or at its end. */
+  effects?: EffectsSpec;
+  /** For clients. */
+  visual?: unknown;
+  /** How long an NPC stays with it at least, in game seconds. 0 to 604,800. */
+  minDurationSeconds?: number;
+  /** How long after its end an NPC does not choose it again, in game seconds. 0 to 31,536,000. */
+  cooldownSeconds?: number;
+  /** Base weight beside others, 0 to 100. Without it 1. */
+  priority?: number | null;
+}
+
+/** Something that one agent did. */
+export interface AgentAction {
+  /** The agent. */
+  agent_id: string;
+  /** What it did. */
+  action_type: AgentActionType;
+  /** Where. */
+  location: string;
+  /** The sector, where it is not the location itself. */
+  sector?: string | null;
+  /** More about it. */
+  metadata?: Record<string, unknown> | null;
+}
+
+/** Kinds of actions: a closed list. */
+export type AgentActionType = "walk" | "buy_food" | "tweet" | "trade" | "socialize" | "rest";
+
+/** What agents did in a place within a window, in sums. */
+export interface AggregatedStats {
+  /** Where. */
+  location: string;
+  /** What is summed. */
+  stats_type: StatsType;
+  /** Length of the window. */
+  time_window_minutes?: number | null;
+  /** The sums. */
+  metrics: StatsMetrics;
+}
+
+/** What every event has. Fields of its own may stand beside these. */
+export interface BaseEvent {
+  /** Id of the event: the same when it is sent again. */
+  event_id: string;
+  event_type: string;
+  /** Of a simulation event game time, of a tick message wall time. */
+  timestamp: string;
+  /** Version of the shape. */
+  version: string;
+  /** Who says it. */
+  source: string;
+  /** The world. */
+  world_id?: string;
+  /** The tick that caused it. */
+  tick_id?: string;
+  /** Ties messages together. */
+  correlation_id?: string;
+  /** The session. */
+  session_id?: string;
+  /** The player. */
+  player_id?: string;
+  /** The game. */
+  game_id?: string;
+  data?: Record<string, unknown>;
+  /** How a message wants to be handled on its way. */
+  metadata?: {
+    /** low, normal, high or critical. */
+    priority?: "low" | "normal" | "high" | "critical" | null;
+    /** Time to live, such as `1h`. */
+    ttl?: string | null;
+    /** How often it was tried. */
+    retry_count?: number | null;
+    /** none, gzip, snappy or lz4. */
+    compression?: "none" | "gzip" | "snappy" | "lz4" | null;
+    /** Size in bytes. */
+    size_bytes?: number | null;
+  };
+  tags?: string[];
+  trace_id?: string;
+}
+
+/** How NPCs behave. */
+export interface BehaviourSpec {
+  /** Version of the section, for people. */
+  version?: number | null;
+  /** Kinds of activity, by id. */
+  activityCategories?: Record<string, CategorySpec>;
+  /** What NPCs can do, by id. */
+  activities?: Record<string, ActivitySpec>;
+  /** How a day goes, by id. */
+  routines?: Record<string, RoutineSpec>;
+  /** How activities are weighed. */
+  scoringConfig?: ScoringSpec;
+  /** Who belongs to which tier. */
+  simulationConfig?: TierRulesSpec;
+  /** Sets of preferences that NPCs refer to. */
+  presets?: PresetsSpec;
+}
+
+/** A kind of activity. */
+export interface CategorySpec {
+  /** Its id again. */
+  id?: string;
+  /** For people. */
+  label?: string;
+  /** For people. */
+  icon?: string | null;
+  /** The preference of an NPC that says nothing of it, 0 to 1. Without it 0.5. */
+  defaultWeight?: number | null;
+  /** For people. */
+  description?: string | null;
+}
+
+/** How the price of a trade is found. Volumes are the same with both. */
+export type ClearingRule = "midpoint" | "uniform";
+
+/** What drives a world's clock. One source at a time. */
+export type ClockSource = "live" | "ticks" | "manual";
+
+/** One thing that is wrong with a command. */
+export interface CommandErrorDetail {
+  /** Where in the payload: a JSON pointer. */
+  pointer: string;
+  /** A short word. */
+  code: string;
+  /** What is wrong and what to do. */
+  detail: string;
+}
+
+/** What became of a command. */
+export type CommandOutcome = "done" | "refused" | "duplicate";
+
+/** Something that is traded. */
+export interface CommoditySpec {
+  /** Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`. */
+  name: string;
+  /**
+   * Price that agents believe in at first, in minor units; without it, the price that the recipes imply.
+   * 100 to 400,000.
+   */
+  initialPrice?: number | null;
+  /** Units that everybody needs in an hour; what is missing is a meal missed. 0 to 10. */
+  need?: number;
+  /** Share of what is left of the budget after needs that is spent on it. The shares add up to 1, or all are 0. */
+  spendingShare?: number;
+  /** Share of a stock that spoils in an hour. 0 to 0.5. */
+  spoilage?: number;
+}
+
+/** Something that holds or does not. A list of conditions means all of them. */
+export type ConditionSpec = {
+  type: "relationship_gt";
+  /** Whom. */
+  npcIdOrRole: string;
+  /** The axis. */
+  metric: string;
+  /** 0 to 100. */
+  threshold: number;
+} | {
+  type: "relationship_lt";
+  /** Whom. */
+  npcIdOrRole: string;
+  /** The axis. */
+  metric: string;
+  /** 0 to 100. */
+  threshold: number;
+} | {
+  type: "stat_axis_gt";
+  /** `needs`, `mood` or `relationships`. */
+  statDefinition: string;
+  /** `energy`, `valence`, `arousal` or an axis of relationships. */
+  axis: string;
+  /** For relationships: to whom. */
+  npcIdOrRole?: string | null;
+  /** The threshold. */
+  threshold: number;
+} | {
+  type: "stat_axis_lt";
+  /** As above. */
+  statDefinition: string;
+  /** As above. */
+  axis: string;
+  /** As above. */
+  npcIdOrRole?: string | null;
+  /** The threshold. */
+  threshold: number;
+} | {
+  type: "stat_axis_between";
+  /** As above. */
+  statDefinition: string;
+  /** As above. */
+  axis: string;
+  /** As above. */
+  npcIdOrRole?: string | null;
+  /** The lower bound. */
+  min: number;
+  /** The upper bound. */
+  max: number;
+} | {
+  type: "flag_equals";
+  /** Its key; `{npc.id}` stands for the NPC. */
+  key: string;
+  /** The value. */
+  value: unknown;
+} | {
+  type: "flag_exists";
+  /** Its key; `{npc.id}` stands for the NPC. */
+  key: string;
+} | {
+  type: "mood_in";
+  /** happy, sad, energetic, tense, calm, tired, neutral, … */
+  moodTags: string[];
+} | {
+  type: "energy_between";
+  /** 0 to 100. */
+  min: number;
+  /** 0 to 100. */
+  max: number;
+} | {
+  type: "random_chance";
+  /** 0 to 1. */
+  probability: number;
+} | {
+  type: "time_of_day_in";
+  /** The times. */
+  times: TimeOfDay[];
+} | {
+  type: "day_of_week_in";
+  /** 0 to 6. */
+  days: number[];
+} | {
+  type: "location_type_in";
+  /** The types. */
+  locationTypes: string[];
+} | {
+  type: "expression";
+  /** The formula. */
+  expression: string;
+} | {
+  type: "custom";
+  /** Its name. */
+  evaluatorId: string;
+  /** What it gets. */
+  params?: unknown;
+};
+
+/** Something that many people of a place do at once. */
+export interface CrowdSignal {
+  /** What they do. */
+  signal_type: CrowdSignalType;
+  /** Where. */
+  location: string;
+  /** The sector, where it is not the location itself. */
+  sector?: string | null;
+  /** How much, 0 to 100. */
+  magnitude: number;
+  /** Change against the windows before, in percent. */
+  change_percent?: number | null;
+  /** Agents behind it. */
+  agent_count?: number | null;
+  /** End of the window, in game time. */
+  aggregation_timestamp: GameInstant;
+  /** Length of the window. */
+  time_window_minutes?: number | null;
+  /** How long it is expected to last. */
+  predicted_duration_minutes?: number | null;
+}
+
+/** Kinds of crowd signals: a closed list. */
+export type CrowdSignalType = "food_demand_rising" | "food_demand_falling" | "population_influx" | "population_exodus" | "economic_activity_spike" | "social_unrest" | "trading_volume_change";
+
+/** How strong a demand is. */
+export type DemandLevel = "very_low" | "low" | "normal" | "high" | "very_high" | "critical";
+
+/** How much of a commodity people want. */
+export interface DemandSignal {
+  /** One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles. */
+  commodity_type: string;
+  /** Where. */
+  location: string;
+  /** How much. */
+  demand_level: DemandLevel;
+  /** Change against the windows before, in percent. */
+  demand_change_percent?: number | null;
+  /** Expected effect on the price, in percent. */
+  predicted_price_impact_percent?: number | null;
+  /** Agents behind it. */
+  agent_count?: number | null;
+}
+
+/** How closely a named tier is simulated. */
+export type DetailLevel = "full" | "simplified" | "schedule_only";
+
+/** Two factions stand otherwise than before. */
+export interface DiplomacyUpdate {
+  /** One faction. */
+  faction_a_id: string;
+  /** The other. */
+  faction_b_id: string;
+  /** How they stand now. */
+  new_relation_state: RelationState;
+  /** Change of the score behind it. */
+  score_change: number;
+  /** Why, in words. */
+  reason: string;
+}
+
+/** How agents behave. */
+export interface EconomyParameters {
+  /** An agent spends its money over so many hours: the anchor of the price level. 5 to 1,000. */
+  spendingHours?: number;
+  /** An agent reviews its role once in so many hours, on average. 1 to 10,000. */
+  reviewHours?: number;
+  /** Probability of a change of role for each part by which another would earn more. 0 to 10. */
+  reviewEagerness?: number;
+  /** Hours over which flows of goods, prices and work are averaged for the review. 1 to 1,000. */
+  flowHours?: number;
+  /** Hours of needs that a pantry holds at usual prices. 1 to 200. */
+  pantryHours?: number;
+  /** Hours of inputs that a workshop holds at usual prices. 1 to 200. */
+  inputHours?: number;
+  /** Share of the gap in a stock that is ordered in an hour. 0.01 to 1. */
+  restockShare?: number;
+  /** Hours of output that a seller likes to have in stock. 1 to 200. */
+  outputHours?: number;
+  /** Hours of output at which a store is full and work stops. 2 to 1,000. */
+  capacityHours?: number;
+  /** Hours over which the usual price is averaged that stocks are measured against. 2 to 10,000. */
+  usualPriceHours?: number;
+  /** How far past its belief an agent quotes. 0 to 0.2. */
+  quoteMargin?: number;
+  /** Share of the usual wage below which nobody works or sells. 0 to 1. */
+  reservationWage?: number;
+  /** The least doubt in a belief: a first failure moves it by so much. 0.001 to 0.1. */
+  doubtMin?: number;
+  /** The most doubt in a belief: no failure moves it further. 0.01 to 0.5, not below the least. */
+  doubtMax?: number;
+  /** Factor by which each failure raises doubt. 1 to 3. */
+  doubtGrowth?: number;
+}
+
+/** The economy of a world: what is traded, who makes it, and who lives from it. */
+export interface EconomySpec {
+  /** What is traded, in the order in which markets are cleared. 1 to 64. */
+  commodities: CommoditySpec[];
+  /** Trades that agents follow. 1 to 64; every commodity that anybody needs must be the output of one. */
+  roles: RoleSpec[];
+  /** Who takes part. */
+  population?: PopulationSpec;
+  /** How the price of a trade is found. */
+  clearing?: ClearingRule;
+  /** How agents behave. */
+  parameters?: EconomyParameters;
+}
+
+/** What an activity does. */
+export interface EffectsSpec {
+  /** Energy in an hour, -100 to 100. */
+  energyDeltaPerHour?: number | null;
+  /** Mood in an hour. */
+  moodImpact?: MoodSpec | null;
+  /** When it ends: by NPC or role, axis by axis. */
+  relationshipChanges?: Record<string, Record<string, number>>;
+  /** When it ends: flags of the NPC, or of the world for keys that begin with `world.`. */
+  flagsSet?: Record<string, unknown>;
+  /** When it ends: effects that plugins know, by name, with their parameters. */
+  customEffects?: Record<string, unknown>;
+}
+
+/** How a message wants to be handled on its way. */
+export interface EventMetadata {
+  /** low, normal, high or critical. */
+  priority?: "low" | "normal" | "high" | "critical" | null;
+  /** Time to live, such as `1h`. */
+  ttl?: string | null;
+  /** How often it was tried. */
+  retry_count?: number | null;
+  /** none, gzip, snappy or lz4. */
+  compression?: "none" | "gzip" | "snappy" | "lz4" | null;
+  /** Size in bytes. */
+  size_bytes?: number | null;
+}
+
+/** How much of what happens is told: the share of the events, 0 to 1, that leave the world. */
+export interface EventsSpec {
+  /** An NPC does something else: without it all of the detailed and the active tier, and none of the others. */
+  npcActivityChanged?: SharesSpec;
+}
+
+export type GameInstant = string;
+
+/** A market was cleared. */
+export interface MarketCleared {
+  /** The commodity, as the world file names it. */
+  commodity: string;
+  /** Clearing price of one unit in major units of money; without trades, the last one. */
+  price: number;
+  /** Units traded. */
+  volume: number;
+  /** The market, `market-<commodity>`. */
+  market_id: string;
+  /** How often it is cleared. */
+  period: MarketPeriod;
+  /** Hour of the day in game time. */
+  game_hour: number;
+  /** Units wanted at the buyers' prices and not bought. */
+  bids_unfilled?: number;
+  /** Units offered at the sellers' prices and not sold. */
+  asks_unfilled?: number;
+  /** Share of the surplus that the orders' own limits allowed and that was realised, 0 to 1. */
+  efficiency?: number | null;
+  /** Money that changed hands, in major units. */
+  turnover?: number;
+  /** Change of the price over three clearings, as a share: 0.02 is two percent up. */
+  trend?: number;
+  /** Standard deviation of the price over the last five clearings, as a share of their mean. */
+  volatility?: number;
+}
+
+/** How often a market is cleared. */
+export type MarketPeriod = "hourly" | "daily";
+
+/** A mood, or a change of it. */
+export interface MoodSpec {
+  /** From bad to good. */
+  valence?: number;
+  /** From calm to agitated. */
+  arousal?: number;
+}
+
+/** How often one kind of move between tiers was made. */
+export interface MoveCount {
+  /** The tier that was left. */
+  from: SimulationTier;
+  /** The tier that was entered. */
+  to: SimulationTier;
+  /** Why. */
+  reason: MoveReason;
+  /** How often. */
+  count: number;
+}
+
+/** Why an NPC moved between tiers. */
+export type MoveReason = "default" | "rule" | "player_location" | "scene" | "story" | "pin" | "capacity";
+
+/** Reasons of movements: a closed list. */
+export type MovementReason = "economic_opportunity" | "safety_concerns" | "resource_availability" | "social_attraction" | "event_triggered";
+
+/** Kinds of movements: a closed list. */
+export type MovementType = "migration" | "temporary" | "commute" | "event_driven";
+
+/** A tier under a name of its own. */
+export interface NamedTierSpec {
+  /** Its name. */
+  id: string;
+  /** Game seconds between two turns: up to 134 it is detailed, up to 520 active, up to 3,600 ambient, else dormant. */
+  tickFrequencySeconds: number;
+  /**
+   * How closely it is simulated: `full`, `simplified` or `schedule_only`. It tells tiers apart that are simulated
+   * equally often.
+   */
+  detailLevel?: DetailLevel | null;
+}
+
+/** An NPC does something else than before, or does it somewhere else. */
+export interface NpcActivityChanged {
+  /** The NPC's id, the same for as long as it lives. */
+  npc_id: number;
+  /** The name that it is known by; without one `npc-<npc_id>`. */
+  name: string;
+  /** What it did before; nothing where it did nothing. */
+  from?: string | null;
+  /** What it does now; nothing where nothing was possible. */
+  to?: string | null;
+  /** Where it is. */
+  place: string;
+  /** The tier in which it is simulated. */
+  tier: SimulationTier;
+  /** How it came to it. */
+  reason: ActivityReason;
+}
+
+/** NPCs made in number. Lists are gone round in turn, so that equal numbers get each entry. */
+export interface NpcGroupSpec {
+  /** The first part of their names: `<name>-1`, `<name>-2`, …; without it they have no names. */
+  name?: string | null;
+  /** How many: 1 to 1,000,000. */
+  count: number;
+  /** Their routines. */
+  routines: string[];
+  /** Their preferences. */
+  presets?: string[];
+  /** Their homes. */
+  homes: string[];
+  /** Their places of work; without any, at home. */
+  works?: string[];
+  /** Their roles: each has all of them. */
+  roles?: string[];
+  /** Acquaintances of each within the group, drawn by chance: 0 to 16. */
+  acquaintances?: number;
+}
+
+/** One NPC. */
+export interface NpcSpec {
+  /** The routine that it follows. */
+  routine: string;
+  /** Its preferences, from the presets. */
+  preset?: string | null;
+  /** Where it lives. */
+  home: string;
+  /** Where it works; without it, at home. */
+  work?: string | null;
+  /** Its roles. */
+  roles?: string[];
+  /** How it stands to others: NPC id, axis, 0 to 100. */
+  relationships?: Record<string, Record<string, number>>;
+  /** Energy at first, 0 to 100. */
+  energy?: number | null;
+}
+
+/** An NPC has moved into another tier. */
+export interface NpcTierChanged {
+  /** Stable id of the NPC. */
+  npc_id: number;
+  /** Its name; without one `npc-<id>`. */
+  name: string;
+  /** The tier that it was in. */
+  from: SimulationTier;
+  /** The tier that it is in. */
+  to: SimulationTier;
+  /** Why it moved. */
+  reason: MoveReason;
+  /** The priority of its wish. */
+  priority: number;
+}
+
+/** Places and people. */
+export interface NpcsSpec {
+  /** Where NPCs can be, by id. At most 65,535. */
+  places?: Record<string, PlaceSpec>;
+  /** Roles that NPCs can have: at most 32. */
+  roles?: string[];
+  /** NPCs that are written out one by one, by id. */
+  individuals?: Record<string, NpcSpec>;
+  /** NPCs that are made in number, in this order. */
+  groups?: NpcGroupSpec[];
+  /** Sessions that may run at once: 0 to 10,000. */
+  maxSessions?: number;
+}
+
+/** One value for each tier. */
+export interface PerTier {
+  /** Of the detailed tier. */
+  detailed: TierState;
+  /** Of the active tier. */
+  active: TierState;
+  /** Of the ambient tier. */
+  ambient: TierState;
+  /** Of the dormant tier. */
+  dormant: TierState;
+}
+
+/** One value for each tier. */
+export interface PerTier2 {
+  /** Of the detailed tier. */
+  detailed: number;
+  /** Of the active tier. */
+  active: number;
+  /** Of the ambient tier. */
+  ambient: number;
+  /** Of the dormant tier. */
+  dormant: number;
+}
+
+/** One value for each tier. */
+export interface PerTier3 {
+  /** Of the detailed tier. */
+  detailed: number[];
+  /** Of the active tier. */
+  active: number[];
+  /** Of the ambient tier. */
+  ambient: number[];
+  /** Of the dormant tier. */
+  dormant: number[];
+}
+
+/** A place. */
+export interface PlaceSpec {
+  /** For people. */
+  name?: string;
+  /** The district that it is in: NPCs prefer places in the district where they are. */
+  district?: string;
+  /** Its types: home, work, bar, market, … */
+  locationTypes?: string[];
+}
+
+/** People moved from one place to another. */
+export interface PopulationMovement {
+  /** Where they came from. */
+  from_location: string;
+  /** Where they went. */
+  to_location: string;
+  /** What kind of movement it is. */
+  movement_type: MovementType;
+  /** How many moved. */
+  agent_count: number;
+  /** Why. */
+  reason?: MovementReason | null;
+  /** For how long. */
+  estimated_duration_hours?: number | null;
+}
+
+/** Who takes part. */
+export interface PopulationSpec {
+  /** Agents. 2 to 1,000,000. */
+  count?: number;
+  /** Money that each begins with, in minor units. 1 to 1,000,000,000. */
+  moneyPerHead?: number;
+  /** Hours for which each begins with stocks of what it needs and uses. 0 to 200. */
+  initialStockHours?: number;
+  /** First beliefs are the initial prices times this: a test of how a world finds its prices. 0.01 to 100. */
+  beliefFactor?: number;
+  /** Output of an agent against the recipe's, drawn evenly. Within 0.1 to 10. */
+  skill?: Range;
+  /** 0 to 1: offers more of a stock at once. */
+  riskTolerance?: Range;
+  /** 0 to 1: quotes further past its belief, to trade at once. */
+  impatience?: Range;
+  /** 0 to 1: follows the market when it has no experience of its own. */
+  socialInfluence?: Range;
+  /** 0.01 to 1: how far one trade moves a belief towards the market price. */
+  learningRate?: Range;
+}
+
+/** What somebody likes. What is not said falls to the next of the cascade: session, NPC, routine. */
+export interface PreferencesSpec {
+  /** By activity, 0 to 1; 0.5 is neutral. */
+  activityWeights?: Record<string, number>;
+  /** By category, 0 to 1; 0.5 is neutral. */
+  categoryWeights?: Record<string, number>;
+  /** By trait (extraversion, conscientiousness, openness, agreeableness, neuroticism), 0 to 100; 50 is neutral. */
+  traitModifiers?: Record<string, number>;
+  /** Places it goes to first. */
+  favoriteLocations?: string[];
+  /** Whom it likes to be with. */
+  preferredNpcIdsOrRoles?: string[];
+  /** Whom it keeps away from. */
+  avoidedNpcIdsOrRoles?: string[];
+  /** At its best in the morning. */
+  morningPerson?: boolean | null;
+  /** At its best at night. */
+  nightOwl?: boolean | null;
+}
+
+/** An activity that may be chosen at a node. */
+export interface PreferredActivitySpec {
+  /** The activity. */
+  activityId: string;
+  /** Its weight here, 0 to 10. */
+  weight?: number;
+  /** All of these must hold. */
+  conditions?: ConditionSpec[];
+}
+
+/** One set of preferences. */
+export interface PresetSpec {
+  /** Its id again. */
+  id?: string | null;
+  /** For people. */
+  name?: string | null;
+  /** The preferences. */
+  preferences?: PreferencesSpec;
+  /** For people and tools. */
+  tags?: string[];
+}
+
+/** Sets that NPCs refer to. */
+export interface PresetsSpec {
+  /** Preferences by id. */
+  npcPreferences?: Record<string, PresetSpec>;
+}
+
+/** A rule that puts NPCs into a tier. */
+export interface PriorityRuleSpec {
+  /** What must hold. */
+  condition: ConditionSpec;
+  /** A tier: one of the four, or a name from `tiers`. */
+  tier: string;
+  /** The highest wins. -1,000 to 1,000. */
+  priority: number;
+}
+
+/** A range that values are drawn from, evenly. */
+export interface Range {
+  /** The least. */
+  min: number;
+  /** The most. */
+  max: number;
+}
+
+/** How two factions stand. */
+export type RelationState = "WAR" | "COLD_WAR" | "PEACE" | "ALLIANCE";
+
+/** What must hold for an NPC to choose an activity. What is not said does not matter. */
+export interface RequirementsSpec {
+  /** There must be a place of one of these types where the NPC can go; it goes there. */
+  locationTypes?: string[];
+  /** Energy at least. */
+  minEnergy?: number | null;
+  /** Energy at most. */
+  maxEnergy?: number | null;
+  /** It must be one of these times of day. */
+  timeOfDay?: TimeOfDay[];
+  /** It must be in one of these moods. */
+  moodTags?: string[];
+  /** All of these NPCs, or somebody of each of these roles, must be where it is done. */
+  requiredNpcRolesOrIds?: string[];
+  /** All of these must hold. */
+  conditions?: ConditionSpec[];
+}
+
+/** A trade that agents follow: an hour of work turns inputs into output. */
+export interface RoleSpec {
+  /** Name, 1 to 32 of letters, digits and `_`. */
+  name: string;
+  /** The commodity that it makes. */
+  output: string;
+  /** Units made in an hour with all inputs, by an agent of skill 1. Parts of a unit are a chance. 0.01 to 1,000. */
+  quantity: number;
+  /** Units of each commodity used up in an hour; parts of a unit are a chance. 0.001 to 1,000. */
+  inputs?: Record<string, number>;
+  /**
+   * Share of the quantity that is made where inputs are missing: what keeps a starving economy from locking up.
+   * 0 to 0.9.
+   */
+  subsistence?: number;
+  /** Agents that begin in this role. */
+  count?: number | null;
+  /**
+   * Share of the agents without a counted role that begin in this role; the shares add up to 1. With neither
+   * counts nor shares the roles begin as the recipes imply.
+   */
+  share?: number | null;
+}
+
+/** An edge of a routine. */
+export interface RoutineEdgeSpec {
+  /** Its id, for people. */
+  id?: string | null;
+  /** The node that it leaves. */
+  from: string;
+  /** The node that it enters. */
+  to: string;
+  /** All of these must hold for it to be followed. */
+  conditions?: ConditionSpec[];
+  /** Its weight among those whose conditions hold, 0 to 10. */
+  weight?: number;
+}
+
+/** A node of a routine. */
+export interface RoutineNodeSpec {
+  /** Its id, once in the routine. */
+  id: string;
+  /**
+   * What it is: a way begins at the time slots that hold, follows edges over decisions, and ends at activity nodes.
+   * Edges into time slots are for people: the clock alone enters them. A routine without time slots begins at the
+   * nodes that no edge leads to.
+   */
+  nodeType: RoutineNodeType;
+  /** When it holds; a time slot must have one, other nodes may. */
+  timeRangeSeconds?: TimeRangeSpec | null;
+  /** Of a decision: what must hold for it to be entered. */
+  decisionConditions?: ConditionSpec[];
+  /** What may be chosen here. */
+  preferredActivities?: PreferredActivitySpec[];
+  /** For people and tools. */
+  meta?: unknown;
+}
+
+/** What a node of a routine is. */
+export type RoutineNodeType = "time_slot" | "decision" | "activity";
+
+/** How a day goes: a graph of nodes. */
+export interface RoutineSpec {
+  /** Version of the entry, for people. */
+  version?: number | null;
+  /** Its id again. */
+  id?: string;
+  /** For people. */
+  name?: string;
+  /** Its nodes. */
+  nodes: RoutineNodeSpec[];
+  /** Its edges, followed from time slots and decisions in their order. */
+  edges?: RoutineEdgeSpec[];
+  /** Preferences of everybody who follows it. */
+  defaultPreferences?: PreferencesSpec | null;
+  /** For people and tools. */
+  meta?: unknown;
+}
+
+/** How the scheduler of a world does: what changes from step to step. */
+export interface SchedulerState {
+  /** Tier by tier. */
+  tiers: PerTier;
+  /** Turns that one step may have. */
+  budget: number;
+  /** Sessions that run. */
+  sessions: number;
+  /** Entries of focus. */
+  focusEntries: number;
+  /** NPCs that are pinned. */
+  pinned: number;
+  /** What the steps of the last input did. */
+  last: StepSummary;
+  /** Moves between tiers since the world began. */
+  moves: MoveCount[];
+}
+
+/** How activities are weighed. */
+export interface ScoringSpec {
+  /** Version of the entry, for people. */
+  version?: number | null;
+  /** The weights of the eight factors, and those of a developer's own by name. */
+  weights?: WeightsSpec;
+}
+
+/** A share for each tier, 0 to 1. */
+export interface SharesSpec {
+  /** Of NPCs in the detailed tier. */
+  detailed?: number;
+  /** Of NPCs in the active tier. */
+  active?: number;
+  /** Of NPCs in the ambient tier. */
+  ambient?: number;
+  /** Of NPCs in the dormant tier. */
+  dormant?: number;
+}
+
+/** How closely an NPC is simulated. Ordered from the closest to the coarsest. */
+export type SimulationTier = "detailed" | "active" | "ambient" | "dormant";
+
+/** Something that spreads among people. */
+export interface SocialTrend {
+  /** What kind of thing. */
+  trend_type: TrendType;
+  /** Where. */
+  location: string;
+  /** How strong, 0 to 100. */
+  trend_strength: number;
+  /** What it is about. */
+  topic?: string | null;
+  /** How many take part. */
+  agent_participation_count?: number | null;
+  /** New participants for each one, an hour. */
+  spread_rate?: number | null;
+  /** For how long. */
+  estimated_duration_hours?: number | null;
+}
+
+/** Sums over a window. */
+export interface StatsMetrics {
+  /** Actions of all agents. */
+  total_agent_actions?: number | null;
+  /** Agents that did anything. */
+  unique_agents?: number | null;
+  /** Actions of an agent, on average. */
+  average_actions_per_agent?: number | null;
+  /** Trades. */
+  total_transactions?: number | null;
+  /** Money that changed hands, in major units. */
+  total_transaction_volume?: number | null;
+}
+
+/** What is summed. */
+export type StatsType = "hourly_summary" | "daily_summary" | "agent_behavior" | "economic_activity" | "social_interactions";
+
+/** What the steps of one input did. */
+export interface StepSummary {
+  /** WorldSteps. */
+  steps: number;
+  /** Turns that NPCs had. */
+  turns: PerTier2;
+  /** Turns that had to wait for a later step, each once a step. */
+  deferred: PerTier2;
+  /**
+   * By the limit that made something wait: turns for `maxNpcTicksPerStep`; for `movesPerStep` (20,000) the steps after
+   * which NPCs were still to be moved to another tier.
+   */
+  deferredBy: Record<string, number>;
+  /** Why turns and moves had to wait; nothing when none had to. */
+  why?: string | null;
+  /** Upper bounds of the buckets of lateness in game seconds; one more bucket holds what is later. */
+  latenessBounds: number[];
+  /** Turns by how late they were. */
+  lateness: PerTier3;
+  /** Moves between tiers. */
+  moves: MoveCount[];
+  /** Focus entries that ran out. */
+  focusEnded: number;
+}
+
+/** The tick itself. */
+export interface TickData {
+  /** Id of the tick: a repetition bears the same. */
+  tick_id: string;
+  /** Hourly or daily. */
+  tick_type: TickType;
+  /** Hour of the day, 0 to 23; required for an hourly tick. */
+  game_hour?: number | null;
+  /** Number of the day, from 1; required for a daily tick. */
+  game_day?: number | null;
+  /** The game time that it stands for. This rules; hour, day and calendar fields are not checked against it. */
+  game_time: GameInstant;
+  /** When the tick was made (wall time). */
+  tick_timestamp: GameInstant;
+  /** Who made it. */
+  triggered_by?: TriggeredBy | null;
+  /** Names of services that are expected to take it. */
+  consumers?: string[] | null;
+  /** Calendar fields. */
+  metadata?: TickMetadata | null;
+}
+
+/** Event types of tick messages. */
+export type TickEventType = "world.tick.hourly" | "world.tick.daily" | "world.tick.game_hour" | "world.tick.game_day";
+
+/**
+ * A tick message: the base event's fields and the tick's own under `data`.
+ *
+ * Fields that it does not know are let through. Instants are RFC 3339.
+ */
+export interface TickMessage {
+  /** Id of this message. */
+  event_id: string;
+  /** Which tick it is. */
+  event_type: TickEventType;
+  /** When the message was made (wall time). */
+  timestamp: GameInstant;
+  /** Version of the message's shape. */
+  version: string;
+  /** Who sends it, such as `simulation.ticker`. */
+  source: string;
+  /** The world that it is for; without it, every world. */
+  world_id?: WorldId | null;
+  /** The incarnation of the world that asked for this tick of its own. */
+  incarnation?: string | null;
+  /** Id that ties messages together. */
+  correlation_id?: string | null;
+  /** The tick. */
+  data: TickData;
+  /** How the message wants to be handled on its way. */
+  metadata?: EventMetadata | null;
+  /** At most ten words. */
+  tags?: string[] | null;
+  /** Id of a trace. */
+  trace_id?: string | null;
+}
+
+/** Calendar fields of a tick, counted by whoever made it. */
+export interface TickMetadata {
+  /** Day of the simulation, from 1. */
+  simulation_day?: number | null;
+  /** Week of the simulation, from 1. */
+  simulation_week?: number | null;
+  /** Month of the simulation, from 1. */
+  simulation_month?: number | null;
+  /** Year, 2020 to 2099; left out beyond. */
+  simulation_year?: number | null;
+  /** spring, summer, autumn or winter. */
+  season?: "spring" | "summer" | "autumn" | "winter" | null;
+}
+
+/** Hourly or daily work; game_hour and game_day are other names for the same. */
+export type TickType = "hourly" | "daily" | "game_hour" | "game_day";
+
+/** Who belongs to which tier. */
+export interface TierRulesSpec {
+  /** Version of the entry, for people. */
+  version?: number | null;
+  /**
+   * Tiers with names of their own, mapped to the four by how often they are simulated; those equally often by their
+   * levels of detail. How often the four are due is said in `meta.simulation`.
+   */
+  tiers?: NamedTierSpec[];
+  /** Rules; the one with the highest priority whose condition holds decides. */
+  priorityRules?: PriorityRuleSpec[];
+  /** The tier of an NPC for which no rule holds; without it ambient. */
+  defaultTier?: string | null;
+  /** Taken over into `maxNpcTicksPerStep` where a world is imported; in a world file it has no effect. */
+  maxNpcsPerTick?: number | null;
+}
+
+/** One tier. */
+export interface TierSpec {
+  /** NPCs that it holds at most; who does not fit falls into the next coarser tier. 0 to 10,000,000. */
+  maxNpcs: number;
+  /**
+   * Game seconds between two turns of an NPC: 1 to 604,800. Without it 60 for detailed, 300 for active, 900 for
+   * ambient, 14,400 for dormant.
+   */
+  tickFrequencySeconds?: number | null;
+  /**
+   * Share of the turns of a step that this tier has for sure while it has work; what it does not use the others
+   * take. The shares of all tiers are weighed against each other. 1 to 1,000. Without it 40 for detailed, 30 for
+   * active, 20 for ambient, 10 for dormant.
+   */
+  share?: number | null;
+}
+
+/** How one tier does. */
+export interface TierState {
+  /** NPCs in it. */
+  npcs: number;
+  /** NPCs that it may hold. */
+  maxNpcs: number;
+  /** NPCs whose turn is due and who wait for a later step. */
+  waiting: number;
+  /** Game seconds between two turns of an NPC. */
+  intervalSeconds: number;
+  /** Its share of the turns, weighed against those of the others. */
+  share: number;
+  /** What it has earned and not spent; a turn that is its for sure costs the sum of all shares. */
+  credits: number;
+  /**
+   * In this many steps at the latest an NPC has its turn, counted from the first step in which it is in this tier and
+   * due: who changes tiers while it waits is counted anew from when it comes. Whoever comes into the tier meanwhile
+   * and is more overdue counts as if it had been there from the beginning.
+   */
+  longestWaitSteps: number;
+}
+
+/** The four tiers; all must be there. */
+export interface TiersSpec {
+  /** NPCs near a player or critical to a scene. */
+  detailed: TierSpec;
+  /** NPCs relevant to a session or a story. */
+  active: TierSpec;
+  /** NPCs in nobody's focus. */
+  ambient: TierSpec;
+  /** NPCs that are not simulated until their slot comes. */
+  dormant: TierSpec;
+}
+
+/** A part of the day. */
+export type TimeOfDay = "morning" | "afternoon" | "evening" | "night";
+
+/** A part of the day in seconds since midnight; an end before the start passes midnight. */
+export interface TimeRangeSpec {
+  /** The first second, 0 to 86,400. */
+  start: number;
+  /** The second after the last, 0 to 86,400. */
+  end: number;
+}
+
+/** Kinds of trends: a closed list. */
+export type TrendType = "rumor" | "social_movement" | "cultural_shift" | "public_opinion" | "viral_content";
+
+/** Who made a tick. */
+export type TriggeredBy = "scheduler" | "manual" | "system";
+
+/** A value that is another one now. */
+export interface ValueChange {
+  /** Where: a JSON pointer into the block `meta.simulation`, such as `/timeScale`. */
+  pointer: string;
+  /** What it was; null where it was not given. */
+  from: unknown;
+  /** What it is; null where it is not given any more. */
+  to: unknown;
+}
+
+/** The weights of the scoring factors, 0 to 10 each. */
+export interface WeightsSpec {
+  baseWeight?: number;
+  activityPreference?: number;
+  categoryPreference?: number;
+  traitModifier?: number;
+  moodCompatibility?: number;
+  relationshipBonus?: number;
+  urgency?: number;
+  inertia?: number;
+  /** Weights of factors that plugins have registered, by name. */
+  custom?: Record<string, number>;
+}
+
+/**
+ * A command to a world, on the topic `world.command`. Its key is the world's id.
+ *
+ * Fields that it does not know are let through.
+ */
+export interface WorldCommand {
+  /** Id of the command: sent twice to a world, it is carried out once. */
+  command_id: string;
+  /**
+   * What to do: `world.register`, `world.unregister`, `world.pause`, `world.resume`, `world.step`, `world.tick`,
+   * `world.configure`, or the name of a command that a plugin takes.
+   */
+  command: string;
+  /** The world. */
+  world_id: WorldId;
+  /** Who gives it. */
+  issued_by: string;
+  /** When it was given (wall time). */
+  issued_at: GameInstant;
+  /** What it needs to know. */
+  payload?: Record<string, unknown>;
+}
+
+/** What became of a command, on the topic `world.command.result` under the key of the command's world. */
+export interface WorldCommandResult {
+  /** Id of the command. */
+  command_id: string;
+  /** The command. */
+  command: string;
+  /** Its world. */
+  world_id: WorldId;
+  /** What became of it. */
+  outcome: CommandOutcome;
+  /** What it came to. */
+  answer?: unknown;
+  /** Why it was refused. */
+  error?: string | null;
+  /** Everything that is wrong with it, place by place, where that can be said. */
+  errors?: CommandErrorDetail[];
+  /** The world's time afterwards. */
+  game_time?: GameInstant | null;
+}
+
+/** A world is simulated otherwise from its next step on. */
+export interface WorldConfigChanged {
+  /** Who changed it. */
+  by: string;
+  /** What is different now, in the order of the pointers. */
+  changes: ValueChange[];
+}
+
+/** A world as its file describes it. A resource of the world; it never changes while the world lives. */
+export interface WorldFile {
+  /** Name of the world. */
+  id: WorldId;
+  /** What it is, for people. */
+  description?: string;
+  /** Seed of all random draws: another seed, another history. */
+  seed?: number;
+  /** What drives the clock. */
+  clock?: ClockSource;
+  /** The first instant of game time. A world driven by `ticks` begins with its first tick instead. */
+  startsAt?: GameInstant;
+  /** What is said about the world, the simulation block among it. */
+  meta?: WorldMeta;
+  /** The economy; without it the world has none. */
+  economy?: EconomySpec | null;
+  /** How NPCs behave; without it nobody does anything. */
+  behaviour?: BehaviourSpec | null;
+  /** Places and people; without it the world begins with nobody. */
+  npcs?: NpcsSpec | null;
+  /** Sections of other plugins, by the plugin's name; the plugin checks its own. */
+  plugins?: Record<string, unknown>;
+}
+
+export type WorldId = string;
+
+/** What is said about a world. */
+export interface WorldMeta {
+  /** How it is simulated. */
+  simulation?: WorldSimulationConfig;
+}
+
+/** A world's time stands still from now on. */
+export interface WorldPaused {
+  /** Why, in the words of who paused it. */
+  reason: string;
+  /** Who paused it. */
+  by: string;
+  /** Until when, if it goes on by itself (wall time, RFC 3339). */
+  until?: string | null;
+}
+
+/** A world's time goes on. */
+export interface WorldResumed {
+  /** Who resumed it; `until` where the pause had reached its end. */
+  by: string;
+}
+
+/** How a world is simulated. A persisted resource of each world; it can be changed while the world lives. */
+export interface WorldSimulationConfig {
+  /** Game seconds in a real second, for a live world: 0.1 to 86,400, with at most six decimals. */
+  timeScale?: number;
+  /** Real seconds between two steps of a live world: 0.05 to 60. */
+  tickIntervalSeconds?: number;
+  /** The longest single step in game seconds; more is cut into several, 10,000 at most. 1 to 86,400. */
+  maxStepGameSeconds?: number;
+  /**
+   * The furthest that one tick may move a world that takes its time from ticks, in game days, and never further than
+   * 10,000 steps of `maxStepGameSeconds`. 1 to 36,500.
+   */
+  maxTickJumpDays?: number;
+  /**
+   * Steps that a live world may be behind and still catch up; what is more is dropped and shows as lag.
+   * 1 to 10,000.
+   */
+  maxCatchUpSteps?: number;
+  /** Turns of NPCs in one step, over all tiers: 1 to 1,000,000. */
+  maxNpcTicksPerStep?: number;
+  /** Operations on generation jobs in one step: 0 to 100,000. Has no effect yet: worlds have no generation jobs. */
+  maxJobOpsPerStep?: number;
+  /** The four tiers. */
+  tiers?: TiersSpec;
+  /**
+   * The least game seconds that an NPC stays in a tier before a rule or a focus that ended moves it to a coarser
+   * one, and before a rule gives it the place of another in a full tier: what keeps it from flapping. Who must give
+   * way to another or to a lower `maxNpcs`, and who is in focus or pinned, does not wait. 0 to 604,800.
+   */
+  tierDwellSeconds?: number;
+  /** How much of what happens is told. */
+  events?: EventsSpec;
+}
+
+/** How a world is simulated, where its time stands, and how its scheduler does. */
+export interface WorldSimulationContext {
+  /** The world. */
+  worldId: WorldId;
+  /** The shard that it belongs to, where a server hosts it. */
+  shardId?: number | null;
+  /** The present game time; nothing before the first tick of a world that ticks drive. */
+  currentWorldTime?: GameInstant | null;
+  /** How it is simulated. */
+  config: WorldSimulationConfig;
+  /** How its scheduler does; nothing in a world without one. */
+  state?: SchedulerState | null;
+}
+
+/** `simulation.event.agent_action`: its payload stands at top level or under `data`. */
+export type AgentActionEvent = Partial<BaseEvent> & { event_type: "simulation.event.agent_action" } & (AgentAction | { data: AgentAction });
+
+/** `simulation.event.aggregated_stats`: its payload stands at top level or under `data`. */
+export type AggregatedStatsEvent = Partial<BaseEvent> & { event_type: "simulation.event.aggregated_stats" } & (AggregatedStats | { data: AggregatedStats });
+
+/** `simulation.event.crowd_signal`: its payload stands at top level or under `data`. */
+export type CrowdSignalEvent = Partial<BaseEvent> & { event_type: "simulation.event.crowd_signal" } & (CrowdSignal | { data: CrowdSignal });
+
+/** `simulation.event.demand_signal`: its payload stands at top level or under `data`. */
+export type DemandSignalEvent = Partial<BaseEvent> & { event_type: "simulation.event.demand_signal" } & (DemandSignal | { data: DemandSignal });
+
+/** `simulation.event.diplomacy_update`: its payload stands at top level or under `data`. */
+export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_update" } & (DiplomacyUpdate | { data: DiplomacyUpdate });
+
+/** `simulation.event.market_cleared`: its payload stands at top level or under `data`. */
+export type MarketClearedEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_cleared" } & (MarketCleared | { data: MarketCleared });
+
+/** `simulation.event.npc_activity_changed`: its payload stands at top level or under `data`. */
+export type NpcActivityChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.npc_activity_changed" } & (NpcActivityChanged | { data: NpcActivityChanged });
+
+/** `simulation.event.npc_tier_changed`: its payload stands at top level or under `data`. */
+export type NpcTierChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.npc_tier_changed" } & (NpcTierChanged | { data: NpcTierChanged });
+
+/** `simulation.event.population_movement`: its payload stands at top level or under `data`. */
+export type PopulationMovementEvent = Partial<BaseEvent> & { event_type: "simulation.event.population_movement" } & (PopulationMovement | { data: PopulationMovement });
+
+/** `simulation.event.social_trend`: its payload stands at top level or under `data`. */
+export type SocialTrendEvent = Partial<BaseEvent> & { event_type: "simulation.event.social_trend" } & (SocialTrend | { data: SocialTrend });
+
+/** `simulation.event.world_config_changed`: its payload stands at top level or under `data`. */
+export type WorldConfigChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_config_changed" } & (WorldConfigChanged | { data: WorldConfigChanged });
+
+/** `simulation.event.world_paused`: its payload stands at top level or under `data`. */
+export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_paused" } & (WorldPaused | { data: WorldPaused });
+
+/** `simulation.event.world_resumed`: its payload stands at top level or under `data`. */
+export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
+
+/** Everything on simulation.event. */
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
