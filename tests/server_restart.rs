@@ -103,10 +103,14 @@ fn ticks_that_are_being_worked_on_are_still_on_their_way() {
     // A day at once: its 24 hours and the day itself are on their way, and nearly all are taken in together.
     server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 86_400})).ok();
     wait_for("one hour has run, and the next is at the door", || {
-        (server.world("hand")["inputs"] == 2 && door.came() == 2).then_some(())
+        (server.world("hand")["inputs"].as_u64() >= Some(2) && door.came() == 2).then_some(())
     });
-    // Who waits for the last of them waits for what they come to.
-    assert_eq!(server.world("hand")["outstanding_ticks"], 24);
+    // Who waits for the last of them waits for what they come to: whatever has not become an input is on its way. The
+    // day may have overtaken its hours, as it stands on another topic and this world keeps its own time.
+    let held = server.world("hand");
+    let (inputs, on_their_way) = (held["inputs"].as_u64().unwrap(), held["outstanding_ticks"].as_u64().unwrap());
+    assert_eq!(inputs + on_their_way, 26, "{held}");
+    assert!((2..=3).contains(&inputs), "{held}");
     door.open();
     let ran = wait_for("they have run", || {
         let world = server.world("hand");
