@@ -7,17 +7,20 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::book::PRICE_MAX;
-use super::floor::{Floor, Placed};
+use super::floor::Floor;
 use super::maths::real;
 use super::model::Economy;
+use super::stall::Placed;
 use crate::components::market::{Belief, Beliefs, Market, Personality, Side, Trader};
 use crate::world::spec::EconomyParameters;
 
 /// What everybody can see of a market after its clearing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct News {
-    price: Option<f64>,
-    best_bid: Option<f64>,
+pub struct News {
+    /// Mean price of the trades in minor units, if there were any.
+    pub price: Option<f64>,
+    /// The highest price among the bids left, in minor units.
+    pub best_bid: Option<f64>,
 }
 
 /// Success takes this part of the doubt away.
@@ -26,31 +29,30 @@ const RELIEF: f64 = 0.7;
 /// Traders learn from their orders and from the market. Runs in `Learn`.
 pub fn learn_prices(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
     markets: Query<&Market>,
-    mut traders: Query<(&Personality, &mut Beliefs), With<Trader>>,
+    mut traders: Query<(Entity, &Personality, &mut Beliefs), With<Trader>>,
 ) -> Result {
-    let mut news = Vec::with_capacity(floor.markets.len());
-    for entity in &floor.markets {
+    let Floor { seats, stalls, news, markets: entities, .. } = &mut *floor;
+    news.clear();
+    for entity in entities.iter() {
         let market = markets.get(*entity)?;
         news.push(News {
             price: (market.volume.0 > 0).then(|| real(market.price.0)),
             best_bid: market.best_bid.map(|price| real(price.0)),
         });
     }
-    let commodities = economy.commodities.len();
-    for ((_, entity), orders) in floor.roster.iter().zip(floor.placed.chunks(commodities.max(1))) {
-        let (personality, mut beliefs) = traders.get_mut(*entity)?;
-        for ((commodity, order), news) in economy.commodity_ids().zip(orders).zip(&news) {
-            if let Some(belief) = beliefs.0.get_mut(commodity) {
-                *belief = learn(*belief, order.as_ref(), *news, personality, &economy.parameters);
-            }
+    for (entity, personality, mut beliefs) in &mut traders {
+        let seat = seats.of(entity)? as usize;
+        for ((belief, stall), news) in beliefs.0.as_mut_slice().iter_mut().zip(stalls.iter()).zip(news.iter()) {
+            *belief = learn(*belief, stall.order(seat).as_ref(), *news, personality, &economy.parameters);
         }
     }
     Ok(())
 }
 
-fn learn(
+/// What a trader believes after an hour with this order, or with none.
+pub fn learn(
     belief: Belief,
     order: Option<&Placed>,
     news: News,

@@ -4,7 +4,7 @@ use bevy_ecs::prelude::Resource;
 use garde::Validate;
 
 use super::maths::{count, real, whole};
-use crate::components::market::{CommodityId, Ledger, RoleId};
+use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
 use crate::world::spec::{ClearingRule, EconomyParameters, EconomySpec, PopulationSpec};
 
 /// A commodity.
@@ -35,6 +35,8 @@ pub struct Recipe {
     pub quantity: f64,
     /// Units used up at skill 1.
     pub inputs: Vec<(CommodityId, f64)>,
+    /// The same for each commodity: 0 for what is not used.
+    pub uses: PerCommodity<f64>,
     /// Share of the quantity that is made without inputs.
     pub subsistence: f64,
     /// Agents that begin in it.
@@ -86,11 +88,14 @@ impl Economy {
         for (role, count) in spec.roles.iter().zip(counts) {
             let inputs: Result<Vec<_>, String> =
                 role.inputs.iter().map(|(name, quantity)| Ok((number(name)?, *quantity))).collect();
+            let inputs = inputs?;
+            let used = |id| inputs.iter().filter(|(input, _)| *input == id).map(|(_, quantity)| quantity).sum();
             roles.push(Recipe {
                 name: role.name.clone(),
                 output: number(&role.output)?,
                 quantity: role.quantity,
-                inputs: inputs?,
+                uses: PerCommodity::from_fn(spec.commodities.len(), used),
+                inputs,
                 subsistence: role.subsistence,
                 count,
             });

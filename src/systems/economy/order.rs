@@ -8,9 +8,8 @@ use super::floor::Floor;
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::Planner;
-use crate::components::market::{
-    Beliefs, Budget, Ledger, MarketStatistics, Personality, Purse, Role, Side, Stock, Trader,
-};
+use crate::components::ids::StableId;
+use crate::components::market::{Beliefs, Budget, Ledger, Personality, Purse, Role, Side, Stock, Trader};
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
 
@@ -18,6 +17,8 @@ type Buyers<'w, 's> = Query<
     'w,
     's,
     (
+        Entity,
+        &'static StableId,
         &'static Trader,
         &'static Role,
         &'static Personality,
@@ -33,41 +34,42 @@ pub fn place_orders(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     ledger: Res<Ledger>,
-    statistics: Res<MarketStatistics>,
     mut traders: Buyers,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.order");
-    let Floor { roster, placed, books, wishes, .. } = &mut *floor;
+    let Floor { roster, seats, stalls, rates, wishes, drafts, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
-    let commodities = economy.commodities.len();
-    for (number, ((id, entity), orders)) in roster.iter().zip(placed.chunks_mut(commodities)).enumerate() {
-        let (trader, role, personality, beliefs, mut purse, mut stock, mut budget) = traders.get_mut(*entity)?;
+    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, mut budget) in &mut traders {
+        let seat = seats.of(entity)?;
         let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
         let mut planner = Planner {
-            economy: &economy,
-            flows: &statistics.flows,
+            parameters: &economy.parameters,
+            rates,
             recipe,
             skill: trader.skill,
-            personality: *personality,
-            beliefs: &beliefs.0,
-            stock: &stock,
+            personality,
+            beliefs: beliefs.0.as_slice(),
+            stock: stock.holdings().as_slice(),
             money: purse.free().0,
             usual_wage,
-            draw: draws.for_id(*id),
+            draw: draws.light_for_id(*id),
         };
-        planner.plan(&mut budget, wishes, orders);
-        for ((commodity, order), book) in economy.commodity_ids().zip(orders.iter()).zip(books.iter_mut()) {
-            let Some(order) = order else { continue };
-            match order.side {
+        planner.plan(&mut budget, wishes, drafts);
+        for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
+            if order.is_empty() {
+                continue;
+            }
+            let side = order.side();
+            match side {
                 Side::Bid => {
                     let cost = Money(i64::from(order.price)).checked_mul(Goods(i64::from(order.quantity)));
                     escrow_money(&mut purse, cost.ok_or("a bid's cost does not fit")?)?;
                 }
                 Side::Ask => escrow_goods(&mut stock, commodity, Goods(i64::from(order.quantity)))?,
             }
-            let trader = u32::try_from(number)?;
-            book.submit(Order { side: order.side, price: order.price, quantity: order.quantity, trader })?;
+            stall.book.submit(Order { side, price: order.price, quantity: order.quantity, trader: seat })?;
+            *stall.slots.get_mut(seat as usize).ok_or("a trader without a place for orders")? = *order;
         }
     }
     Ok(())

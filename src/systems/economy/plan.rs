@@ -2,13 +2,17 @@
 //!
 //! The price level is anchored by spending: an agent spends its money over the spending hours. Stocks are elastic: more
 //! is held when a good is cheap. Quotes lie a little past the belief, further the more urgent a trade is.
+//!
+//! This is the innermost step of an hour. Whatever takes a division or a root is computed where it is needed, and not for
+//! the many goods that a trader neither needs nor has.
 
 use super::book::{PRICE_MAX, QUANTITY_MAX};
-use super::floor::Placed;
-use super::maths::{by_chance, real, soften, whole};
+use super::maths::{above, below, by_chance, real, soften, whole};
 use super::model::{Economy, Recipe};
-use crate::components::market::{Belief, Budget, CommodityId, Flow, PerCommodity, Personality, Side, Stock};
-use crate::systems::random::Draw;
+use super::rates::Rate;
+use super::stall::Slot;
+use crate::components::market::{Belief, Budget, CommodityId, Holding, Personality};
+use crate::systems::random::LightDraw;
 use crate::world::spec::EconomyParameters;
 
 /// How far a buyer's quote may go with the state of its stock.
@@ -27,14 +31,15 @@ pub(super) fn reservation_wage(parameters: &EconomyParameters, money: f64, usual
 }
 
 /// The least that a unit of the recipe's output must bring.
-pub(super) fn cost_floor(recipe: &Recipe, skill: f64, beliefs: &PerCommodity<Belief>, wage: f64) -> f64 {
-    let inputs = Economy::input_cost(recipe, |input| beliefs.get(input).map_or(0.0, |belief| belief.price));
+pub(super) fn cost_floor(recipe: &Recipe, skill: f64, beliefs: &[Belief], wage: f64) -> f64 {
+    let inputs = Economy::input_cost(recipe, |input| beliefs.get(input.index()).map_or(0.0, |belief| belief.price));
     (inputs + wage / skill.max(0.01)) / recipe.quantity
 }
 
 /// What a trader wishes to buy of one commodity.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Wish {
+    id: CommodityId,
     need: i64,
     input: i64,
     treat: i64,
@@ -47,199 +52,214 @@ impl Wish {
         self.price = self.price.max(price.min(limit));
         self.limit = self.limit.max(limit);
     }
+
+    fn is_empty(&self) -> bool {
+        (self.need | self.input | self.treat) == 0
+    }
+
+    /// The price that is quoted, in minor units.
+    fn quote(&self) -> i64 {
+        whole(self.price).clamp(1, i64::from(PRICE_MAX))
+    }
+
+    fn bid(&self) -> Slot {
+        let quantity = (self.need + self.input + self.treat).min(i64::from(QUANTITY_MAX));
+        let (Ok(quantity @ 1..), Ok(price)) = (u32::try_from(quantity), u32::try_from(self.quote())) else {
+            return Slot::default();
+        };
+        let for_work = u32::try_from(self.need + self.input).unwrap_or(quantity);
+        let limit = u32::try_from(whole(self.limit)).unwrap_or(PRICE_MAX).clamp(price, PRICE_MAX);
+        Slot::bid(price, limit, quantity, for_work)
+    }
+}
+
+/// What a plan knows of one commodity.
+#[derive(Debug, Clone, Copy)]
+struct Good {
+    id: CommodityId,
+    rate: Rate,
+    /// Units that an hour of the trader's work uses up.
+    used: f64,
+    /// Units in stock.
+    held: i64,
+    /// The price that the trader believes in.
+    belief: f64,
+}
+
+impl Good {
+    /// More is held when a good is cheap against its usual price, less when it is dear.
+    fn elasticity(&self) -> f64 {
+        (self.rate.usual_price / self.belief).clamp(ELASTICITY.0, ELASTICITY.1)
+    }
+
+    fn pantry_target(&self, parameters: &EconomyParameters) -> f64 {
+        if self.rate.need > 0.0 { self.rate.need * parameters.pantry_hours * self.elasticity() } else { 0.0 }
+    }
+
+    /// A unit in reserve beyond the hours: who uses a part of a unit in an hour needs a whole one to work.
+    fn input_target(&self, parameters: &EconomyParameters) -> f64 {
+        if self.used > 0.0 {
+            self.used * parameters.input_hours * self.elasticity() + real(above(self.used))
+        } else {
+            0.0
+        }
+    }
 }
 
 /// Everything that a trader's plan depends on.
 pub(super) struct Planner<'a> {
-    pub(super) economy: &'a Economy,
-    pub(super) flows: &'a PerCommodity<Flow>,
+    pub(super) parameters: &'a EconomyParameters,
+    pub(super) rates: &'a [Rate],
     pub(super) recipe: &'a Recipe,
     pub(super) skill: f64,
-    pub(super) personality: Personality,
-    pub(super) beliefs: &'a PerCommodity<Belief>,
-    pub(super) stock: &'a Stock,
+    pub(super) personality: &'a Personality,
+    pub(super) beliefs: &'a [Belief],
+    pub(super) stock: &'a [Holding],
     pub(super) money: i64,
     pub(super) usual_wage: f64,
-    pub(super) draw: Draw,
+    pub(super) draw: LightDraw,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     /// Writes the trader's orders, one at most for each commodity, and takes its budget an hour further.
-    pub(super) fn plan(&mut self, budget: &mut Budget, wishes: &mut Vec<Wish>, orders: &mut [Option<Placed>]) {
+    pub(super) fn plan(&mut self, budget: &mut Budget, wishes: &mut Vec<Wish>, orders: &mut Vec<Slot>) {
         wishes.clear();
-        wishes.resize(orders.len(), Wish::default());
+        orders.clear();
+        orders.resize(self.rates.len(), Slot::default());
         self.fill_envelopes(budget);
-        for (commodity, wish) in self.economy.commodity_ids().zip(wishes.iter_mut()) {
-            if commodity == self.recipe.output {
-                self.keep_own_product(commodity, budget);
+        let (past, envelopes, treats) = (1.0 + self.margin(), budget.envelopes.as_mut_slice(), budget.treats.as_mut_slice());
+        for ((good, envelope), treats) in self.goods().zip(envelopes.iter_mut()).zip(treats.iter_mut()) {
+            if good.id == self.recipe.output {
+                self.keep_own_product(&good, envelope, treats);
                 continue;
             }
-            self.wish_need(commodity, wish);
-            self.wish_input(commodity, wish);
-            self.wish_treat(commodity, wish, budget);
+            let mut wish = Wish { id: good.id, ..Wish::default() };
+            if good.rate.need > 0.0 {
+                self.wish_need(&good, past, &mut wish);
+            }
+            if good.used > 0.0 {
+                self.wish_input(&good, past, &mut wish);
+            }
+            wish_treat(&good, past, *envelope, &mut wish);
+            if !wish.is_empty() {
+                wishes.push(wish);
+            }
         }
-        self.cover(wishes, orders);
-        for (commodity, order) in self.economy.commodity_ids().zip(orders.iter_mut()) {
-            if order.is_none() {
-                *order = self.offer(commodity, budget);
+        cover(wishes, self.money);
+        for wish in wishes.iter() {
+            if let Some(order) = orders.get_mut(wish.id.index()) {
+                *order = wish.bid();
+            }
+        }
+        for ((good, treats), order) in self.goods().zip(treats.iter()).zip(orders.iter_mut()) {
+            let spare = good.held - *treats;
+            if spare > 0 && order.is_empty() {
+                *order = self.offer(&good, spare).unwrap_or_default();
             }
         }
     }
 
+    /// What it knows of each commodity, in their order.
+    fn goods(&self) -> impl Iterator<Item = Good> + use<'a> {
+        let uses = self.recipe.uses.as_slice().iter();
+        let (skill, beliefs, stock) = (self.skill, self.beliefs.iter(), self.stock.iter());
+        (0_u16..).zip(self.rates).zip(uses).zip(beliefs.zip(stock)).map(move |(((id, rate), used), (belief, held))| Good {
+            id: CommodityId(id),
+            rate: *rate,
+            used: used * skill,
+            held: held.free().0,
+            belief: belief.price,
+        })
+    }
+
     fn belief(&self, commodity: CommodityId) -> f64 {
-        self.beliefs.get(commodity).map_or(1.0, |belief| belief.price)
+        self.beliefs.get(commodity.index()).map_or(1.0, |belief| belief.price)
     }
 
     /// How far past its belief this trader quotes.
     fn margin(&self) -> f64 {
-        self.economy.parameters.quote_margin * (0.5 + self.personality.impatience)
-    }
-
-    /// More is held when a good is cheap against its usual price, less when it is dear.
-    fn elasticity(&self, commodity: CommodityId) -> f64 {
-        let usual = self.flows.get(commodity).map_or(0.0, |flow| flow.usual_price);
-        (usual / self.belief(commodity)).clamp(ELASTICITY.0, ELASTICITY.1)
+        self.parameters.quote_margin * (0.5 + self.personality.impatience)
     }
 
     /// Takes an hour's budget, less what needs took, into the envelopes.
     fn fill_envelopes(&self, budget: &mut Budget) {
-        let hour = real(self.money) / self.economy.parameters.spending_hours;
+        let hour = real(self.money) / self.parameters.spending_hours;
         budget.open = budget.open.saturating_add(whole(hour)).max(-whole(hour * ENVELOPE_HOURS));
         if budget.open <= 0 {
             return;
         }
         let open = real(budget.open);
         let mut left = budget.open;
-        for (commodity, spec) in self.economy.commodity_ids().zip(&self.economy.commodities) {
-            let Some(envelope) = budget.envelopes.get_mut(commodity) else { continue };
-            let part = whole(open * spec.spending_share).min(left);
-            let most = (hour * spec.spending_share * ENVELOPE_HOURS).max(self.belief(commodity) * 2.0);
-            left -= part;
-            *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
+        let envelopes = budget.envelopes.as_mut_slice().iter_mut();
+        for ((rate, belief), envelope) in self.rates.iter().zip(self.beliefs).zip(envelopes) {
+            if rate.spending_share > 0.0 {
+                let part = whole(open * rate.spending_share).min(left);
+                let most = (hour * rate.spending_share * ENVELOPE_HOURS).max(belief.price * 2.0);
+                left -= part;
+                *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
+            }
         }
         budget.open = 0;
     }
 
-    fn pantry_target(&self, commodity: CommodityId) -> f64 {
-        let need = self.economy.commodity(commodity).map_or(0.0, |spec| spec.need);
-        need * self.economy.parameters.pantry_hours * self.elasticity(commodity)
-    }
-
-    fn input_use(&self, commodity: CommodityId) -> f64 {
-        let used = self.recipe.inputs.iter().find(|(input, _)| *input == commodity);
-        used.map_or(0.0, |(_, quantity)| quantity * self.skill)
-    }
-
-    /// A unit in reserve beyond the hours: who uses a part of a unit in an hour needs a whole one to work.
-    fn input_target(&self, commodity: CommodityId) -> f64 {
-        let used = self.input_use(commodity);
-        if used > 0.0 {
-            used * self.economy.parameters.input_hours * self.elasticity(commodity) + used.ceil()
-        } else {
-            0.0
-        }
-    }
-
-    fn wish_need(&mut self, commodity: CommodityId, wish: &mut Wish) {
-        let need = self.economy.commodity(commodity).map_or(0.0, |spec| spec.need);
-        if need <= 0.0 {
-            return;
-        }
-        let target = self.pantry_target(commodity);
-        let held = real(self.stock.free(commodity));
-        let wanted = need + (target - held) * self.economy.parameters.restock_share;
+    fn wish_need(&mut self, good: &Good, past: f64, wish: &mut Wish) {
+        let (need, target, held) = (good.rate.need, good.pantry_target(self.parameters), real(good.held));
+        let wanted = need + (target - held) * self.parameters.restock_share;
         wish.need = by_chance(wanted, &mut self.draw);
         if wish.need > 0 {
             let urgency = soften((target + need) / (held + need)).clamp(BUY_URGENCY.0, BUY_URGENCY.1);
             // Who must eat pays what it has, short of ruin in a single hour.
             let limit = real(self.money) * 0.5 / real(wish.need);
-            wish.raise(self.belief(commodity) * (1.0 + self.margin()) * urgency, limit);
+            wish.raise(good.belief * past * urgency, limit);
         }
     }
 
-    fn wish_input(&mut self, commodity: CommodityId, wish: &mut Wish) {
-        let used = self.input_use(commodity);
-        if used <= 0.0 {
-            return;
-        }
+    fn wish_input(&mut self, good: &Good, past: f64, wish: &mut Wish) {
+        let used = good.used;
         // Up to this price an hour's work still brings more with the inputs than without.
-        let others =
-            Economy::input_cost(self.recipe, |input| if input == commodity { 0.0 } else { self.belief(input) });
+        let others = Economy::input_cost(self.recipe, |input| if input == good.id { 0.0 } else { self.belief(input) });
         let gain = self.belief(self.recipe.output) * self.recipe.quantity * (1.0 - self.recipe.subsistence);
         let limit = (gain - others) * self.skill / used;
-        let target = self.input_target(commodity);
-        let held = real(self.stock.free(commodity));
-        let wanted = used + (target - held) * self.economy.parameters.restock_share;
         if limit < 1.0 {
             return;
         }
+        let (target, held) = (good.input_target(self.parameters), real(good.held));
+        let wanted = used + (target - held) * self.parameters.restock_share;
         wish.input = by_chance(wanted, &mut self.draw);
         if wish.input > 0 {
             let urgency = soften((target + used) / (held + used)).clamp(BUY_URGENCY.0, BUY_URGENCY.1);
-            wish.raise(self.belief(commodity) * (1.0 + self.margin()) * urgency, limit);
-        }
-    }
-
-    fn wish_treat(&self, commodity: CommodityId, wish: &mut Wish, budget: &Budget) {
-        let envelope = real(budget.envelopes.get(commodity).copied().unwrap_or(0));
-        let price = (self.belief(commodity) * (1.0 + self.margin())).max(1.0);
-        wish.treat = whole((envelope / price).floor());
-        if wish.treat > 0 {
-            wish.raise(price, envelope / real(wish.treat));
+            wish.raise(good.belief * past * urgency, limit);
         }
     }
 
     /// A maker enjoys its own product as if it bought it from itself.
-    fn keep_own_product(&self, commodity: CommodityId, budget: &mut Budget) {
-        let (Some(envelope), Some(treats)) = (budget.envelopes.get_mut(commodity), budget.treats.get_mut(commodity))
-        else {
+    fn keep_own_product(&self, good: &Good, envelope: &mut i64, treats: &mut i64) {
+        let price = whole(good.belief).max(1);
+        if *envelope < price {
             return;
-        };
-        let price = whole(self.belief(commodity)).max(1);
-        let spare = (self.stock.free(commodity) - whole(self.pantry_target(commodity)) - *treats).max(0);
-        let kept = (*envelope / price).min(spare).max(0);
+        }
+        let spare = (good.held - whole(good.pantry_target(self.parameters)) - *treats).max(0);
+        let kept = (*envelope / price).min(spare);
         *envelope -= kept * price;
         *treats += kept;
     }
 
-    /// Turns wishes into bids as far as the money goes: needs first, then inputs, then treats.
-    fn cover(&self, wishes: &mut [Wish], orders: &mut [Option<Placed>]) {
-        let mut money = self.money;
-        let price = |wish: &Wish| whole(wish.price).clamp(1, i64::from(PRICE_MAX));
-        let mut afford = |units: i64, price: i64| {
-            let units = units.min(money / price).max(0);
-            money -= units * price;
-            units
-        };
-        wishes.iter_mut().for_each(|wish| wish.need = afford(wish.need, price(wish)));
-        wishes.iter_mut().for_each(|wish| wish.input = afford(wish.input, price(wish)));
-        wishes.iter_mut().for_each(|wish| wish.treat = afford(wish.treat, price(wish)));
-        for (wish, order) in wishes.iter().zip(orders) {
-            let quantity = (wish.need + wish.input + wish.treat).min(i64::from(QUANTITY_MAX));
-            if let (Ok(quantity @ 1..), Ok(price)) = (u32::try_from(quantity), u32::try_from(price(wish))) {
-                let for_work = u32::try_from(wish.need + wish.input).map_or(quantity, |units| units.min(quantity));
-                let limit = u32::try_from(whole(wish.limit)).unwrap_or(PRICE_MAX).clamp(price, PRICE_MAX);
-                *order = Some(Placed { side: Side::Bid, price, limit, quantity, for_work, filled: 0, money: 0 });
-            }
-        }
-    }
-
-    /// Offers a part of what is not needed.
-    fn offer(&mut self, commodity: CommodityId, budget: &Budget) -> Option<Placed> {
-        let treats = budget.treats.get(commodity).copied().unwrap_or(0);
+    /// Offers a part of what is not needed; `spare` units are not to be enjoyed.
+    fn offer(&mut self, good: &Good, spare: i64) -> Option<Slot> {
         // Inputs are sold only when there are far too many: after a change of role, or of mind about prices.
-        let keep = self.pantry_target(commodity) + self.input_target(commodity) * 2.0;
-        let surplus = real(self.stock.free(commodity) - treats) - keep;
+        let keep = good.pantry_target(self.parameters) + good.input_target(self.parameters) * 2.0;
+        let surplus = real(spare) - keep;
+        if surplus <= 0.0 {
+            return None;
+        }
         let share = 0.3 + 0.4 * self.personality.risk_tolerance;
-        let most = self.stock.free(commodity) - treats;
-        let quantity = by_chance(surplus * share, &mut self.draw).clamp(0, most.max(0)).min(i64::from(QUANTITY_MAX));
+        let quantity = by_chance(surplus * share, &mut self.draw).min(spare).min(i64::from(QUANTITY_MAX));
         let quantity = u32::try_from(quantity).ok().filter(|units| *units > 0)?;
-        let belief = self.belief(commodity) * (1.0 - self.margin());
-        let (price, limit) = if commodity == self.recipe.output {
-            let money = real(self.money);
-            let wage = reservation_wage(&self.economy.parameters, money, self.usual_wage);
+        let belief = good.belief * (1.0 - self.margin());
+        let (price, limit) = if good.id == self.recipe.output {
+            let wage = reservation_wage(self.parameters, real(self.money), self.usual_wage);
             let floor = cost_floor(self.recipe, self.skill, self.beliefs, wage);
-            let usual = self.recipe.quantity * self.skill * self.economy.parameters.output_hours;
+            let usual = self.recipe.quantity * self.skill * self.parameters.output_hours;
             let urgency = soften((usual + 1.0) / (surplus + 1.0)).clamp(SELL_URGENCY.0, SELL_URGENCY.1);
             ((belief * urgency).max(floor), floor)
         } else {
@@ -247,6 +267,32 @@ impl Planner<'_> {
         };
         let price = u32::try_from(whole(price).clamp(1, i64::from(PRICE_MAX))).ok()?;
         let limit = u32::try_from(whole(limit).clamp(1, i64::from(price))).ok()?;
-        Some(Placed { side: Side::Ask, price, limit, quantity, for_work: 0, filled: 0, money: 0 })
+        Some(Slot::ask(price, limit, quantity))
     }
+}
+
+fn wish_treat(good: &Good, past: f64, envelope: i64, wish: &mut Wish) {
+    let (envelope, price) = (real(envelope), (good.belief * past).max(1.0));
+    if envelope < price {
+        return;
+    }
+    wish.treat = below(envelope / price);
+    wish.raise(price, envelope / real(wish.treat));
+}
+
+/// Cuts wishes down to what the money covers: needs first, then inputs, then treats.
+fn cover(wishes: &mut [Wish], mut money: i64) {
+    let cost = |wish: &Wish| (wish.need + wish.input + wish.treat).checked_mul(wish.quote());
+    let all = wishes.iter().map(cost).try_fold(0_i64, |sum, cost| sum.checked_add(cost?));
+    if all.is_some_and(|all| all <= money) {
+        return;
+    }
+    let mut afford = |units: i64, price: i64| {
+        let units = units.min(money / price).max(0);
+        money -= units * price;
+        units
+    };
+    wishes.iter_mut().for_each(|wish| wish.need = afford(wish.need, wish.quote()));
+    wishes.iter_mut().for_each(|wish| wish.input = afford(wish.input, wish.quote()));
+    wishes.iter_mut().for_each(|wish| wish.treat = afford(wish.treat, wish.quote()));
 }

@@ -3,35 +3,36 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
+use super::floor::{Floor, furnish};
 use super::ledger::{LedgerError, create_goods, destroy_goods};
-use super::maths::{average, by_chance, real, whole};
+use super::maths::{above, average, by_chance, real, whole};
 use super::model::{Economy, Recipe};
 use super::plan::{cost_floor, reservation_wage};
+use crate::components::ids::StableId;
 use crate::components::market::{
-    Belief, Beliefs, Budget, CommodityId, GoodsEntry, Ledger, PerCommodity, Purse, Role, Stock, Trader,
+    Belief, Beliefs, Budget, CommodityId, GoodsEntry, Ledger, Purse, Role, Stock, Trader,
 };
 use crate::components::money::Goods;
-use crate::systems::random::{Draw, Draws};
+use crate::systems::random::{Draws, LightDraw};
 
 /// Traders eat, enjoy what they bought for it, and lose what spoils. Runs in `Produce`, first.
 pub fn meet_needs(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&Role, &Beliefs, &mut Stock, &mut Budget), With<Trader>>,
+    mut traders: Query<(&StableId, &Role, &mut Beliefs, &mut Stock, &mut Budget), With<Trader>>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let Floor { roster, used, meals, .. } = &mut *floor;
-    for (id, entity) in roster.iter() {
-        let (role, beliefs, mut stock, mut budget) = traders.get_mut(*entity)?;
+    let Floor { rates, prices, used, meals, .. } = &mut *floor;
+    for (id, role, mut beliefs, mut stock, mut budget) in &mut traders {
+        furnish(economy.parameters.doubt_min, prices, &mut stock, &mut beliefs, &mut budget);
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
-        let mut draw = draws.for_id(*id);
+        let mut draw = draws.light_for_id(*id);
         let (mut due, mut met) = (0, 0);
-        for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
-            if spec.need > 0.0 {
-                let wanted = by_chance(spec.need, &mut draw);
+        for (commodity, rate) in economy.commodity_ids().zip(rates.iter()) {
+            if rate.need > 0.0 {
+                let wanted = by_chance(rate.need, &mut draw);
                 let eaten = wanted.min(stock.free(commodity));
                 use_goods(&mut ledger, &mut stock, used, commodity, (eaten, GoodsEntry::Eaten))?;
                 if own == Some(commodity) {
@@ -47,9 +48,9 @@ pub fn meet_needs(
                 use_goods(&mut ledger, &mut stock, used, commodity, (treats, GoodsEntry::Enjoyed))?;
                 budget.treats[commodity] = 0;
             }
-            if spec.spoilage > 0.0 {
+            if rate.spoilage > 0.0 {
                 let held = stock.free(commodity);
-                let spoiled = by_chance(real(held) * spec.spoilage, &mut draw).min(held);
+                let spoiled = by_chance(real(held) * rate.spoilage, &mut draw).min(held);
                 // What spoils must be made again as well: left out, it would look as if too much was made.
                 use_goods(&mut ledger, &mut stock, used, commodity, (spoiled, GoodsEntry::Spoiled))?;
             }
@@ -69,6 +70,9 @@ fn use_goods(
     commodity: CommodityId,
     (amount, entry): (i64, GoodsEntry),
 ) -> Result<(), LedgerError> {
+    if amount == 0 {
+        return Ok(());
+    }
     destroy_goods(ledger, stock, commodity, Goods(amount), entry)?;
     if let Some(sum) = used.get_mut(commodity.index()) {
         *sum += amount;
@@ -81,21 +85,20 @@ pub fn run_recipes(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&Trader, &Purse, &Beliefs, &mut Stock, &mut Role)>,
+    mut traders: Query<(&StableId, &Trader, &Purse, &Beliefs, &mut Stock, &mut Role)>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
-    let Floor { roster, used, produced, .. } = &mut *floor;
+    let Floor { roster, rates, used, produced, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
-    for (id, entity) in roster.iter() {
-        let (trader, purse, beliefs, mut stock, mut role) = traders.get_mut(*entity)?;
+    for (id, trader, purse, beliefs, mut stock, mut role) in &mut traders {
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
         let wage = reservation_wage(&economy.parameters, real(purse.free().0), usual_wage);
-        let needed = economy.commodity(recipe.output).is_some_and(|commodity| commodity.need > 0.0);
-        let worker = Worker { recipe, skill: trader.skill, beliefs: &beliefs.0, wage, needed };
-        let mut draw = draws.for_id(*id);
+        let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
+        let worker = Worker { recipe, skill: trader.skill, beliefs: beliefs.0.as_slice(), wage, needed };
+        let mut draw = draws.light_for_id(*id);
         let effort = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
             worker.work(&mut ledger, &mut stock, used, produced, &mut draw)?
         } else {
@@ -109,7 +112,7 @@ pub fn run_recipes(
 struct Worker<'a> {
     recipe: &'a Recipe,
     skill: f64,
-    beliefs: &'a PerCommodity<Belief>,
+    beliefs: &'a [Belief],
     wage: f64,
     /// Whether the product is something that the worker itself needs.
     needed: bool,
@@ -124,7 +127,7 @@ impl Worker<'_> {
             return false;
         }
         let pays = || {
-            let price = self.beliefs.get(self.recipe.output).map_or(0.0, |belief| belief.price);
+            let price = self.beliefs.get(self.recipe.output.index()).map_or(0.0, |belief| belief.price);
             price >= cost_floor(self.recipe, self.skill, self.beliefs, self.wage)
         };
         (self.needed && held < output.max(2.0)) || pays()
@@ -137,13 +140,13 @@ impl Worker<'_> {
         stock: &mut Stock,
         used: &mut [i64],
         produced: &mut [i64],
-        draw: &mut Draw,
+        draw: &mut LightDraw,
     ) -> Result<f64, LedgerError> {
         let equipped = self
             .recipe
             .inputs
             .iter()
-            .all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
+            .all(|(input, quantity)| stock.free(*input) >= above(quantity * self.skill));
         let effort = if equipped { 1.0 } else { self.recipe.subsistence };
         if equipped {
             for (input, quantity) in &self.recipe.inputs {

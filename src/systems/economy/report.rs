@@ -6,16 +6,19 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::floor::Floor;
-use super::maths::{average, real};
+use super::maths::{average, real, whole};
 use super::model::Economy;
 use crate::components::clock::WorldClock;
 use crate::components::market::{Market, MarketHour, MarketStatistics, Role, Trader};
 use crate::messages::market::{MarketCleared, MarketPeriod};
 
+/// Parts that a full utilisation is counted in.
+const WHOLE: f64 = 1_048_576.0;
+
 /// Takes the hour into the statistics that everybody knows. Runs in `Report`, first.
 pub fn measure_economy(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
     mut statistics: ResMut<MarketStatistics>,
     mut markets: Query<&mut Market>,
     traders: Query<&Role, With<Trader>>,
@@ -38,18 +41,21 @@ pub fn measure_economy(
             flow.usual_price = average(flow.usual_price, price, usual);
         }
     }
-    let mut sums = vec![(0_u64, 0.0); economy.roles.len()];
-    for (_, entity) in &floor.roster {
-        let role = traders.get(*entity)?;
-        if let Some((count, utilisation)) = sums.get_mut(role.id.index()) {
+    let members = &mut floor.members;
+    members.clear();
+    members.resize(economy.roles.len(), (0, 0));
+    for role in &traders {
+        if let Some((count, utilisation)) = members.get_mut(role.id.index()) {
             *count += 1;
-            *utilisation += role.utilisation;
+            // In whole parts: their sum is the same in whatever order they come.
+            *utilisation += u64::try_from(whole(role.utilisation * WHOLE)).unwrap_or(0);
         }
     }
-    for (known, (count, utilisation)) in statistics.roles.iter_mut().zip(sums) {
-        known.count = count;
+    for (known, (count, sum)) in statistics.roles.iter_mut().zip(members.iter()) {
+        known.count = *count;
+        let amount = |parts: u64| real(i64::try_from(parts).unwrap_or(i64::MAX));
         // Nobody knows how a role fares that nobody has: it is worth a try.
-        known.utilisation = if count == 0 { 1.0 } else { utilisation / real(i64::try_from(count).unwrap_or(i64::MAX)) };
+        known.utilisation = if *count == 0 { 1.0 } else { amount(*sum) / WHOLE / amount(*count) };
     }
     statistics.hours += 1;
     (statistics.meals_due, statistics.meals_met) = floor.meals;

@@ -7,7 +7,12 @@
 //!
 //! Pure: no world, no allocation once the buffers have grown.
 
+mod arrange;
+mod limits;
+
 use thiserror::Error;
+
+pub use limits::Limits;
 
 use crate::components::market::Side;
 use crate::world::spec::ClearingRule;
@@ -103,6 +108,7 @@ pub struct Book {
     asks: Vec<u64>,
     fills: Vec<Fill>,
     sides: Vec<u8>,
+    spare: Vec<u64>,
 }
 
 const NO_SIDE: u8 = 0;
@@ -154,8 +160,9 @@ impl Book {
 
     /// Matches the orders, best with best, and keeps the fills.
     pub fn match_orders(&mut self, rule: ClearingRule) -> Clearing {
-        self.bids.sort_unstable();
-        self.asks.sort_unstable();
+        let cuts = [TRADER_BITS, TRADER_BITS + QUANTITY_BITS];
+        arrange::sort(&mut self.bids, &mut self.spare, cuts);
+        arrange::sort(&mut self.asks, &mut self.spare, cuts);
         self.fills.clear();
         let mut clearing = Clearing::default();
         let (mut bids, mut asks) = (Cursor::new(&self.bids, Side::Bid), Cursor::new(&self.asks, Side::Ask));
@@ -168,8 +175,8 @@ impl Book {
             let price = midpoint(bid.price, ask.price);
             self.fills.push(Fill { buyer: bid.trader, seller: ask.trader, quantity, price });
             clearing.volume += u64::from(quantity);
-            clearing.turnover += u128::from(price) * u128::from(quantity);
-            clearing.surplus += u128::from(bid.price - ask.price) * u128::from(quantity);
+            clearing.turnover += u128::from(u64::from(price) * u64::from(quantity));
+            clearing.surplus += u128::from(u64::from(bid.price - ask.price) * u64::from(quantity));
             last = Some((bid.price, ask.price));
             bids.fill(quantity);
             asks.fill(quantity);
