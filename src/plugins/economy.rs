@@ -30,7 +30,8 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Ledger, Market, MarketStatistics, Personality, Purse, Role, Stock, TradeHistory, Trader,
+    Beliefs, Budget, Chronicle, Ledger, Market, MarketStatistics, Measures, Personality, Purse, Role, Stock,
+    TradeHistory, Trader, WealthStatistics,
 };
 use crate::messages::market::MarketCleared;
 use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
@@ -56,8 +57,11 @@ persist! {
     Budget: "economy.budget",
     TradeHistory: "economy.trades",
     Market: "economy.market",
+    Measures: "economy.measures",
+    Chronicle: "economy.chronicle",
     Ledger: "economy.ledger",
     MarketStatistics: "economy.statistics",
+    WealthStatistics: "economy.wealth",
 }
 
 /// Adds the economy that the world file describes.
@@ -74,9 +78,12 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Beliefs>()
             .persist_component::<Budget>()
             .persist_component::<TradeHistory>()
+            .persist_component::<Chronicle>()
             .persist_component::<Market>()
+            .persist_component::<Measures>()
             .persist_resource::<Ledger>()
             .persist_resource::<MarketStatistics>()
+            .persist_resource::<WealthStatistics>()
             .emit_event::<MarketCleared>()
             .answer_query::<AskAgent, _, _>(economy::show_agent)
             .answer_query::<AskAgents, _, _>(economy::list_agents)
@@ -89,7 +96,7 @@ impl Plugin for EconomyPlugin {
                 app.add_systems(WorldSetup, move || -> Result<(), BevyError> { Err(error.clone().into()) });
             }
             Some(Ok(model)) => {
-                app.insert_resource(model).init_resource::<Floor>();
+                app.insert_resource(model).init_resource::<Floor>().init_resource::<WealthStatistics>();
                 add_systems(app);
             }
         }
@@ -105,5 +112,10 @@ fn add_systems(app: &mut App) {
         .add_systems(HourlyTick, economy::place_orders.in_set(Order))
         .add_systems(HourlyTick, (economy::match_books, economy::settle_orders).chain().in_set(Clear))
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
-        .add_systems(HourlyTick, (economy::measure_economy, economy::report_markets).chain().in_set(Report));
+        .add_systems(
+            HourlyTick,
+            (economy::measure_economy, economy::measure_markets, economy::keep_chronicle, economy::report_markets)
+                .chain()
+                .in_set(Report),
+        );
 }

@@ -50,6 +50,8 @@ pub struct Floor {
     pub(super) used: Vec<i64>,
     /// Needs of this hour, and those that were met.
     pub(super) meals: (u64, u64),
+    /// The same for each commodity.
+    pub(super) needs: Vec<(u64, u64)>,
     /// What one trader wishes to buy.
     pub(super) wishes: Vec<Wish>,
 }
@@ -114,5 +116,7 @@ pub fn call_roster(
     floor.used.clear();
     floor.used.resize(count, 0);
     floor.meals = (0, 0);
+    floor.needs.clear();
+    floor.needs.resize(count, (0, 0));
     Ok(())
 }

@@ -7,7 +7,7 @@
 //! | Order | [`place_orders`] | beliefs, stocks, statistics | books, escrow, budgets |
 //! | Clear | [`match_books`], [`settle_orders`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
-//! | Report | [`measure_economy`], [`report_markets`] | everything | statistics, events |
+//! | Report | [`measure_economy`], [`measure_markets`], [`keep_chronicle`], [`report_markets`] | everything | statistics, measures, chronicles, events |
 //!
 //! Traders are always visited in the order of their stable ids. Nothing here is parallel, nothing keeps state of its
 //! own: what matters after the hour is in components and persisted resources.
@@ -19,6 +19,7 @@ mod clear;
 mod floor;
 mod learn;
 mod maths;
+mod measure;
 mod model;
 mod order;
 mod plan;
@@ -27,10 +28,12 @@ mod queries;
 mod report;
 mod review;
 mod setup;
+mod spread;
 
 pub use clear::{match_books, settle_orders};
 pub use floor::{Floor, Placed, call_roster};
 pub use learn::learn_prices;
+pub use measure::{keep_chronicle, measure_markets};
 pub use model::{Commodity, Economy, Recipe};
 pub use order::place_orders;
 pub use produce::{meet_needs, run_recipes};

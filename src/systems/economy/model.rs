@@ -5,7 +5,7 @@ use garde::Validate;
 
 use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, Ledger, RoleId};
-use crate::world::spec::{ClearingRule, EconomyParameters, EconomySpec, PopulationSpec};
+use crate::world::spec::{ChronicleSpec, ClearingRule, EconomyParameters, EconomySpec, PopulationSpec};
 
 /// A commodity.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,8 @@ pub struct Economy {
     pub clearing: ClearingRule,
     /// How agents behave.
     pub parameters: EconomyParameters,
+    /// What is remembered of each agent.
+    pub chronicle: ChronicleSpec,
 }
 
 impl Economy {
@@ -101,6 +103,7 @@ impl Economy {
             population: spec.population.clone(),
             clearing: spec.clearing,
             parameters: spec.parameters.clone(),
+            chronicle: spec.chronicle.clone(),
         })
     }
 

@@ -23,7 +23,7 @@ pub fn meet_needs(
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let Floor { roster, used, meals, .. } = &mut *floor;
+    let Floor { roster, used, meals, needs, .. } = &mut *floor;
     for (id, entity) in roster.iter() {
         let (role, beliefs, mut stock, mut budget) = traders.get_mut(*entity)?;
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
@@ -41,6 +41,10 @@ pub fn meet_needs(
                 }
                 due += u32::try_from(wanted)?;
                 met += u32::try_from(eaten)?;
+                if let Some(need) = needs.get_mut(commodity.index()) {
+                    need.0 += u64::try_from(wanted)?;
+                    need.1 += u64::try_from(eaten)?;
+                }
             }
             let treats = budget.treats.get(commodity).copied().unwrap_or(0).min(stock.free(commodity));
             if treats > 0 {

@@ -30,6 +30,29 @@ pub struct EconomySpec {
     /// How agents behave.
     #[serde(default)]
     pub parameters: EconomyParameters,
+    /// What is remembered of each agent.
+    #[serde(default)]
+    pub chronicle: ChronicleSpec,
+}
+
+/// What is remembered of each agent: its wealth and beliefs at regular times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ChronicleSpec {
+    /// Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760.
+    #[garde(range(min = 1, max = 8760))]
+    #[schemars(range(min = 1, max = 8760))]
+    pub every_hours: u32,
+    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000.
+    #[garde(range(max = 1000))]
+    #[schemars(range(max = 1000))]
+    pub samples: u32,
+}
+
+impl Default for ChronicleSpec {
+    fn default() -> Self {
+        Self { every_hours: 24, samples: 7 }
+    }
 }
 
 /// Something that is traded.
@@ -240,6 +263,10 @@ pub struct EconomyParameters {
     #[garde(custom(check::between(1.0, 3.0)))]
     #[schemars(range(min = 1.0, max = 3.0))]
     pub doubt_growth: f64,
+    /// Hours over which Smith's alpha of a market is measured. 1 to 1,000.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000))]
+    pub alpha_hours: u32,
 }
 
 impl Default for EconomyParameters {
@@ -260,6 +287,7 @@ impl Default for EconomyParameters {
             doubt_min: 0.015,
             doubt_max: 0.2,
             doubt_growth: 1.4,
+            alpha_hours: 24,
         }
     }
 }

@@ -35,6 +35,7 @@ impl Validate for EconomySpec {
         }
         self.population.validate_into(ctx, &mut || path.join("population"), report);
         self.parameters.validate_into(ctx, &mut || path.join("parameters"), report);
+        self.chronicle.validate_into(ctx, &mut || path.join("chronicle"), report);
         // What the parts imply is only worth a word when the parts are sound.
         if report.is_empty() {
             check_implied(self, &path, report);
