@@ -30,12 +30,12 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, Ledger, Market, MarketStatistics, Measures, Personality, Purse, Role, Stock,
-    TradeHistory, Trader, WealthStatistics,
+    Beliefs, Budget, Chronicle, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role, Stock,
+    TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::MarketCleared;
 use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
-use crate::systems::economy::{self, AskAgent, AskAgents, AskMarkets, Economy, Floor};
+use crate::systems::economy::{self, AskAgent, AskAgents, AskLedger, AskMarkets, Economy, Floor};
 use crate::world::spec::WorldSpec;
 use crate::world::{Persist, RegisterExt};
 
@@ -59,9 +59,22 @@ persist! {
     Market: "economy.market",
     Measures: "economy.measures",
     Chronicle: "economy.chronicle",
-    Ledger: "economy.ledger",
+    Treasury: "economy.treasury",
+    Livelihood: "economy.livelihood",
     MarketStatistics: "economy.statistics",
     WealthStatistics: "economy.wealth",
+}
+
+impl Persist for Ledger {
+    const NAME: &'static str = "economy.ledger";
+    const VERSION: u32 = 2;
+
+    fn migrate(version: u32, bytes: &[u8]) -> Result<Self, String> {
+        match version {
+            1 => Self::read_version_1(bytes),
+            _ => Err(format!("{} cannot read its version {version}: it knows 1 and {}", Self::NAME, Self::VERSION)),
+        }
+    }
 }
 
 /// Adds the economy that the world file describes.
@@ -79,6 +92,8 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Budget>()
             .persist_component::<TradeHistory>()
             .persist_component::<Chronicle>()
+            .persist_component::<Livelihood>()
+            .persist_component::<Treasury>()
             .persist_component::<Market>()
             .persist_component::<Measures>()
             .persist_resource::<Ledger>()
@@ -87,7 +102,8 @@ impl Plugin for EconomyPlugin {
             .emit_event::<MarketCleared>()
             .answer_query::<AskAgent, _, _>(economy::show_agent)
             .answer_query::<AskAgents, _, _>(economy::list_agents)
-            .answer_query::<AskMarkets, _, _>(economy::show_markets);
+            .answer_query::<AskMarkets, _, _>(economy::show_markets)
+            .answer_query::<AskLedger, _, _>(economy::show_ledger);
         let spec = app.world().get_resource::<WorldSpec>().and_then(|spec| spec.economy.clone());
         match spec.map(|spec| Economy::new(&spec)) {
             None => {}
@@ -107,10 +123,10 @@ fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
-        .add_systems(HourlyTick, (economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(HourlyTick, (economy::renew_population, economy::call_roster, economy::review_roles).chain().in_set(Review))
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
         .add_systems(HourlyTick, economy::place_orders.in_set(Order))
-        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders).chain().in_set(Clear))
+        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear))
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
         .add_systems(
             HourlyTick,

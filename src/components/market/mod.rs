@@ -9,6 +9,7 @@ mod measures;
 mod place;
 mod statistics;
 mod trader;
+mod treasury;
 
 pub use belief::{Belief, Beliefs, Personality};
 pub use chronicle::{Chronicle, Sample, WealthStatistics};
@@ -19,3 +20,4 @@ pub use measures::{Distribution, Measures, TradedHour};
 pub use place::{MARKET_HISTORY_MAX, Market, MarketHour};
 pub use statistics::{Flow, MarketStatistics, RoleStatistics};
 pub use trader::{Budget, Holding, Purse, Role, Stock, Trader};
+pub use treasury::{Livelihood, Treasury};

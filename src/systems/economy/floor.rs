@@ -7,6 +7,7 @@ use super::book::{Book, TRADERS_MAX};
 use super::maths::real;
 use super::model::Economy;
 use super::plan::Wish;
+use super::work::Move;
 use crate::components::ids::StableId;
 use crate::components::market::{
     Belief, Beliefs, Budget, CommodityId, Holding, Market, PerCommodity, Side, Stock, Trader,
@@ -52,6 +53,8 @@ pub struct Floor {
     pub(super) meals: (u64, u64),
     /// The same for each commodity.
     pub(super) needs: Vec<(u64, u64)>,
+    /// What one trader's hour of work uses up and makes.
+    pub(super) moves: Vec<Move>,
     /// What one trader wishes to buy.
     pub(super) wishes: Vec<Wish>,
 }

@@ -2,10 +2,10 @@
 //!
 //! | set | systems | reads | writes |
 //! |---|---|---|---|
-//! | Review | [`call_roster`], [`review_roles`] | statistics | roster, roles |
+//! | Review | [`renew_population`], [`call_roster`], [`review_roles`] | statistics | agents, roster, roles |
 //! | Produce | [`meet_needs`], [`run_recipes`] | beliefs | stocks, ledger |
 //! | Order | [`place_orders`] | beliefs, stocks, statistics | books, escrow, budgets |
-//! | Clear | [`match_books`], [`settle_orders`] | books | markets, purses, stocks, histories |
+//! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
 //! | Report | [`measure_economy`], [`measure_markets`], [`keep_chronicle`], [`report_markets`] | everything | statistics, measures, chronicles, events |
 //!
@@ -15,6 +15,7 @@
 pub mod book;
 pub mod ledger;
 
+mod accounts;
 mod clear;
 mod floor;
 mod learn;
@@ -25,11 +26,15 @@ mod order;
 mod plan;
 mod produce;
 mod queries;
+mod renewal;
 mod report;
 mod review;
 mod setup;
 mod spread;
+mod treasury;
+mod work;
 
+pub use accounts::{AskLedger, show_ledger};
 pub use clear::{match_books, settle_orders};
 pub use floor::{Floor, Placed, call_roster};
 pub use learn::learn_prices;
@@ -38,6 +43,8 @@ pub use model::{Commodity, Economy, Recipe};
 pub use order::place_orders;
 pub use produce::{meet_needs, run_recipes};
 pub use queries::{AskAgent, AskAgents, AskMarkets, list_agents, show_agent, show_markets};
+pub use renewal::renew_population;
 pub use report::{measure_economy, report_markets};
 pub use review::review_roles;
 pub use setup::{check_economy, found_economy};
+pub use treasury::keep_treasury;

@@ -4,15 +4,16 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::floor::Floor;
-use super::ledger::{LedgerError, create_goods, destroy_goods};
+use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_money};
 use super::maths::{average, by_chance, real, whole};
-use super::model::{Economy, Recipe};
-use super::plan::{cost_floor, reservation_wage};
+use super::model::Economy;
+use super::plan::reservation_wage;
+use super::work::{Hour, Move, Worker};
 use crate::components::market::{
-    Belief, Beliefs, Budget, CommodityId, GoodsEntry, Ledger, PerCommodity, Purse, Role, Stock, Trader,
+    Beliefs, Budget, CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Role, Stock, Trader,
 };
-use crate::components::money::Goods;
-use crate::systems::random::{Draw, Draws};
+use crate::components::money::{Goods, Money};
+use crate::systems::random::Draws;
 
 /// Traders eat, enjoy what they bought for it, and lose what spoils. Runs in `Produce`, first.
 pub fn meet_needs(
@@ -85,14 +86,14 @@ pub fn run_recipes(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&Trader, &Purse, &Beliefs, &mut Stock, &mut Role)>,
+    mut traders: Query<(&Trader, &mut Purse, &Beliefs, &mut Stock, &mut Role)>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
-    let Floor { roster, used, produced, .. } = &mut *floor;
+    let Floor { roster, used, produced, moves, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
     for (id, entity) in roster.iter() {
-        let (trader, purse, beliefs, mut stock, mut role) = traders.get_mut(*entity)?;
+        let (trader, mut purse, beliefs, mut stock, mut role) = traders.get_mut(*entity)?;
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
@@ -100,66 +101,27 @@ pub fn run_recipes(
         let needed = economy.commodity(recipe.output).is_some_and(|commodity| commodity.need > 0.0);
         let worker = Worker { recipe, skill: trader.skill, beliefs: &beliefs.0, wage, needed };
         let mut draw = draws.for_id(*id);
-        let effort = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
-            worker.work(&mut ledger, &mut stock, used, produced, &mut draw)?
+        let hour = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
+            worker.work(&stock, &mut draw, moves)
         } else {
-            0.0
+            moves.clear();
+            Hour::default()
         };
-        role.utilisation = average(role.utilisation, effort, economy.parameters.flow_hours);
-    }
-    Ok(())
-}
-
-struct Worker<'a> {
-    recipe: &'a Recipe,
-    skill: f64,
-    beliefs: &'a PerCommodity<Belief>,
-    wage: f64,
-    /// Whether the product is something that the worker itself needs.
-    needed: bool,
-}
-
-impl Worker<'_> {
-    /// Not with a full store, nor for less than the reservation wage; who is hungry works for its own pantry.
-    fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
-        let held = real(stock.free(self.recipe.output));
-        let output = self.recipe.quantity * self.skill;
-        if held >= (output * capacity_hours).max(1.0) {
-            return false;
-        }
-        let pays = || {
-            let price = self.beliefs.get(self.recipe.output).map_or(0.0, |belief| belief.price);
-            price >= cost_floor(self.recipe, self.skill, self.beliefs, self.wage)
-        };
-        (self.needed && held < output.max(2.0)) || pays()
-    }
-
-    /// Uses up inputs and makes the output; without all inputs only the subsistence share of it. Gives the share made.
-    fn work(
-        &self,
-        ledger: &mut Ledger,
-        stock: &mut Stock,
-        used: &mut [i64],
-        produced: &mut [i64],
-        draw: &mut Draw,
-    ) -> Result<f64, LedgerError> {
-        let equipped = self
-            .recipe
-            .inputs
-            .iter()
-            .all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
-        let effort = if equipped { 1.0 } else { self.recipe.subsistence };
-        if equipped {
-            for (input, quantity) in &self.recipe.inputs {
-                let amount = by_chance(quantity * self.skill, draw).min(stock.free(*input));
-                use_goods(ledger, stock, used, *input, (amount, GoodsEntry::UsedUp))?;
+        for Move { commodity, units, entry } in moves.drain(..) {
+            if entry.is_source() {
+                create_goods(&mut ledger, &mut stock, commodity, Goods(units), entry)?;
+                if let Some(sum) = produced.get_mut(commodity.index()) {
+                    *sum += units;
+                }
+            } else {
+                use_goods(&mut ledger, &mut stock, used, commodity, (units, entry))?;
             }
         }
-        let made = by_chance(self.recipe.quantity * self.skill * effort, draw);
-        create_goods(ledger, stock, self.recipe.output, Goods(made), GoodsEntry::Produced)?;
-        if let Some(sum) = produced.get_mut(self.recipe.output.index()) {
-            *sum += made;
+        if hour.in_want && recipe.idle_cost > 0 {
+            let lost = Money(recipe.idle_cost.min(purse.free().0));
+            destroy_money(&mut ledger, &mut purse, lost, MoneyEntry::Idle)?;
         }
-        Ok(effort)
+        role.utilisation = average(role.utilisation, hour.effort, economy.parameters.flow_hours);
     }
+    Ok(())
 }

@@ -29,6 +29,17 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
     profit * utilisation
 }
 
+/// What an hour in each role brings, in minor units, at skill 1.
+pub(super) fn prospects(economy: &Economy, statistics: &MarketStatistics) -> Vec<f64> {
+    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
+    economy
+        .roles
+        .iter()
+        .zip(&statistics.roles)
+        .map(|(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
+        .collect()
+}
+
 /// Some review what they do for a living. Runs in `Review`.
 pub fn review_roles(
     economy: Res<Economy>,
@@ -39,13 +50,7 @@ pub fn review_roles(
     draws: Draws,
 ) -> Result {
     let parameters = &economy.parameters;
-    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
-    let prospects: Vec<f64> = economy
-        .roles
-        .iter()
-        .zip(&statistics.roles)
-        .map(|(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
-        .collect();
+    let prospects = prospects(&economy, &statistics);
     let least = economy.usual_wage(&ledger, floor.roster.len()) * 0.2;
     let draws = draws.of("economy.review");
     for (id, entity) in &floor.roster {
