@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SimulationEvent;
+use crate::components::market::Distribution;
 
 /// A market was cleared.
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +41,30 @@ pub struct MarketCleared {
     /// Standard deviation of the price over the last five clearings, as a share of their mean.
     #[serde(default)]
     pub volatility: f64,
+    /// Highest price among the bids left, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_bid: Option<f64>,
+    /// Lowest price among the asks left, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_ask: Option<f64>,
+    /// How far these two lie apart, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
+    /// Units that people needed in this hour.
+    #[serde(default)]
+    pub needs_due: u64,
+    /// Units of them that they had.
+    #[serde(default)]
+    pub needs_met: u64,
+    /// Smith's alpha: standard deviation of the prices paid over a window of hours, as a share of their mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// What the traders believe that a unit costs, in major units, when last counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beliefs: Option<Distribution>,
+    /// What the traders own, their goods at market prices included, in major units, when last counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wealth: Option<Distribution>,
 }
 
 /// How often a market is cleared.
@@ -74,6 +99,23 @@ impl SimulationEvent for MarketCleared {
             turnover: 1_575.0,
             trend: 0.02,
             volatility: 0.013,
+            best_bid: Some(10.4),
+            best_ask: Some(10.9),
+            spread: Some(0.5),
+            needs_due: 400,
+            needs_met: 399,
+            alpha: Some(0.021),
+            beliefs: Some(Distribution {
+                mean: 10.5,
+                p10: 10.1,
+                p25: 10.3,
+                median: 10.5,
+                p75: 10.7,
+                p90: 10.9,
+                p99: 11.6,
+                gini: 0.02,
+            }),
+            wealth: None,
         }
     }
 }

@@ -30,11 +30,12 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Ledger, Market, MarketStatistics, Personality, Purse, Role, Stock, TradeHistory, Trader,
+    Beliefs, Budget, Chronicle, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role, Stock,
+    TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::MarketCleared;
 use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
-use crate::systems::economy::{self, AskAgent, AskAgents, AskMarkets, Economy, Floor};
+use crate::systems::economy::{self, AskAgent, AskAgents, AskLedger, AskMarkets, Economy, Floor};
 use crate::world::spec::WorldSpec;
 use crate::world::{Persist, RegisterExt};
 
@@ -56,8 +57,24 @@ persist! {
     Budget: "economy.budget",
     TradeHistory: "economy.trades",
     Market: "economy.market",
-    Ledger: "economy.ledger",
+    Measures: "economy.measures",
+    Chronicle: "economy.chronicle",
+    Treasury: "economy.treasury",
+    Livelihood: "economy.livelihood",
     MarketStatistics: "economy.statistics",
+    WealthStatistics: "economy.wealth",
+}
+
+impl Persist for Ledger {
+    const NAME: &'static str = "economy.ledger";
+    const VERSION: u32 = 2;
+
+    fn migrate(version: u32, bytes: &[u8]) -> Result<Self, String> {
+        match version {
+            1 => Self::read_version_1(bytes),
+            _ => Err(format!("{} cannot read its version {version}: it knows 1 and {}", Self::NAME, Self::VERSION)),
+        }
+    }
 }
 
 /// Adds the economy that the world file describes.
@@ -74,13 +91,19 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Beliefs>()
             .persist_component::<Budget>()
             .persist_component::<TradeHistory>()
+            .persist_component::<Chronicle>()
+            .persist_component::<Livelihood>()
+            .persist_component::<Treasury>()
             .persist_component::<Market>()
+            .persist_component::<Measures>()
             .persist_resource::<Ledger>()
             .persist_resource::<MarketStatistics>()
+            .persist_resource::<WealthStatistics>()
             .emit_event::<MarketCleared>()
             .answer_query::<AskAgent, _, _>(economy::show_agent)
             .answer_query::<AskAgents, _, _>(economy::list_agents)
-            .answer_query::<AskMarkets, _, _>(economy::show_markets);
+            .answer_query::<AskMarkets, _, _>(economy::show_markets)
+            .answer_query::<AskLedger, _, _>(economy::show_ledger);
         let spec = app.world().get_resource::<WorldSpec>().and_then(|spec| spec.economy.clone());
         match spec.map(|spec| Economy::new(&spec)) {
             None => {}
@@ -89,7 +112,7 @@ impl Plugin for EconomyPlugin {
                 app.add_systems(WorldSetup, move || -> Result<(), BevyError> { Err(error.clone().into()) });
             }
             Some(Ok(model)) => {
-                app.insert_resource(model).init_resource::<Floor>();
+                app.insert_resource(model).init_resource::<Floor>().init_resource::<WealthStatistics>();
                 add_systems(app);
             }
         }
@@ -100,10 +123,15 @@ fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
-        .add_systems(HourlyTick, (economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(HourlyTick, (economy::renew_population, economy::call_roster, economy::review_roles).chain().in_set(Review))
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
         .add_systems(HourlyTick, economy::place_orders.in_set(Order))
-        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders).chain().in_set(Clear))
+        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear))
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
-        .add_systems(HourlyTick, (economy::measure_economy, economy::report_markets).chain().in_set(Report));
+        .add_systems(
+            HourlyTick,
+            (economy::measure_economy, economy::measure_markets, economy::keep_chronicle, economy::report_markets)
+                .chain()
+                .in_set(Report),
+        );
 }

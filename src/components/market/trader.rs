@@ -3,12 +3,12 @@
 use bevy_ecs::prelude::Component;
 use serde::{Deserialize, Serialize};
 
-use super::{Beliefs, CommodityId, PerCommodity, Personality, RoleId, TradeHistory};
+use super::{Beliefs, Chronicle, CommodityId, PerCommodity, Personality, RoleId, TradeHistory};
 use crate::components::money::{Goods, Money};
 
 /// Somebody who works, trades and consumes. May be anything else as well: there is one purse for all.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[require(Purse, Stock, Beliefs, Personality, TradeHistory, Role, Budget)]
+#[require(Purse, Stock, Beliefs, Personality, TradeHistory, Role, Budget, Chronicle)]
 pub struct Trader {
     /// Output against the recipe's.
     pub skill: f64,

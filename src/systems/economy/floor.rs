@@ -13,6 +13,7 @@ use super::model::Economy;
 use super::plan::Wish;
 use super::rates::Rate;
 use super::stall::{Placed, Slot, Stall};
+use super::work::Move;
 use crate::components::ids::StableId;
 use crate::components::market::{
     Belief, Beliefs, Budget, CommodityId, Holding, Market, MarketStatistics, PerCommodity, Stock, Trader,
@@ -39,6 +40,10 @@ pub struct Floor {
     pub(super) used: Vec<i64>,
     /// Needs of this hour, and those that were met.
     pub(super) meals: (u64, u64),
+    /// The same for each commodity.
+    pub(super) needs: Vec<(u64, u64)>,
+    /// What one trader's hour of work uses up and makes.
+    pub(super) moves: Vec<Move>,
     /// What one trader wishes to buy, and its orders.
     pub(super) wishes: Vec<Wish>,
     pub(super) drafts: Vec<Slot>,
@@ -70,6 +75,8 @@ impl Floor {
             sums.resize(commodities, 0);
         }
         self.meals = (0, 0);
+        self.needs.clear();
+        self.needs.resize(commodities, (0, 0));
     }
 
     /// Lists the traders in the order of their ids and numbers them.

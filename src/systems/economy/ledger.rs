@@ -81,6 +81,46 @@ pub fn create_money(
     Ok(())
 }
 
+/// Takes money away for good.
+///
+/// # Errors
+/// When there is not so much, or a sum does not fit.
+pub fn destroy_money(
+    ledger: &mut Ledger,
+    purse: &mut Purse,
+    amount: Money,
+    entry: MoneyEntry,
+) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    if purse.free < amount {
+        return Err(LedgerError::Money { wanted: amount, there: purse.free });
+    }
+    ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;
+    purse.free = Money(purse.free.0 - amount.0);
+    Ok(())
+}
+
+/// Moves money from one purse to the other, for a reason that is accounted for.
+///
+/// # Errors
+/// When there is not so much, or a sum does not fit.
+pub fn transfer_money(
+    ledger: &mut Ledger,
+    (from, to): (&mut Purse, &mut Purse),
+    amount: Money,
+    entry: MoneyEntry,
+) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    if from.free < amount {
+        return Err(LedgerError::Money { wanted: amount, there: from.free });
+    }
+    let received = to.free.checked_add(amount).ok_or(LedgerError::Overflow)?;
+    ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;
+    from.free = Money(from.free.0 - amount.0);
+    to.free = received;
+    Ok(())
+}
+
 /// Puts goods into a stock that were not there before.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use garde::Validate;
 
 use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
-use crate::world::spec::{ClearingRule, EconomyParameters, EconomySpec, PopulationSpec};
+use crate::world::spec::{ChronicleSpec, ClearingRule, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec};
 
 /// A commodity.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,12 +31,24 @@ pub struct Recipe {
     pub name: String,
     /// What it makes.
     pub output: CommodityId,
-    /// Units made at skill 1.
+    /// Units made at skill 1, on average: the chance of success is in it.
     pub quantity: f64,
-    /// Units used up at skill 1.
+    /// Units used up at skill 1, and after them tools by the chance with which an hour's work wears them out.
     pub inputs: Vec<(CommodityId, f64)>,
     /// The same for each commodity: 0 for what is not used.
     pub uses: PerCommodity<f64>,
+    /// How many of the inputs, from the end, are tools.
+    pub tools: usize,
+    /// Units of other commodities that come with it at skill 1, on average.
+    pub by_products: Vec<(CommodityId, f64)>,
+    /// Probability with which an hour's work makes anything. Above 0.
+    pub chance: f64,
+    /// Units of the output made in an hour at most.
+    pub hourly_max: i64,
+    /// Units of the output in stock at which work stops.
+    pub store_max: i64,
+    /// What an hour without all inputs costs, in minor units.
+    pub idle_cost: i64,
     /// Share of the quantity that is made without inputs.
     pub subsistence: f64,
     /// Agents that begin in it.
@@ -56,6 +68,10 @@ pub struct Economy {
     pub clearing: ClearingRule,
     /// How agents behave.
     pub parameters: EconomyParameters,
+    /// What is remembered of each agent.
+    pub chronicle: ChronicleSpec,
+    /// Public money.
+    pub treasury: Option<TreasurySpec>,
 }
 
 impl Economy {
@@ -86,16 +102,23 @@ impl Economy {
         let counts = initial_counts(spec, &implied.shares);
         let mut roles = Vec::with_capacity(spec.roles.len());
         for (role, count) in spec.roles.iter().zip(counts) {
-            let inputs: Result<Vec<_>, String> =
-                role.inputs.iter().map(|(name, quantity)| Ok((number(name)?, *quantity))).collect();
+            let numbered = |(name, quantity): (&String, &f64)| Ok((number(name)?, *quantity));
+            let inputs: Result<Vec<_>, String> = role.inputs.iter().chain(&role.tools).map(numbered).collect();
             let inputs = inputs?;
             let used = |id| inputs.iter().filter(|(input, _)| *input == id).map(|(_, quantity)| quantity).sum();
+            let by_products: Result<Vec<_>, String> = role.by_products.iter().map(numbered).collect();
             roles.push(Recipe {
                 name: role.name.clone(),
                 output: number(&role.output)?,
-                quantity: role.quantity,
+                quantity: role.expected(),
                 uses: PerCommodity::from_fn(spec.commodities.len(), used),
                 inputs,
+                tools: role.tools.len(),
+                by_products: by_products?.into_iter().map(|(id, units)| (id, units * role.chance)).collect(),
+                chance: role.chance,
+                hourly_max: role.hourly_max.map_or(i64::MAX, i64::from),
+                store_max: role.store_max.map_or(i64::MAX, i64::from),
+                idle_cost: role.idle_cost,
                 subsistence: role.subsistence,
                 count,
             });
@@ -106,6 +129,8 @@ impl Economy {
             population: spec.population.clone(),
             clearing: spec.clearing,
             parameters: spec.parameters.clone(),
+            chronicle: spec.chronicle.clone(),
+            treasury: spec.treasury.clone(),
         })
     }
 
@@ -126,12 +151,13 @@ impl Economy {
 
     /// What an hour of work earns, on average, when all money is spent over the spending hours; in minor units.
     pub fn usual_wage(&self, ledger: &Ledger, traders: usize) -> f64 {
-        real(ledger.money_expected()) / count(traders.max(1)) / self.parameters.spending_hours
+        real(ledger.money_of_traders()) / count(traders.max(1)) / self.parameters.spending_hours
     }
 
-    /// Inputs of an hour of work at these prices, in minor units at skill 1.
+    /// Inputs of an hour of work at these prices, less what its by-products bring, in minor units at skill 1.
     pub(super) fn input_cost(recipe: &Recipe, price: impl Fn(CommodityId) -> f64) -> f64 {
-        recipe.inputs.iter().map(|(input, quantity)| price(*input) * quantity).sum()
+        let value = |goods: &[(CommodityId, f64)]| goods.iter().map(|(id, units)| price(*id) * units).sum::<f64>();
+        value(&recipe.inputs) - value(&recipe.by_products)
     }
 }
 

@@ -4,16 +4,17 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::floor::{Floor, furnish};
-use super::ledger::{LedgerError, create_goods, destroy_goods};
-use super::maths::{above, average, by_chance, real, whole};
-use super::model::{Economy, Recipe};
-use super::plan::{cost_floor, reservation_wage};
+use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_money};
+use super::maths::{average, by_chance, real, whole};
+use super::model::Economy;
+use super::plan::reservation_wage;
+use super::work::{Hour, Move, Worker};
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Belief, Beliefs, Budget, CommodityId, GoodsEntry, Ledger, Purse, Role, Stock, Trader,
+    Beliefs, Budget, CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Role, Stock, Trader,
 };
-use crate::components::money::Goods;
-use crate::systems::random::{Draws, LightDraw};
+use crate::components::money::{Goods, Money};
+use crate::systems::random::Draws;
 
 /// Traders eat, enjoy what they bought for it, and lose what spoils. Runs in `Produce`, first.
 pub fn meet_needs(
@@ -24,7 +25,7 @@ pub fn meet_needs(
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let Floor { rates, prices, used, meals, .. } = &mut *floor;
+    let Floor { rates, prices, used, meals, needs, .. } = &mut *floor;
     for (id, role, mut beliefs, mut stock, mut budget) in &mut traders {
         furnish(economy.parameters.doubt_min, prices, &mut stock, &mut beliefs, &mut budget);
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
@@ -42,6 +43,10 @@ pub fn meet_needs(
                 }
                 due += u32::try_from(wanted)?;
                 met += u32::try_from(eaten)?;
+                if let Some(need) = needs.get_mut(commodity.index()) {
+                    need.0 += u64::try_from(wanted)?;
+                    need.1 += u64::try_from(eaten)?;
+                }
             }
             let treats = budget.treats.get(commodity).copied().unwrap_or(0).min(stock.free(commodity));
             if treats > 0 {
@@ -85,13 +90,13 @@ pub fn run_recipes(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&StableId, &Trader, &Purse, &Beliefs, &mut Stock, &mut Role)>,
+    mut traders: Query<(&StableId, &Trader, &mut Purse, &Beliefs, &mut Stock, &mut Role)>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
-    let Floor { roster, rates, used, produced, .. } = &mut *floor;
+    let Floor { roster, rates, used, produced, moves, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
-    for (id, trader, purse, beliefs, mut stock, mut role) in &mut traders {
+    for (id, trader, mut purse, beliefs, mut stock, mut role) in &mut traders {
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
@@ -99,66 +104,27 @@ pub fn run_recipes(
         let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
         let worker = Worker { recipe, skill: trader.skill, beliefs: beliefs.0.as_slice(), wage, needed };
         let mut draw = draws.light_for_id(*id);
-        let effort = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
-            worker.work(&mut ledger, &mut stock, used, produced, &mut draw)?
+        let hour = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
+            worker.work(&stock, &mut draw, moves)
         } else {
-            0.0
+            moves.clear();
+            Hour::default()
         };
-        role.utilisation = average(role.utilisation, effort, economy.parameters.flow_hours);
-    }
-    Ok(())
-}
-
-struct Worker<'a> {
-    recipe: &'a Recipe,
-    skill: f64,
-    beliefs: &'a [Belief],
-    wage: f64,
-    /// Whether the product is something that the worker itself needs.
-    needed: bool,
-}
-
-impl Worker<'_> {
-    /// Not with a full store, nor for less than the reservation wage; who is hungry works for its own pantry.
-    fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
-        let held = real(stock.free(self.recipe.output));
-        let output = self.recipe.quantity * self.skill;
-        if held >= (output * capacity_hours).max(1.0) {
-            return false;
-        }
-        let pays = || {
-            let price = self.beliefs.get(self.recipe.output.index()).map_or(0.0, |belief| belief.price);
-            price >= cost_floor(self.recipe, self.skill, self.beliefs, self.wage)
-        };
-        (self.needed && held < output.max(2.0)) || pays()
-    }
-
-    /// Uses up inputs and makes the output; without all inputs only the subsistence share of it. Gives the share made.
-    fn work(
-        &self,
-        ledger: &mut Ledger,
-        stock: &mut Stock,
-        used: &mut [i64],
-        produced: &mut [i64],
-        draw: &mut LightDraw,
-    ) -> Result<f64, LedgerError> {
-        let equipped = self
-            .recipe
-            .inputs
-            .iter()
-            .all(|(input, quantity)| stock.free(*input) >= above(quantity * self.skill));
-        let effort = if equipped { 1.0 } else { self.recipe.subsistence };
-        if equipped {
-            for (input, quantity) in &self.recipe.inputs {
-                let amount = by_chance(quantity * self.skill, draw).min(stock.free(*input));
-                use_goods(ledger, stock, used, *input, (amount, GoodsEntry::UsedUp))?;
+        for Move { commodity, units, entry } in moves.drain(..) {
+            if entry.is_source() {
+                create_goods(&mut ledger, &mut stock, commodity, Goods(units), entry)?;
+                if let Some(sum) = produced.get_mut(commodity.index()) {
+                    *sum += units;
+                }
+            } else {
+                use_goods(&mut ledger, &mut stock, used, commodity, (units, entry))?;
             }
         }
-        let made = by_chance(self.recipe.quantity * self.skill * effort, draw);
-        create_goods(ledger, stock, self.recipe.output, Goods(made), GoodsEntry::Produced)?;
-        if let Some(sum) = produced.get_mut(self.recipe.output.index()) {
-            *sum += made;
+        if hour.in_want && recipe.idle_cost > 0 {
+            let lost = Money(recipe.idle_cost.min(purse.free().0));
+            destroy_money(&mut ledger, &mut purse, lost, MoneyEntry::Idle)?;
         }
-        Ok(effort)
+        role.utilisation = average(role.utilisation, hour.effort, economy.parameters.flow_hours);
     }
+    Ok(())
 }

@@ -9,7 +9,10 @@ use super::floor::Floor;
 use super::maths::{average, real, whole};
 use super::model::Economy;
 use crate::components::clock::WorldClock;
-use crate::components::market::{Market, MarketHour, MarketStatistics, Role, Trader};
+use crate::components::market::{
+    Distribution, Market, MarketHour, MarketStatistics, Measures, Role, Trader, WealthStatistics,
+};
+use crate::components::money::Money;
 use crate::messages::market::{MarketCleared, MarketPeriod};
 
 /// Parts that a full utilisation is counted in.
@@ -69,12 +72,13 @@ pub fn report_markets(
     economy: Res<Economy>,
     floor: Res<Floor>,
     clock: Res<WorldClock>,
-    markets: Query<&Market>,
+    spread: Res<WealthStatistics>,
+    markets: Query<(&Market, &Measures)>,
     mut events: MessageWriter<MarketCleared>,
 ) -> Result {
     let game_hour = clock.now.map_or(0, |now| now.hour_of_day());
     for (commodity, entity) in economy.commodities.iter().zip(&floor.markets) {
-        let market = markets.get(*entity)?;
+        let (market, measures) = markets.get(*entity)?;
         let event = MarketCleared {
             commodity: commodity.name.clone(),
             price: market.price.to_major(),
@@ -88,6 +92,14 @@ pub fn report_markets(
             turnover: market.turnover.to_major(),
             trend: market.trend(),
             volatility: market.volatility(),
+            best_bid: market.best_bid.map(Money::to_major),
+            best_ask: market.best_ask.map(Money::to_major),
+            spread: measures.spread.map(Money::to_major),
+            needs_due: measures.needs_due,
+            needs_met: measures.needs_met,
+            alpha: measures.alpha(None),
+            beliefs: measures.beliefs.map(Distribution::to_major),
+            wealth: (spread.traders > 0).then(|| spread.wealth.to_major()),
         };
         events.write(event);
     }

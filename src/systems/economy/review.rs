@@ -30,6 +30,13 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
     profit * utilisation
 }
 
+/// What an hour in each role brings, in minor units, at skill 1.
+pub(super) fn prospects<'a>(economy: &'a Economy, statistics: &'a MarketStatistics) -> impl Iterator<Item = f64> + 'a {
+    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
+    let known = economy.roles.iter().zip(&statistics.roles);
+    known.map(move |(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
+}
+
 /// Some review what they do for a living. Runs in `Review`.
 pub fn review_roles(
     economy: Res<Economy>,
@@ -40,11 +47,10 @@ pub fn review_roles(
     draws: Draws,
 ) -> Result {
     let parameters = &economy.parameters;
-    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
-    let Floor { roster, prospects, .. } = &mut *floor;
-    let known = economy.roles.iter().zip(&statistics.roles);
-    prospects.clear();
-    prospects.extend(known.map(|(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow)));
+    let Floor { roster, prospects: promised, .. } = &mut *floor;
+    promised.clear();
+    promised.extend(prospects(&economy, &statistics));
+    let prospects = promised;
     let least = economy.usual_wage(&ledger, roster.len()) * 0.2;
     let draws = draws.of("economy.review");
     for (id, mut role) in &mut traders {

@@ -8,8 +8,8 @@ use super::maths::{by_chance, real};
 use super::model::Economy;
 use crate::components::ids::StableIds;
 use crate::components::market::{
-    Belief, Beliefs, Budget, Flow, GoodsEntry, Ledger, Market, MarketStatistics, MoneyEntry, PerCommodity, Personality,
-    Purse, Role, RoleId, RoleStatistics, Stock, Trader,
+    Belief, Beliefs, Budget, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, PerCommodity,
+    Personality, Purse, Role, RoleId, RoleStatistics, Stock, Trader, Treasury,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::{Draw, Draws};
@@ -30,44 +30,82 @@ pub fn found_economy(
     }
     let draws = draws.of("economy.found");
     let population = &economy.population;
+    let prices: Vec<i64> = economy.commodities.iter().map(|commodity| commodity.initial_price).collect();
     for (index, recipe) in economy.roles.iter().enumerate() {
-        let role = Role { id: RoleId(u16::try_from(index)?), ..Role::default() };
+        let role = RoleId(u16::try_from(index)?);
         for _ in 0..recipe.count {
             let id = ids.next_id();
             let mut draw = draws.for_id(id);
-            let trader = Trader { skill: within(population.skill, &mut draw) };
-            let personality = Personality {
-                risk_tolerance: within(population.risk_tolerance, &mut draw),
-                impatience: within(population.impatience, &mut draw),
-                social_influence: within(population.social_influence, &mut draw),
-                learning_rate: within(population.learning_rate, &mut draw),
+            let newcomer = Newcomer {
+                role,
+                money: Money(population.money_per_head),
+                prices: &prices,
+                belief_factor: population.belief_factor,
+                entries: (MoneyEntry::Endowed, GoodsEntry::Endowed),
             };
-            let beliefs = Beliefs(PerCommodity::from_fn(count, |commodity| {
-                let price = economy.commodity(commodity).map_or(1, |commodity| commodity.initial_price);
-                let noise = draw.between(0.95, 1.05);
-                let doubt = economy.parameters.doubt_max / 4.0;
-                Belief { price: (real(price) * population.belief_factor * noise).max(1.0), doubt }
-            }));
-            let mut purse = Purse::default();
-            create_money(&mut ledger, &mut purse, Money(population.money_per_head), MoneyEntry::Endowed)?;
-            let mut stock = Stock { goods: PerCommodity::from_fn(count, |_| Default::default()) };
-            for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
-                let used = recipe.inputs.iter().filter(|(input, _)| *input == commodity).map(|(_, q)| q).sum::<f64>();
-                let hours = population.initial_stock_hours;
-                let units = by_chance((spec.need + used * trader.skill) * hours, &mut draw);
-                create_goods(&mut ledger, &mut stock, commodity, Goods(units), GoodsEntry::Endowed)?;
-            }
-            let budget = Budget {
-                envelopes: PerCommodity::from_fn(count, |_| 0),
-                treats: PerCommodity::from_fn(count, |_| 0),
-                ..Budget::default()
-            };
-            commands.spawn((id, trader, role, personality, beliefs, purse, stock, budget));
+            commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
         }
+    }
+    if let Some(spec) = &economy.treasury {
+        let mut chest = Purse::default();
+        create_money(&mut ledger, &mut chest, Money(spec.initial_money), MoneyEntry::Founded)?;
+        commands.spawn((ids.next_id(), Treasury::default(), chest));
     }
     commands.insert_resource(ledger);
     commands.insert_resource(first_statistics(&economy));
     Ok(())
+}
+
+/// Somebody who comes into the world to live from its economy.
+pub(super) struct Newcomer<'a> {
+    pub(super) role: RoleId,
+    pub(super) money: Money,
+    /// What each commodity costs, in minor units.
+    pub(super) prices: &'a [i64],
+    /// First beliefs are the prices times this.
+    pub(super) belief_factor: f64,
+    /// How its money and goods are accounted for.
+    pub(super) entries: (MoneyEntry, GoodsEntry),
+}
+
+/// Everything that a newcomer is made of, drawn from what the world file says of the population.
+pub(super) fn settle(
+    economy: &Economy,
+    ledger: &mut Ledger,
+    newcomer: &Newcomer<'_>,
+    draw: &mut Draw,
+) -> Result<impl Bundle + use<>> {
+    let (count, population) = (economy.commodities.len(), &economy.population);
+    let recipe = economy.recipe(newcomer.role).ok_or("a role that the world does not know")?;
+    let trader = Trader { skill: within(population.skill, draw) };
+    let personality = Personality {
+        risk_tolerance: within(population.risk_tolerance, draw),
+        impatience: within(population.impatience, draw),
+        social_influence: within(population.social_influence, draw),
+        learning_rate: within(population.learning_rate, draw),
+    };
+    let beliefs = Beliefs(PerCommodity::from_fn(count, |commodity| {
+        let price = newcomer.prices.get(commodity.index()).copied().unwrap_or(1);
+        let noise = draw.between(0.95, 1.05);
+        let doubt = economy.parameters.doubt_max / 4.0;
+        Belief { price: (real(price) * newcomer.belief_factor * noise).max(1.0), doubt }
+    }));
+    let mut purse = Purse::default();
+    create_money(ledger, &mut purse, newcomer.money, newcomer.entries.0)?;
+    let mut stock = Stock { goods: PerCommodity::from_fn(count, |_| Default::default()) };
+    for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
+        let used = recipe.inputs.iter().filter(|(input, _)| *input == commodity).map(|(_, q)| q).sum::<f64>();
+        let hours = population.initial_stock_hours;
+        let units = by_chance((spec.need + used * trader.skill) * hours, draw);
+        create_goods(ledger, &mut stock, commodity, Goods(units), newcomer.entries.1)?;
+    }
+    let budget = Budget {
+        envelopes: PerCommodity::from_fn(count, |_| 0),
+        treats: PerCommodity::from_fn(count, |_| 0),
+        ..Budget::default()
+    };
+    let role = Role { id: newcomer.role, ..Role::default() };
+    Ok((trader, role, personality, beliefs, purse, stock, budget, Livelihood::default()))
 }
 
 fn first_statistics(economy: &Economy) -> MarketStatistics {

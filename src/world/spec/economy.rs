@@ -4,6 +4,8 @@
 
 mod check;
 mod implied;
+mod recipes;
+mod treasury;
 
 use std::collections::BTreeMap;
 
@@ -12,6 +14,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use implied::Implied;
+pub use treasury::{ReliefSpec, RenewalSpec, TreasurySpec, WagesSpec};
 
 /// The economy of a world: what is traded, who makes it, and who lives from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -30,6 +33,32 @@ pub struct EconomySpec {
     /// How agents behave.
     #[serde(default)]
     pub parameters: EconomyParameters,
+    /// What is remembered of each agent.
+    #[serde(default)]
+    pub chronicle: ChronicleSpec,
+    /// Taxes, relief and wages of last resort; without it there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treasury: Option<TreasurySpec>,
+}
+
+/// What is remembered of each agent: its wealth and beliefs at regular times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ChronicleSpec {
+    /// Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760.
+    #[garde(range(min = 1, max = 8760))]
+    #[schemars(range(min = 1, max = 8760))]
+    pub every_hours: u32,
+    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000.
+    #[garde(range(max = 1000))]
+    #[schemars(range(max = 1000))]
+    pub samples: u32,
+}
+
+impl Default for ChronicleSpec {
+    fn default() -> Self {
+        Self { every_hours: 24, samples: 7 }
+    }
 }
 
 /// Something that is traded.
@@ -63,7 +92,7 @@ pub struct CommoditySpec {
     pub spoilage: f64,
 }
 
-/// A trade that agents follow: an hour of work turns inputs into output.
+/// A trade that agents follow: an hour of work turns inputs into output, and wears out tools.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleSpec {
@@ -82,6 +111,35 @@ pub struct RoleSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[garde(skip)]
     pub inputs: BTreeMap<String, f64>,
+    /// Tools that must be at hand, one of each, and the chance that an hour's work of an agent of skill 1 wears it out.
+    /// 0.0001 to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[garde(skip)]
+    pub tools: BTreeMap<String, f64>,
+    /// Units of other commodities that an hour's success yields as well; parts of a unit are a chance. 0.001 to 1,000.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[garde(skip)]
+    pub by_products: BTreeMap<String, f64>,
+    /// Probability that an hour's work succeeds; inputs are used up and tools worn either way. 0.01 to 1.
+    #[serde(default = "default_chance")]
+    #[garde(custom(check::between(0.01, 1.0)))]
+    #[schemars(range(min = 0.01, max = 1.0))]
+    pub chance: f64,
+    /// Units of the output made in an hour at most, whatever the skill; without it there is no such limit. 1 to 1,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub hourly_max: Option<u32>,
+    /// Units of the output that the store takes: full, work stops. 1 to 1,000,000. `capacityHours` holds as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub store_max: Option<u32>,
+    /// Money lost in an hour in which inputs or tools are missing, in minor units; no more than there is. 0 to 1,000,000.
+    #[serde(default)]
+    #[garde(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub idle_cost: i64,
     /// Share of the quantity that is made where inputs are missing: what keeps a starving economy from locking up.
     /// 0 to 0.9.
     #[serde(default = "default_subsistence")]
@@ -99,6 +157,23 @@ pub struct RoleSpec {
     #[garde(inner(custom(check::between(0.0, 1.0))))]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub share: Option<f64>,
+}
+
+impl RoleSpec {
+    /// Units made in an hour at skill 1, on average.
+    pub fn expected(&self) -> f64 {
+        self.quantity * self.chance
+    }
+
+    /// Everything that an hour of work takes: inputs by their quantity, tools by their wear.
+    pub fn uses(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.inputs.iter().chain(&self.tools).map(|(name, quantity)| (name.as_str(), *quantity))
+    }
+
+    /// By-products of an hour, on average.
+    pub fn yields(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.by_products.iter().map(|(name, quantity)| (name.as_str(), quantity * self.chance))
+    }
 }
 
 /// Who takes part.
@@ -136,6 +211,10 @@ pub struct PopulationSpec {
     /// 0.01 to 1: how far one trade moves a belief towards the market price.
     #[garde(dive, custom(check::within(0.01, 1.0)))]
     pub learning_rate: Range,
+    /// Who goes broke changes its role or leaves, and newcomers arrive; without it the agents stay the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub renewal: Option<RenewalSpec>,
 }
 
 impl Default for PopulationSpec {
@@ -150,6 +229,7 @@ impl Default for PopulationSpec {
             impatience: Range { min: 0.0, max: 1.0 },
             social_influence: Range { min: 0.0, max: 1.0 },
             learning_rate: Range { min: 0.1, max: 0.5 },
+            renewal: None,
         }
     }
 }
@@ -240,6 +320,10 @@ pub struct EconomyParameters {
     #[garde(custom(check::between(1.0, 3.0)))]
     #[schemars(range(min = 1.0, max = 3.0))]
     pub doubt_growth: f64,
+    /// Hours over which Smith's alpha of a market is measured. 1 to 1,000.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000))]
+    pub alpha_hours: u32,
 }
 
 impl Default for EconomyParameters {
@@ -260,8 +344,13 @@ impl Default for EconomyParameters {
             doubt_min: 0.015,
             doubt_max: 0.2,
             doubt_growth: 1.4,
+            alpha_hours: 24,
         }
     }
+}
+
+fn default_chance() -> f64 {
+    1.0
 }
 
 fn default_subsistence() -> f64 {

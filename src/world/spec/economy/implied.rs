@@ -75,15 +75,15 @@ impl EconomySpec {
 
     fn role_work(&self, role: usize, work: &[f64]) -> f64 {
         let Some(role) = self.roles.get(role) else { return f64::INFINITY };
-        let inputs: f64 = role
-            .inputs
-            .iter()
-            .map(|(name, quantity)| {
-                let content = self.commodity_index(name).and_then(|index| work.get(index)).copied();
-                quantity * content.unwrap_or(f64::INFINITY)
-            })
-            .sum();
-        (1.0 + inputs) / role.quantity
+        let content = |(name, quantity): (&str, f64)| {
+            quantity * self.commodity_index(name).and_then(|index| work.get(index)).copied().unwrap_or(f64::INFINITY)
+        };
+        let inputs: f64 = role.uses().map(content).sum();
+        if inputs.is_infinite() {
+            return f64::INFINITY;
+        }
+        let by_products: f64 = role.yields().map(content).filter(|work| work.is_finite()).sum();
+        (1.0 + inputs - by_products).max(0.0) / role.expected()
     }
 
     /// The least fixed point of work = (1 + work of inputs) / output, from below. It exists where the recipes leave a
@@ -99,7 +99,8 @@ impl EconomySpec {
                 let least = makers.map(|role| self.role_work(role, &work)).fold(f64::INFINITY, f64::min);
                 if let Some(present) = work.get_mut(commodity) {
                     if least.is_finite() {
-                        change = change.max((least - *present) / least);
+                        // By-products can take work away again, down to nothing.
+                        change = change.max((least - *present).abs() / least.max(*present).max(f64::MIN_POSITIVE));
                     }
                     *present = least;
                 }
@@ -108,12 +109,23 @@ impl EconomySpec {
                 break;
             }
             if change < 1e-12 {
-                return Ok(work);
+                return match work.iter().position(|hours| *hours <= 0.0) {
+                    Some(free) => Err(self.explain_free(free)),
+                    None => Ok(work),
+                };
             }
         }
         Err("the recipes use up more than they make: following their inputs round and round, the work in a unit grows \
              without end"
             .into())
+    }
+
+    fn explain_free(&self, commodity: usize) -> String {
+        let name = self.commodities.get(commodity).map_or("", |commodity| commodity.name.as_str());
+        format!(
+            "`{name}` would come from nothing: the by-products of the role that makes it are worth all the work and all \
+             the inputs that it takes"
+        )
     }
 
     fn role_shares(&self, work: &[f64], consumption: &[f64]) -> Result<Vec<f64>, String> {
@@ -132,13 +144,16 @@ impl EconomySpec {
             let mut next = consumption.to_vec();
             for (commodity, maker) in makers.iter().enumerate() {
                 let Some(role) = maker.and_then(|role| self.roles.get(role)) else { continue };
-                let hours = gross.get(commodity).copied().unwrap_or(0.0) / role.quantity;
-                for (name, quantity) in &role.inputs {
+                let hours = gross.get(commodity).copied().unwrap_or(0.0) / role.expected();
+                let made = role.yields().map(|(name, quantity)| (name, -quantity));
+                for (name, quantity) in role.uses().chain(made) {
                     if let Some(used) = self.commodity_index(name).and_then(|index| next.get_mut(index)) {
                         *used += quantity * hours;
                     }
                 }
             }
+            // What comes as a by-product in plenty need not be made at all.
+            next.iter_mut().for_each(|units| *units = units.max(0.0));
             let change = next.iter().zip(&gross).map(|(next, gross)| (next - gross).abs()).fold(0.0, f64::max);
             gross = next;
             if change < 1e-12 {
@@ -151,7 +166,7 @@ impl EconomySpec {
                 && let (Some(share), Some(made), Some(spec)) =
                     (shares.get_mut(role), gross.get(commodity), self.roles.get(role))
             {
-                *share = made / spec.quantity;
+                *share = made / spec.expected();
             }
         }
         let sum: f64 = shares.iter().sum();
