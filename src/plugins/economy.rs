@@ -30,11 +30,14 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Ledger, Market, MarketStatistics, Personality, Purse, Role, Stock, TradeHistory, Trader,
+    Beliefs, Budget, DaySums, Ledger, Market, MarketStatistics, Personality, Purse, Role, Shocks, Stock, TradeHistory,
+    Trader,
 };
-use crate::messages::market::MarketCleared;
-use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
-use crate::systems::economy::{self, AskAgent, AskAgents, AskMarkets, Economy, Floor};
+use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
+use crate::messages::outside::EconomySignal;
+use crate::messages::shock::MarketShock;
+use crate::schedules::{DailyTick, EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
+use crate::systems::economy::{self, AskAgent, AskAgents, AskMarkets, Conditions, Economy, Floor, SignalCounts};
 use crate::world::spec::WorldSpec;
 use crate::world::{Persist, RegisterExt};
 
@@ -56,8 +59,14 @@ persist! {
     Budget: "economy.budget",
     TradeHistory: "economy.trades",
     Market: "economy.market",
-    Ledger: "economy.ledger",
+    Shocks: "economy.shocks",
+    DaySums: "economy.day",
     MarketStatistics: "economy.statistics",
+}
+
+impl Persist for Ledger {
+    const NAME: &'static str = "economy.ledger";
+    const VERSION: u32 = 2;
 }
 
 /// Adds the economy that the world file describes.
@@ -77,7 +86,16 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Market>()
             .persist_resource::<Ledger>()
             .persist_resource::<MarketStatistics>()
+            .persist_resource::<Shocks>()
+            .persist_resource::<DaySums>()
             .emit_event::<MarketCleared>()
+            .emit_event::<DemandSignal>()
+            .emit_event::<AggregatedStats>()
+            .emit_event::<MarketShock>()
+            .take_message::<EconomySignal>()
+            .accept_command::<economy::AddShock, _>(economy::add_shock)
+            .accept_command::<economy::EndShock, _>(economy::end_shock)
+            .answer_query::<economy::AskShocks, _, _>(economy::list_shocks)
             .answer_query::<AskAgent, _, _>(economy::show_agent)
             .answer_query::<AskAgents, _, _>(economy::list_agents)
             .answer_query::<AskMarkets, _, _>(economy::show_markets);
@@ -89,7 +107,8 @@ impl Plugin for EconomyPlugin {
                 app.add_systems(WorldSetup, move || -> Result<(), BevyError> { Err(error.clone().into()) });
             }
             Some(Ok(model)) => {
-                app.insert_resource(model).init_resource::<Floor>();
+                let calm = Conditions::calm(&model);
+                app.insert_resource(model).insert_resource(calm).init_resource::<Floor>().init_resource::<SignalCounts>();
                 add_systems(app);
             }
         }
@@ -100,10 +119,16 @@ fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
-        .add_systems(HourlyTick, (economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(HourlyTick, (economy::turn_influences, economy::call_roster, economy::review_roles).chain().in_set(Review))
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
-        .add_systems(HourlyTick, economy::place_orders.in_set(Order))
+        .add_systems(HourlyTick, (economy::place_orders, economy::place_outside_orders).chain().in_set(Order))
         .add_systems(HourlyTick, (economy::match_books, economy::settle_orders).chain().in_set(Clear))
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
-        .add_systems(HourlyTick, (economy::measure_economy, economy::report_markets).chain().in_set(Report));
+        .add_systems(
+            HourlyTick,
+            (economy::measure_economy, economy::report_markets, economy::signal_demand, economy::summarise_hour)
+                .chain()
+                .in_set(Report),
+        )
+        .add_systems(DailyTick, economy::summarise_day);
 }

@@ -21,29 +21,55 @@ pub enum GoodsEntry {
     Enjoyed,
     /// Spoiled in stock.
     Spoiled,
+    /// Bought from a trader from outside.
+    Imported,
+    /// Sold to a trader from outside.
+    Exported,
 }
 
 impl GoodsEntry {
     /// All kinds.
-    pub const ALL: [Self; 6] = [Self::Endowed, Self::Produced, Self::UsedUp, Self::Eaten, Self::Enjoyed, Self::Spoiled];
+    pub const ALL: [Self; 8] = [
+        Self::Endowed,
+        Self::Produced,
+        Self::UsedUp,
+        Self::Eaten,
+        Self::Enjoyed,
+        Self::Spoiled,
+        Self::Imported,
+        Self::Exported,
+    ];
 
     /// Whether goods come into being by it.
     pub fn is_source(self) -> bool {
-        matches!(self, Self::Endowed | Self::Produced)
+        matches!(self, Self::Endowed | Self::Produced | Self::Imported)
     }
 }
 
-/// Why money comes into being. New kinds, sinks among them, are added at the end.
+/// Why money comes into being or ceases to be. New kinds are added at the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MoneyEntry {
     /// There at the beginning.
     Endowed,
+    /// Given to everybody by a shock.
+    Granted,
+    /// Taken from everybody by a shock.
+    Taken,
+    /// Paid by traders from outside for what they bought.
+    EarnedAbroad,
+    /// Paid to traders from outside for what they sold.
+    PaidAbroad,
 }
 
 impl MoneyEntry {
     /// All kinds.
-    pub const ALL: [Self; 1] = [Self::Endowed];
+    pub const ALL: [Self; 5] = [Self::Endowed, Self::Granted, Self::Taken, Self::EarnedAbroad, Self::PaidAbroad];
+
+    /// Whether money comes into being by it.
+    pub fn is_source(self) -> bool {
+        matches!(self, Self::Endowed | Self::Granted | Self::EarnedAbroad)
+    }
 }
 
 /// Sums of all that ever came into being or ceased to be, by kind. Only ledger functions write to it.
@@ -71,7 +97,8 @@ impl Ledger {
 
     /// Money that must be there: all sources less all sinks.
     pub fn money_expected(&self) -> i64 {
-        self.money.iter().sum()
+        let signed = |entry: MoneyEntry| if entry.is_source() { self.money(entry) } else { -self.money(entry) };
+        MoneyEntry::ALL.into_iter().map(signed).sum()
     }
 
     /// Units of a commodity that must be there: all sources less all sinks.

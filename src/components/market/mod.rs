@@ -5,6 +5,7 @@ mod commodity;
 mod history;
 mod ledger;
 mod place;
+mod shock;
 mod statistics;
 mod trader;
 
@@ -13,5 +14,9 @@ pub use commodity::{CommodityId, PerCommodity, RoleId, Side};
 pub use history::{TRADE_HISTORY_MAX, TradeHistory, TradeRecord};
 pub use ledger::{GoodsEntry, Ledger, MoneyEntry};
 pub use place::{MARKET_HISTORY_MAX, Market, MarketHour};
+pub use shock::{
+    DaySums, ENDED_MAX, Effect, EndedShock, Influence, OutsideOrder, SHOCKS_MAX, SIGNALS_MAX, Shock, ShockCause, ShockEnd,
+    ShockKind, Shocks, YieldOf,
+};
 pub use statistics::{Flow, MarketStatistics, RoleStatistics};
 pub use trader::{Budget, Holding, Purse, Role, Stock, Trader};

@@ -3,12 +3,14 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::abroad::settle_outside;
 use super::book::{Book, Order};
+use super::conditions::Conditions;
 use super::floor::{Floor, Placed};
 use super::ledger::ClearingHouse;
 use super::model::Economy;
 use crate::components::market::{
-    Budget, CommodityId, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::world::spec::ClearingRule;
@@ -76,17 +78,21 @@ type Parties<'w, 's> = Query<
 /// Moves money and goods as the books say, and gives back what covered nothing. Runs in `Clear`, last.
 pub fn settle_orders(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
+    (conditions, mut ledger): (Res<Conditions>, ResMut<Ledger>),
     statistics: Res<MarketStatistics>,
     mut traders: Parties,
 ) -> Result {
     let commodities = economy.commodities.len();
     let mut houses = vec![ClearingHouse::default(); commodities];
-    for ((_, entity), orders) in floor.roster.iter().zip(floor.placed.chunks(commodities.max(1))) {
+    settle_outside(&conditions, &floor, &mut houses, &mut ledger)?;
+    let Floor { roster, placed, activity, .. } = &mut *floor;
+    for ((_, entity), orders) in roster.iter().zip(placed.chunks(commodities.max(1))) {
         if orders.iter().all(Option::is_none) {
             continue;
         }
         let (mut purse, mut stock, mut budget, mut history) = traders.get_mut(*entity)?;
+        let mut trades = 0;
         for ((commodity, order), house) in economy.commodity_ids().zip(orders).zip(&mut houses) {
             let Some(order) = order else { continue };
             let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
@@ -102,8 +108,10 @@ pub fn settle_orders(
             if filled > Goods::ZERO {
                 let hour = statistics.hours;
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });
+                trades += 1;
             }
         }
+        activity.note(trades);
     }
     for house in houses {
         house.close()?;

@@ -7,6 +7,7 @@ use super::book::{Book, TRADERS_MAX};
 use super::maths::real;
 use super::model::Economy;
 use super::plan::Wish;
+use super::signals::Activity;
 use crate::components::ids::StableId;
 use crate::components::market::{
     Belief, Beliefs, Budget, CommodityId, Holding, Market, PerCommodity, Side, Stock, Trader,
@@ -50,6 +51,10 @@ pub struct Floor {
     pub(super) used: Vec<i64>,
     /// Needs of this hour, and those that were met.
     pub(super) meals: (u64, u64),
+    /// The same for each commodity.
+    pub(super) needs: Vec<(u64, u64)>,
+    /// What agents did this hour.
+    pub(super) activity: Activity,
     /// What one trader wishes to buy.
     pub(super) wishes: Vec<Wish>,
 }
@@ -114,5 +119,8 @@ pub fn call_roster(
     floor.used.clear();
     floor.used.resize(count, 0);
     floor.meals = (0, 0);
+    floor.needs.clear();
+    floor.needs.resize(count, (0, 0));
+    floor.activity = Activity::default();
     Ok(())
 }

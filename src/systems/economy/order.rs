@@ -4,6 +4,7 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::book::Order;
+use super::conditions::Conditions;
 use super::floor::Floor;
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
@@ -34,6 +35,7 @@ pub fn place_orders(
     mut floor: ResMut<Floor>,
     ledger: Res<Ledger>,
     statistics: Res<MarketStatistics>,
+    conditions: Res<Conditions>,
     mut traders: Buyers,
     draws: Draws,
 ) -> Result {
@@ -46,6 +48,7 @@ pub fn place_orders(
         let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
         let mut planner = Planner {
             economy: &economy,
+            conditions: &conditions,
             flows: &statistics.flows,
             recipe,
             skill: trader.skill,

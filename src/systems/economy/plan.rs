@@ -4,6 +4,7 @@
 //! is held when a good is cheap. Quotes lie a little past the belief, further the more urgent a trade is.
 
 use super::book::{PRICE_MAX, QUANTITY_MAX};
+use super::conditions::Conditions;
 use super::floor::Placed;
 use super::maths::{by_chance, real, soften, whole};
 use super::model::{Economy, Recipe};
@@ -52,6 +53,7 @@ impl Wish {
 /// Everything that a trader's plan depends on.
 pub(super) struct Planner<'a> {
     pub(super) economy: &'a Economy,
+    pub(super) conditions: &'a Conditions,
     pub(super) flows: &'a PerCommodity<Flow>,
     pub(super) recipe: &'a Recipe,
     pub(super) skill: f64,
@@ -112,17 +114,21 @@ impl Planner<'_> {
         let mut left = budget.open;
         for (commodity, spec) in self.economy.commodity_ids().zip(&self.economy.commodities) {
             let Some(envelope) = budget.envelopes.get_mut(commodity) else { continue };
-            let part = whole(open * spec.spending_share).min(left);
-            let most = (hour * spec.spending_share * ENVELOPE_HOURS).max(self.belief(commodity) * 2.0);
+            let share = spec.spending_share * self.conditions.spending_on(commodity);
+            let part = whole(open * share).min(left);
+            let most = (hour * share * ENVELOPE_HOURS).max(self.belief(commodity) * 2.0);
             left -= part;
             *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
         }
         budget.open = 0;
     }
 
+    fn need(&self, commodity: CommodityId) -> f64 {
+        self.economy.commodity(commodity).map_or(0.0, |spec| spec.need * self.conditions.need_of(commodity))
+    }
+
     fn pantry_target(&self, commodity: CommodityId) -> f64 {
-        let need = self.economy.commodity(commodity).map_or(0.0, |spec| spec.need);
-        need * self.economy.parameters.pantry_hours * self.elasticity(commodity)
+        self.need(commodity) * self.economy.parameters.pantry_hours * self.elasticity(commodity)
     }
 
     fn input_use(&self, commodity: CommodityId) -> f64 {
@@ -141,7 +147,7 @@ impl Planner<'_> {
     }
 
     fn wish_need(&mut self, commodity: CommodityId, wish: &mut Wish) {
-        let need = self.economy.commodity(commodity).map_or(0.0, |spec| spec.need);
+        let need = self.need(commodity);
         if need <= 0.0 {
             return;
         }

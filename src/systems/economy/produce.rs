@@ -3,6 +3,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::conditions::Conditions;
 use super::floor::Floor;
 use super::ledger::{LedgerError, create_goods, destroy_goods};
 use super::maths::{average, by_chance, real, whole};
@@ -20,10 +21,11 @@ pub fn meet_needs(
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
     mut traders: Query<(&Role, &Beliefs, &mut Stock, &mut Budget), With<Trader>>,
+    conditions: Res<Conditions>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let Floor { roster, used, meals, .. } = &mut *floor;
+    let Floor { roster, used, meals, needs, .. } = &mut *floor;
     for (id, entity) in roster.iter() {
         let (role, beliefs, mut stock, mut budget) = traders.get_mut(*entity)?;
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
@@ -31,7 +33,7 @@ pub fn meet_needs(
         let (mut due, mut met) = (0, 0);
         for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
             if spec.need > 0.0 {
-                let wanted = by_chance(spec.need, &mut draw);
+                let wanted = by_chance(spec.need * conditions.need_of(commodity), &mut draw);
                 let eaten = wanted.min(stock.free(commodity));
                 use_goods(&mut ledger, &mut stock, used, commodity, (eaten, GoodsEntry::Eaten))?;
                 if own == Some(commodity) {
@@ -41,6 +43,7 @@ pub fn meet_needs(
                 }
                 due += u32::try_from(wanted)?;
                 met += u32::try_from(eaten)?;
+                note_need(needs, commodity, (wanted, eaten));
             }
             let treats = budget.treats.get(commodity).copied().unwrap_or(0).min(stock.free(commodity));
             if treats > 0 {
@@ -59,6 +62,14 @@ pub fn meet_needs(
         meals.1 += u64::from(met);
     }
     Ok(())
+}
+
+/// Counts what was needed of a commodity, and what of it was there.
+fn note_need(needs: &mut [(u64, u64)], commodity: CommodityId, (wanted, eaten): (i64, i64)) {
+    if let Some((due, met)) = needs.get_mut(commodity.index()) {
+        *due += wanted.unsigned_abs();
+        *met += eaten.unsigned_abs();
+    }
 }
 
 /// Takes goods out of a stock for good, and counts them as used.
@@ -82,6 +93,7 @@ pub fn run_recipes(
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
     mut traders: Query<(&Trader, &Purse, &Beliefs, &mut Stock, &mut Role)>,
+    conditions: Res<Conditions>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
@@ -94,7 +106,7 @@ pub fn run_recipes(
         };
         let wage = reservation_wage(&economy.parameters, real(purse.free().0), usual_wage);
         let needed = economy.commodity(recipe.output).is_some_and(|commodity| commodity.need > 0.0);
-        let worker = Worker { recipe, skill: trader.skill, beliefs: &beliefs.0, wage, needed };
+        let worker = Worker { recipe, skill: trader.skill, beliefs: &beliefs.0, wage, needed, yields: conditions.yield_of(role.id) };
         let mut draw = draws.for_id(*id);
         let effort = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
             worker.work(&mut ledger, &mut stock, used, produced, &mut draw)?
@@ -113,6 +125,8 @@ struct Worker<'a> {
     wage: f64,
     /// Whether the product is something that the worker itself needs.
     needed: bool,
+    /// Factor on the output of this hour; at 0 there is no work.
+    yields: f64,
 }
 
 impl Worker<'_> {
@@ -120,7 +134,7 @@ impl Worker<'_> {
     fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
         let held = real(stock.free(self.recipe.output));
         let output = self.recipe.quantity * self.skill;
-        if held >= (output * capacity_hours).max(1.0) {
+        if self.yields <= 0.0 || held >= (output * capacity_hours).max(1.0) {
             return false;
         }
         let pays = || {
@@ -151,7 +165,7 @@ impl Worker<'_> {
                 use_goods(ledger, stock, used, *input, (amount, GoodsEntry::UsedUp))?;
             }
         }
-        let made = by_chance(self.recipe.quantity * self.skill * effort, draw);
+        let made = by_chance(self.recipe.quantity * self.skill * effort * self.yields, draw);
         create_goods(ledger, stock, self.recipe.output, Goods(made), GoodsEntry::Produced)?;
         if let Some(sum) = produced.get_mut(self.recipe.output.index()) {
             *sum += made;

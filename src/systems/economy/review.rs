@@ -7,6 +7,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::conditions::Conditions;
 use super::floor::Floor;
 use super::model::{Economy, Recipe};
 use crate::components::market::{Flow, Ledger, MarketStatistics, Role, RoleId, Trader};
@@ -34,7 +35,7 @@ pub fn review_roles(
     economy: Res<Economy>,
     floor: Res<Floor>,
     statistics: Res<MarketStatistics>,
-    ledger: Res<Ledger>,
+    (ledger, conditions): (Res<Ledger>, Res<Conditions>),
     mut traders: Query<&mut Role, With<Trader>>,
     draws: Draws,
 ) -> Result {
@@ -44,7 +45,8 @@ pub fn review_roles(
         .roles
         .iter()
         .zip(&statistics.roles)
-        .map(|(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
+        .zip(&conditions.yields)
+        .map(|((recipe, known), yields)| prospect(recipe, known.utilisation.max(0.05), flow) * yields)
         .collect();
     let least = economy.usual_wage(&ledger, floor.roster.len()) * 0.2;
     let draws = draws.of("economy.review");

@@ -6,18 +6,19 @@ use bevy_ecs::prelude::*;
 use super::ledger::{create_goods, create_money};
 use super::maths::{by_chance, real};
 use super::model::Economy;
+use super::shocks::of_file;
 use crate::components::ids::StableIds;
 use crate::components::market::{
-    Belief, Beliefs, Budget, Flow, GoodsEntry, Ledger, Market, MarketStatistics, MoneyEntry, PerCommodity, Personality,
+    Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Market, MarketStatistics, MoneyEntry, PerCommodity, Personality,
     Purse, Role, RoleId, RoleStatistics, Stock, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::{Draw, Draws};
-use crate::world::spec::Range;
+use crate::world::spec::{Range, WorldSpec};
 
 /// Spawns what the world file describes. Runs once, in [`WorldSetup`](crate::schedules::WorldSetup).
 pub fn found_economy(
-    economy: Res<Economy>,
+    (economy, spec): (Res<Economy>, Res<WorldSpec>),
     mut ids: ResMut<StableIds>,
     mut commands: Commands,
     draws: Draws,
@@ -65,6 +66,9 @@ pub fn found_economy(
             commands.spawn((id, trader, role, personality, beliefs, purse, stock, budget));
         }
     }
+    let shocks = spec.economy.as_ref().map(of_file).transpose()?.unwrap_or_default();
+    commands.insert_resource(shocks);
+    commands.insert_resource(DaySums::default());
     commands.insert_resource(ledger);
     commands.insert_resource(first_statistics(&economy));
     Ok(())

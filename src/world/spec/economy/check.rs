@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use garde::{Error, Path, Report, Validate};
 
-use super::{EconomySpec, Range};
+use super::{EconomySpec, Range, signal};
 
 /// Commodities and roles at most.
 const KINDS_MAX: usize = 64;
@@ -27,6 +27,7 @@ impl Validate for EconomySpec {
         check_references(self, &path, &mut refuse);
         check_shares(self, &path, &mut refuse);
         check_money(self, &path, &mut refuse);
+        signal::check(self, &path, &mut refuse);
         for (index, commodity) in self.commodities.iter().enumerate() {
             commodity.validate_into(ctx, &mut || path.join("commodities").join(index), report);
         }
@@ -42,7 +43,7 @@ impl Validate for EconomySpec {
     }
 }
 
-type Refuse<'a> = dyn FnMut(Path, String) + 'a;
+pub(super) type Refuse<'a> = dyn FnMut(Path, String) + 'a;
 
 fn check_count(count: usize, path: &Path, refuse: &mut Refuse<'_>) {
     if count == 0 || count > KINDS_MAX {
