@@ -130,5 +130,5 @@ fn add_systems(app: &mut App) {
                 .chain()
                 .in_set(Report),
         )
-        .add_systems(DailyTick, economy::summarise_day);
+        .add_systems(DailyTick, economy::summarise_day.in_set(Report));
 }

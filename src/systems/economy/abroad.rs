@@ -36,7 +36,7 @@ pub fn place_outside_orders(
             break;
         }
         let left = if side == Side::Ask { &mut may_leave } else { &mut may_come };
-        // An import may fetch more than it asks, up to the bid that it meets; it is checked again by the hour.
+        // An import may fetch more than it asks, up to the bids that it meets: its bound holds from hour to hour only.
         let quantity = quantity.min(u32::try_from(*left / i64::from(price.max(1))).unwrap_or(u32::MAX));
         if quantity == 0 {
             continue;
