@@ -16,7 +16,7 @@ use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
-use worldtick::world::spec::{ClearingRule, EconomySpec, Range, WorldSpec};
+use worldtick::world::spec::{ClearingRule, EconomySpec, Range, SignalsSpec, WorldSpec};
 
 const COMMODITIES: [&str; 5] = ["Food", "Wood", "Metal", "Weapon", "Crystal"];
 
@@ -390,6 +390,7 @@ fn a_snapshot_of_other_commodities_is_refused() -> Result<(), StepError> {
             commodity.name = "Glass".into();
         }
     }
+    spec.economy.as_mut().expect("an economy").signals = SignalsSpec::default();
     for role in &mut spec.economy.as_mut().expect("an economy").roles {
         if role.output == "Crystal" {
             role.output = "Glass".into();

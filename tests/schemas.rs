@@ -229,6 +229,7 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         estimated_duration_hours: None,
     });
     check_sent(&DemandSignal {
+        commodity: None,
         commodity_type: "food".into(),
         location: location(),
         demand_level: DemandLevel::VeryHigh,

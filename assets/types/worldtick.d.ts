@@ -163,6 +163,8 @@ export interface CommoditySpec {
   spendingShare?: number;
   /** Share of a stock that spoils in an hour. 0 to 0.5. */
   spoilage?: number;
+  /** As what demand for it is told to the outside; without it, under its own name, and a warning. */
+  signal?: DemandName | null;
 }
 
 /** Something that holds or does not. A list of conditions means all of them. */
@@ -290,19 +292,27 @@ export type CrowdSignalType = "food_demand_rising" | "food_demand_falling" | "po
 /** How strong a demand is. */
 export type DemandLevel = "very_low" | "low" | "normal" | "high" | "very_high" | "critical";
 
+/** As what demand for a commodity is told to the outside. */
+export type DemandName = "food" | "water" | "medicine" | "weapons" | "ammunition" | "cyberware" | "vehicles" | "own" | "none";
+
 /** How much of a commodity people want. */
 export interface DemandSignal {
-  /** One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles. */
+  /**
+   * One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles; or
+   * the commodity's own name, where the world file gives it none of them.
+   */
   commodity_type: string;
+  /** The commodity, as the world file names it: several may go out under one name of the list. */
+  commodity?: string | null;
   /** Where. */
   location: string;
   /** How much. */
   demand_level: DemandLevel;
-  /** Change against the windows before, in percent. */
+  /** Units used and units missed this hour, against what is used in an hour of late, in percent. */
   demand_change_percent?: number | null;
-  /** Expected effect on the price, in percent. */
+  /** Expected effect on the price over the next three hours, in percent. */
   predicted_price_impact_percent?: number | null;
-  /** Agents behind it. */
+  /** Agents that bid for it. */
   agent_count?: number | null;
 }
 
@@ -369,6 +379,10 @@ export interface EconomySpec {
   clearing?: ClearingRule;
   /** How agents behave. */
   parameters?: EconomyParameters;
+  /** Shocks that come by themselves, counted from the world's first hour. At most 32. */
+  shocks?: ShockSpec[];
+  /** What signals from outside mean. */
+  signals?: SignalsSpec;
 }
 
 /** What an activity does. */
@@ -437,6 +451,34 @@ export interface MarketCleared {
 
 /** How often a market is cleared. */
 export type MarketPeriod = "hourly" | "daily";
+
+/** A shock from outside began or ended in an economy. */
+export interface MarketShock {
+  /** The shock's name. */
+  shock_id: string;
+  /** What happened to it. */
+  phase: ShockPhase;
+  /** Its kind. */
+  kind: ShockKind;
+  /** Where. */
+  location: string;
+  /** Who brought it. */
+  cause: ShockCause;
+  /** The commodity that it concerns, as the world file names it. */
+  commodity?: string | null;
+  /** The role that it concerns. */
+  role?: string | null;
+  /** What is multiplied by it. */
+  factor?: number | null;
+  /** Units an hour of a trader from outside. */
+  quantity?: number | null;
+  /** What a unit costs or brings there, in major units of money. */
+  price?: number | null;
+  /** Hours for which it was meant to last. */
+  duration_hours: number;
+  /** Why it ended. */
+  reason?: ShockEnd | null;
+}
 
 /** A mood, or a change of it. */
 export interface MoodSpec {
@@ -854,6 +896,63 @@ export interface SharesSpec {
   dormant?: number;
 }
 
+/** Who brought it. */
+export type ShockCause = "world_file" | "command";
+
+/** Why a shock ended. */
+export type ShockEnd = "ran_out" | "ended" | "out_of_bounds";
+
+/** Kinds of shocks. */
+export type ShockKind = "yield" | "need" | "demand" | "money" | "role_vanished" | "import" | "export";
+
+/** What happened to a shock. */
+export type ShockPhase = "started" | "ended";
+
+/** A shock: something from outside that changes the economy for a while. */
+export interface ShockSpec {
+  /** Its name, 1 to 64 of small letters, digits and `-`; without one, `shock-<number>`. */
+  id?: string | null;
+  /** Its kind. */
+  kind: ShockKind;
+  /** The commodity: for `need`, `demand`, `import` and `export`; for `yield` it or `role`. */
+  commodity?: string | null;
+  /** The role: for `role_vanished`; for `yield` it or `commodity`. */
+  role?: string | null;
+  /** What is multiplied by it: 0 to 10 for `yield`, `need` and `demand`, 0.1 to 10 for `money`. */
+  factor?: number | null;
+  /** Units an hour, for `import` and `export`. 1 to 1,000,000. */
+  quantity?: number | null;
+  /** Minor units that a unit costs or brings, for `import` and `export`. 1 to 4,000,000. */
+  price?: number | null;
+  /**
+   * In how many of the economy's hours it starts: from now, or from the world's beginning if it stands in its file.
+   * 0 to 87,600.
+   */
+  startsInHours?: number;
+  /** For how many hours it lasts, 1 to 8,760; for all kinds but `money`, which happens once and stays. */
+  durationHours?: number | null;
+}
+
+/** What a signal does while it lasts. A signal without any effect is refused when it comes. */
+export interface SignalEffectSpec {
+  /** Factors on needs, by commodity. 0 to 10. */
+  need?: Record<string, number>;
+  /** Factors on the weight in what people spend beyond their needs, by commodity. 0 to 10. */
+  demand?: Record<string, number>;
+  /** Factor on the quantities of all trade from outside. 0 to 10. */
+  trade?: number | null;
+}
+
+/** What signals from outside mean to this economy. */
+export interface SignalsSpec {
+  /** Commodities whose need follows the crowd's demand for food; without any, those whose `signal` is `food`. */
+  foodDemand?: string[];
+  /** What war between two factions does. */
+  war?: SignalEffectSpec;
+  /** What an alliance of two factions does. */
+  alliance?: SignalEffectSpec;
+}
+
 /** How closely an NPC is simulated. Ordered from the closest to the coarsest. */
 export type SimulationTier = "detailed" | "active" | "ambient" | "dormant";
 
@@ -877,9 +976,9 @@ export interface SocialTrend {
 
 /** Sums over a window. */
 export interface StatsMetrics {
-  /** Actions of all agents. */
+  /** Actions of all agents: orders of which at least a part was filled. */
   total_agent_actions?: number | null;
-  /** Agents that did anything. */
+  /** Agents that did any. */
   unique_agents?: number | null;
   /** Actions of an agent, on average. */
   average_actions_per_agent?: number | null;
@@ -1265,6 +1364,9 @@ export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulatio
 /** `simulation.event.market_cleared`: its payload stands at top level or under `data`. */
 export type MarketClearedEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_cleared" } & (MarketCleared | { data: MarketCleared });
 
+/** `simulation.event.market_shock`: its payload stands at top level or under `data`. */
+export type MarketShockEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_shock" } & (MarketShock | { data: MarketShock });
+
 /** `simulation.event.npc_activity_changed`: its payload stands at top level or under `data`. */
 export type NpcActivityChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.npc_activity_changed" } & (NpcActivityChanged | { data: NpcActivityChanged });
 
@@ -1287,4 +1389,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;

@@ -26,6 +26,7 @@ pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
 pub use commands::npcs::{FocusName, NpcsCommand, TierName};
 pub use commands::schemas::SchemasCommand;
+pub use commands::shocks::{ShockName, ShocksCommand};
 pub use commands::tasks::TasksCommand;
 pub use commands::ticks::TicksCommand;
 pub use commands::tokens::TokensCommand;
@@ -73,6 +74,8 @@ pub enum Command {
     Worlds(commands::worlds::WorldsArgs),
     /// Ask for NPCs, say why they do what they do, and steer them
     Npcs(commands::npcs::NpcsArgs),
+    /// Ask for shocks of an economy, add them and end them
+    Shocks(commands::shocks::ShocksArgs),
     /// Watch worlds, steps, tiers and lag live
     Top(commands::top::TopArgs),
     /// Ask for markets and their history
@@ -239,6 +242,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
         Command::Npcs(args) => commands::npcs::run(&args),
+        Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
         Command::Events(args) => commands::events::run(&args),

@@ -123,19 +123,23 @@ impl SimulationEvent for MarketCleared {
 /// How much of a commodity people want.
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DemandSignal {
-    /// One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles.
+    /// One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles; or
+    /// the commodity's own name, where the world file gives it none of them.
     pub commodity_type: String,
+    /// The commodity, as the world file names it: several may go out under one name of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commodity: Option<String>,
     /// Where.
     pub location: String,
     /// How much.
     pub demand_level: DemandLevel,
-    /// Change against the windows before, in percent.
+    /// Units used and units missed this hour, against what is used in an hour of late, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand_change_percent: Option<f64>,
-    /// Expected effect on the price, in percent.
+    /// Expected effect on the price over the next three hours, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_price_impact_percent: Option<f64>,
-    /// Agents behind it.
+    /// Agents that bid for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_count: Option<u64>,
 }
@@ -164,6 +168,7 @@ impl SimulationEvent for DemandSignal {
     fn example() -> Self {
         Self {
             commodity_type: "food".to_owned(),
+            commodity: Some("Food".to_owned()),
             location: "harbour".to_owned(),
             demand_level: DemandLevel::High,
             demand_change_percent: Some(15.2),
@@ -207,10 +212,10 @@ pub enum StatsType {
 /// Sums over a window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsMetrics {
-    /// Actions of all agents.
+    /// Actions of all agents: orders of which at least a part was filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_agent_actions: Option<u64>,
-    /// Agents that did anything.
+    /// Agents that did any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_agents: Option<u64>,
     /// Actions of an agent, on average.

@@ -30,12 +30,16 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role, Stock,
-    TradeHistory, Trader, Treasury, WealthStatistics,
+    Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role,
+    Shocks, Stock, TradeHistory, Trader, Treasury, WealthStatistics,
 };
-use crate::messages::market::MarketCleared;
-use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
-use crate::systems::economy::{self, AskAgent, AskAgents, AskLedger, AskMarkets, Economy, Floor};
+use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
+use crate::messages::outside::EconomySignal;
+use crate::messages::shock::MarketShock;
+use crate::schedules::{DailyTick, EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
+use crate::systems::economy::{
+    self, AskAgent, AskAgents, AskLedger, AskMarkets, Conditions, Economy, Floor, SignalCounts,
+};
 use crate::world::spec::WorldSpec;
 use crate::world::{Persist, RegisterExt};
 
@@ -61,6 +65,8 @@ persist! {
     Chronicle: "economy.chronicle",
     Treasury: "economy.treasury",
     Livelihood: "economy.livelihood",
+    Shocks: "economy.shocks",
+    DaySums: "economy.day",
     MarketStatistics: "economy.statistics",
     WealthStatistics: "economy.wealth",
 }
@@ -99,7 +105,16 @@ impl Plugin for EconomyPlugin {
             .persist_resource::<Ledger>()
             .persist_resource::<MarketStatistics>()
             .persist_resource::<WealthStatistics>()
+            .persist_resource::<Shocks>()
+            .persist_resource::<DaySums>()
             .emit_event::<MarketCleared>()
+            .emit_event::<DemandSignal>()
+            .emit_event::<AggregatedStats>()
+            .emit_event::<MarketShock>()
+            .take_message::<EconomySignal>()
+            .accept_command::<economy::AddShock, _>(economy::add_shock)
+            .accept_command::<economy::EndShock, _>(economy::end_shock)
+            .answer_query::<economy::AskShocks, _, _>(economy::list_shocks)
             .answer_query::<AskAgent, _, _>(economy::show_agent)
             .answer_query::<AskAgents, _, _>(economy::list_agents)
             .answer_query::<AskMarkets, _, _>(economy::show_markets)
@@ -112,7 +127,8 @@ impl Plugin for EconomyPlugin {
                 app.add_systems(WorldSetup, move || -> Result<(), BevyError> { Err(error.clone().into()) });
             }
             Some(Ok(model)) => {
-                app.insert_resource(model).init_resource::<Floor>().init_resource::<WealthStatistics>();
+                let calm = Conditions::calm(&model);
+                app.insert_resource(model).insert_resource(calm).init_resource::<Floor>().init_resource::<WealthStatistics>().init_resource::<SignalCounts>();
                 add_systems(app);
             }
         }
@@ -123,15 +139,28 @@ fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
-        .add_systems(HourlyTick, (economy::renew_population, economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(
+            HourlyTick,
+            (economy::turn_influences, economy::renew_population, economy::call_roster, economy::review_roles)
+                .chain()
+                .in_set(Review),
+        )
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
-        .add_systems(HourlyTick, economy::place_orders.in_set(Order))
+        .add_systems(HourlyTick, (economy::place_orders, economy::place_outside_orders).chain().in_set(Order))
         .add_systems(HourlyTick, (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear))
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
         .add_systems(
             HourlyTick,
-            (economy::measure_economy, economy::measure_markets, economy::keep_chronicle, economy::report_markets)
+            (
+                economy::measure_economy,
+                economy::measure_markets,
+                economy::keep_chronicle,
+                economy::report_markets,
+                economy::signal_demand,
+                economy::summarise_hour,
+            )
                 .chain()
                 .in_set(Report),
-        );
+        )
+        .add_systems(DailyTick, economy::summarise_day.in_set(Report));
 }

@@ -10,6 +10,7 @@ pub(super) mod npcs;
 pub(super) mod outbox;
 pub(super) mod schemas;
 pub(super) mod serve;
+pub(super) mod shocks;
 pub(super) mod tasks;
 pub(super) mod ticks;
 pub(super) mod tokens;

@@ -27,11 +27,15 @@ pub enum GoodsEntry {
     Arrived,
     /// Taken along by somebody who left.
     Left,
+    /// Bought from a trader from outside.
+    Imported,
+    /// Sold to a trader from outside.
+    Exported,
 }
 
 impl GoodsEntry {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Endowed,
         Self::Produced,
         Self::UsedUp,
@@ -41,11 +45,13 @@ impl GoodsEntry {
         Self::WornOut,
         Self::Arrived,
         Self::Left,
+        Self::Imported,
+        Self::Exported,
     ];
 
     /// Whether goods come into being by it.
     pub fn is_source(self) -> bool {
-        matches!(self, Self::Endowed | Self::Produced | Self::Arrived)
+        matches!(self, Self::Endowed | Self::Produced | Self::Arrived | Self::Imported)
     }
 }
 
@@ -73,11 +79,19 @@ pub enum MoneyEntry {
     Relief,
     /// Paid to who found no work.
     Wages,
+    /// Given to everybody by a shock.
+    Granted,
+    /// Taken from everybody by a shock.
+    Taken,
+    /// Paid by traders from outside for what they bought.
+    EarnedAbroad,
+    /// Paid to traders from outside for what they sold.
+    PaidAbroad,
 }
 
 impl MoneyEntry {
     /// All kinds.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::Endowed,
         Self::Arrived,
         Self::Left,
@@ -88,13 +102,17 @@ impl MoneyEntry {
         Self::WealthTax,
         Self::Relief,
         Self::Wages,
+        Self::Granted,
+        Self::Taken,
+        Self::EarnedAbroad,
+        Self::PaidAbroad,
     ];
 
     /// What it does to the money of the traders and to that of the treasury: 1 adds, -1 takes away, 0 leaves it.
     pub fn effect(self) -> (i64, i64) {
         match self {
-            Self::Endowed | Self::Arrived => (1, 0),
-            Self::Left | Self::Idle => (-1, 0),
+            Self::Endowed | Self::Arrived | Self::Granted | Self::EarnedAbroad => (1, 0),
+            Self::Left | Self::Idle | Self::Taken | Self::PaidAbroad => (-1, 0),
             Self::Founded => (0, 1),
             Self::SalesTax | Self::IncomeTax | Self::WealthTax => (-1, 1),
             Self::Relief | Self::Wages => (1, -1),

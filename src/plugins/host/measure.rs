@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::steps::{StepCause, cause, deferred};
 use super::unit::{Slot, Unit, Work};
+use crate::messages::shock::MarketShock;
 use crate::messages::tier::{LATENESS_BOUNDS, Lateness, StepReport};
+use crate::messages::{EventRecord, SimulationEvent};
 use crate::plugins::bridge::outbound::Published;
 use crate::plugins::metrics::WorldSeries;
 use crate::plugins::store::{Commit, MarketStateRow};
@@ -81,6 +83,7 @@ fn unit(unit: &Unit) {
     };
     for slot in unit.slots.values() {
         let Slot::Applied { outcome, cost_micros, .. } = slot else { continue };
+        outcome.events.iter().filter(|event| event.event_type == MarketShock::EVENT_TYPE).for_each(shock);
         match (tick, &unit.work) {
             (Some(tick), _) => {
                 let tick_type = tick.tick_type.as_str();
@@ -155,6 +158,11 @@ fn spread(lateness: &Lateness) -> Vec<(f64, usize)> {
         values.push((inside(low, (total - least - share * width) / f64::from(beyond)), beyond as usize));
     }
     values
+}
+
+fn shock(event: &EventRecord) {
+    let word = |name: &str| event.payload.get(name).and_then(|word| word.as_str()).unwrap_or("unknown").to_owned();
+    metrics::counter!("worldtick_economy_shocks_total", "kind" => word("kind"), "phase" => word("phase")).increment(1);
 }
 
 fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {

@@ -100,6 +100,11 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Time of an hourly tick, shared among the markets that it cleared.",
     ),
+    counter(
+        "worldtick_economy_shocks_total",
+        &["kind", "phase"],
+        "Shocks of economies by kind and by what happened to them (started, ended).",
+    ),
     gauge("worldtick_market_clearing_price", &["world", "commodity"], "Last clearing price in major units of money."),
     gauge(
         "worldtick_market_efficiency_ratio",

@@ -4,12 +4,14 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 use bevy_tasks::ComputeTaskPool;
 
+use super::abroad::settle_outside;
+use super::conditions::Conditions;
 use super::floor::Floor;
 use super::model::Economy;
 use super::parallel::match_in_parallel;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
 };
 use crate::components::money::{Goods, Money};
 
@@ -59,13 +61,16 @@ type Parties<'w, 's> = Query<
 pub fn settle_orders(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
+    (conditions, mut ledger): (Res<Conditions>, ResMut<Ledger>),
     statistics: Res<MarketStatistics>,
     mut traders: Parties,
 ) -> Result {
-    let Floor { seats, stalls, .. } = &mut *floor;
+    settle_outside(&conditions, &mut floor, &mut ledger)?;
+    let Floor { seats, stalls, activity, .. } = &mut *floor;
     let hour = statistics.hours;
     for (entity, mut purse, mut stock, mut budget, mut history) in &mut traders {
         let seat = seats.of(entity)? as usize;
+        let mut trades = 0;
         for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
             let Some(order) = stall.order(seat) else { continue };
             let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
@@ -80,8 +85,10 @@ pub fn settle_orders(
             }
             if filled > Goods::ZERO {
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });
+                trades += 1;
             }
         }
+        activity.note(trades);
     }
     for stall in stalls {
         stall.house.close()?;

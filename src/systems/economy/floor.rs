@@ -7,11 +7,13 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::book::{Book, TRADERS_MAX};
+use super::conditions::Conditions;
 use super::learn::News;
 use super::maths::real;
 use super::model::Economy;
 use super::plan::Wish;
 use super::rates::Rate;
+use super::signals::Activity;
 use super::stall::{Placed, Slot, Stall};
 use super::work::Move;
 use crate::components::ids::StableId;
@@ -42,6 +44,8 @@ pub struct Floor {
     pub(super) meals: (u64, u64),
     /// The same for each commodity.
     pub(super) needs: Vec<(u64, u64)>,
+    /// What agents did this hour.
+    pub(super) activity: Activity,
     /// What one trader's hour of work uses up and makes.
     pub(super) moves: Vec<Move>,
     /// What one trader wishes to buy, and its orders.
@@ -77,6 +81,7 @@ impl Floor {
         self.meals = (0, 0);
         self.needs.clear();
         self.needs.resize(commodities, (0, 0));
+        self.activity = Activity::default();
     }
 
     /// Lists the traders in the order of their ids and numbers them.
@@ -127,7 +132,7 @@ impl Seats {
 /// Lists who trades this hour and clears the floor. Runs in `Review`, first.
 pub fn call_roster(
     economy: Res<Economy>,
-    statistics: Res<MarketStatistics>,
+    (statistics, conditions): (Res<MarketStatistics>, Res<Conditions>),
     mut floor: ResMut<Floor>,
     traders: Query<(Entity, &StableId), With<Trader>>,
     markets: Query<(Entity, &Market)>,
@@ -153,7 +158,7 @@ pub fn call_roster(
     floor.rates.clear();
     floor.rates.extend(economy.commodity_ids().zip(&economy.commodities).map(|(id, commodity)| {
         let usual = statistics.flows.get(id).map_or(0.0, |flow| flow.usual_price);
-        Rate::of(commodity, usual)
+        Rate::of(id, commodity, &conditions, usual)
     }));
     Ok(())
 }

@@ -258,6 +258,44 @@ impl ClearingHouse {
         Ok(())
     }
 
+    /// Settles an ask from outside: `sold` units come into the world and go to the house, `received` money leaves it.
+    ///
+    /// # Errors
+    /// When an amount is negative, the commodity is unknown, or a sum does not fit.
+    pub fn settle_import(
+        &mut self,
+        ledger: &mut Ledger,
+        commodity: CommodityId,
+        (sold, received): (Goods, Money),
+    ) -> Result<(), LedgerError> {
+        positive(sold.0)?;
+        positive(received.0)?;
+        let money = self.money.checked_sub(received.0).ok_or(LedgerError::Overflow)?;
+        let goods = self.goods.checked_add(sold.0).ok_or(LedgerError::Overflow)?;
+        post_both(ledger, commodity, (GoodsEntry::Imported, sold), (MoneyEntry::PaidAbroad, received))?;
+        *self = Self { money, goods };
+        Ok(())
+    }
+
+    /// Settles a bid from outside: `paid` money comes into the world and goes to the house, `bought` units leave it.
+    ///
+    /// # Errors
+    /// When an amount is negative, the commodity is unknown, or a sum does not fit.
+    pub fn settle_export(
+        &mut self,
+        ledger: &mut Ledger,
+        commodity: CommodityId,
+        (bought, paid): (Goods, Money),
+    ) -> Result<(), LedgerError> {
+        positive(bought.0)?;
+        positive(paid.0)?;
+        let money = self.money.checked_add(paid.0).ok_or(LedgerError::Overflow)?;
+        let goods = self.goods.checked_sub(bought.0).ok_or(LedgerError::Overflow)?;
+        post_both(ledger, commodity, (GoodsEntry::Exported, bought), (MoneyEntry::EarnedAbroad, paid))?;
+        *self = Self { money, goods };
+        Ok(())
+    }
+
     /// Ends a clearing.
     ///
     /// # Errors
@@ -269,6 +307,20 @@ impl ClearingHouse {
             Err(LedgerError::Unbalanced { money: self.money, goods: self.goods })
         }
     }
+}
+
+/// Posts goods and money, both or neither.
+fn post_both(
+    ledger: &mut Ledger,
+    commodity: CommodityId,
+    (goods, units): (GoodsEntry, Goods),
+    (money, amount): (MoneyEntry, Money),
+) -> Result<(), LedgerError> {
+    if ledger.money(money).checked_add(amount.0).is_none() {
+        return Err(LedgerError::Overflow);
+    }
+    ledger.post_goods(commodity, goods, units.0).ok_or(LedgerError::Overflow)?;
+    ledger.post_money(money, amount.0).ok_or(LedgerError::Overflow)
 }
 
 /// Counts all money and goods and compares them with the ledger.
@@ -329,6 +381,31 @@ mod tests {
         assert_eq!((buyer.free, buyer.escrow, seller.free), (Money(70), Money::ZERO, Money(30)));
         assert_eq!((his.free(WOOD), hers.free(WOOD)), (3, 6));
         assert_eq!(audit(&ledger, [(&buyer, &his), (&seller, &hers)].into_iter()), Ok(()));
+    }
+
+    #[test]
+    fn trade_with_the_outside_balances_and_is_posted_by_kind() {
+        let mut ledger = Ledger::new(2);
+        let (mut purse, mut stock) = holder(&mut ledger, 100, 9);
+        escrow_money(&mut purse, Money(40)).expect("covered");
+        let mut house = ClearingHouse::default();
+        house.settle_bid(&mut purse, &mut stock, WOOD, (Money(40), Money(30), Goods(3))).expect("settled");
+        house.settle_import(&mut ledger, WOOD, (Goods(3), Money(30))).expect("settled");
+        assert_eq!(house.close(), Ok(()));
+        escrow_goods(&mut stock, WOOD, Goods(5)).expect("covered");
+        house.settle_ask(&mut purse, &mut stock, WOOD, (Goods(5), Goods(4), Money(48))).expect("settled");
+        house.settle_export(&mut ledger, WOOD, (Goods(4), Money(48))).expect("settled");
+        assert_eq!(house.close(), Ok(()));
+        destroy_money(&mut ledger, &mut purse, Money(8), MoneyEntry::Taken).expect("there");
+        assert!(destroy_money(&mut ledger, &mut purse, Money(1_000), MoneyEntry::Taken).is_err());
+        assert_eq!((purse.free, stock.free(WOOD)), (Money(110), 8));
+        assert_eq!((ledger.money_expected(), ledger.goods_expected(WOOD)), (110, 8));
+        assert_eq!(audit(&ledger, [(&purse, &stock)].into_iter()), Ok(()));
+        let before = (ledger.clone(), house);
+        assert!(house.settle_import(&mut ledger, WOOD, (Goods(-1), Money(1))).is_err());
+        assert!(house.settle_export(&mut ledger, CommodityId(7), (Goods(1), Money(1))).is_err());
+        assert!(house.settle_export(&mut ledger, WOOD, (Goods(1), Money(i64::MAX))).is_err());
+        assert_eq!((ledger, house), before);
     }
 
     #[test]

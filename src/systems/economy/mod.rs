@@ -2,18 +2,23 @@
 //!
 //! | set | systems | reads | writes |
 //! |---|---|---|---|
-//! | Review | [`renew_population`], [`call_roster`], [`review_roles`] | statistics | agents, roster, rates, roles |
-//! | Produce | [`meet_needs`], [`run_recipes`] | beliefs, rates | stocks, ledger |
-//! | Order | [`place_orders`] | beliefs, stocks, rates | books, escrow, budgets |
+//! | Review | [`turn_influences`], [`renew_population`], [`call_roster`], [`review_roles`] | shocks, statistics | conditions, agents, roster, rates, roles |
+//! | Produce | [`meet_needs`], [`run_recipes`] | beliefs, rates, conditions | stocks, ledger |
+//! | Order | [`place_orders`], [`place_outside_orders`] | beliefs, stocks, rates, conditions | books, escrow, budgets |
 //! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
-//! | Report | [`measure_economy`], [`measure_markets`], [`keep_chronicle`], [`report_markets`] | everything | statistics, measures, chronicles, events |
+//! | Report | [`measure_economy`], [`measure_markets`], [`keep_chronicle`], [`report_markets`], [`signal_demand`], [`summarise_hour`] | everything | statistics, measures, chronicles, events |
+//!
+//! In [`DailyTick`](crate::schedules::DailyTick) [`summarise_day`] tells of the day.
 //!
 //! Traders are visited as they lie in memory, and it makes no difference in which order: draws are keyed by id, sums that
 //! come of many are sums of whole numbers, and books go by the traders' numbers, which are in the order of their ids.
 //! Nothing keeps state of its own: what matters after the hour is in components and persisted resources.
 
+mod abroad;
 pub mod book;
+mod conditions;
+mod heard;
 pub mod ledger;
 
 mod accounts;
@@ -33,14 +38,19 @@ mod renewal;
 mod report;
 mod review;
 mod setup;
+mod shocks;
+mod signals;
 mod spread;
 mod stall;
 mod treasury;
 mod work;
 
+pub use abroad::place_outside_orders;
 pub use accounts::{AskLedger, show_ledger};
 pub use clear::{match_books, settle_orders};
+pub use conditions::{Conditions, turn_influences};
 pub use floor::{Floor, call_roster};
+pub use heard::SignalCounts;
 pub use learn::{News, learn, learn_prices};
 pub use measure::{keep_chronicle, measure_markets};
 pub use model::{Commodity, Economy, Recipe};
@@ -52,5 +62,7 @@ pub use renewal::renew_population;
 pub use report::{measure_economy, report_markets};
 pub use review::review_roles;
 pub use setup::{check_economy, found_economy};
+pub use shocks::{AddShock, AskShocks, EndShock, NO_SHOCK, SHOCK_IS_THERE, add_shock, end_shock, list_shocks};
+pub use signals::{signal_demand, summarise_day, summarise_hour};
 pub use stall::Placed;
 pub use treasury::keep_treasury;

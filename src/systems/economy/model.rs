@@ -5,7 +5,9 @@ use garde::Validate;
 
 use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
-use crate::world::spec::{ChronicleSpec, ClearingRule, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec};
+use crate::world::spec::{
+    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec,
+};
 
 /// A commodity.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +24,8 @@ pub struct Commodity {
     pub spending_share: f64,
     /// Share of a stock that spoils in an hour.
     pub spoilage: f64,
+    /// The name under which demand for it goes out; nothing, where it does not.
+    pub signal: Option<String>,
 }
 
 /// What a role does in an hour.
@@ -93,6 +97,10 @@ impl Economy {
                 need: commodity.need,
                 spending_share: commodity.spending_share,
                 spoilage: commodity.spoilage,
+                signal: match commodity.signal {
+                    Some(DemandName::None) => None,
+                    name => Some(name.and_then(DemandName::known).unwrap_or(&commodity.name).to_owned()),
+                },
             })
             .collect();
         let number = |name: &str| {

@@ -3,6 +3,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::conditions::Conditions;
 use super::floor::{Floor, furnish};
 use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_money};
 use super::maths::{average, by_chance, real, whole};
@@ -43,10 +44,7 @@ pub fn meet_needs(
                 }
                 due += u32::try_from(wanted)?;
                 met += u32::try_from(eaten)?;
-                if let Some(need) = needs.get_mut(commodity.index()) {
-                    need.0 += u64::try_from(wanted)?;
-                    need.1 += u64::try_from(eaten)?;
-                }
+                note_need(needs, commodity, (wanted, eaten));
             }
             let treats = budget.treats.get(commodity).copied().unwrap_or(0).min(stock.free(commodity));
             if treats > 0 {
@@ -65,6 +63,14 @@ pub fn meet_needs(
         meals.1 += u64::from(met);
     }
     Ok(())
+}
+
+/// Counts what was needed of a commodity, and what of it was there.
+fn note_need(needs: &mut [(u64, u64)], commodity: CommodityId, (wanted, eaten): (i64, i64)) {
+    if let Some((due, met)) = needs.get_mut(commodity.index()) {
+        *due += wanted.unsigned_abs();
+        *met += eaten.unsigned_abs();
+    }
 }
 
 /// Takes goods out of a stock for good, and counts them as used.
@@ -91,6 +97,7 @@ pub fn run_recipes(
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
     mut traders: Query<(&StableId, &Trader, &mut Purse, &Beliefs, &mut Stock, &mut Role)>,
+    conditions: Res<Conditions>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
@@ -102,7 +109,9 @@ pub fn run_recipes(
         };
         let wage = reservation_wage(&economy.parameters, real(purse.free().0), usual_wage);
         let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
-        let worker = Worker { recipe, skill: trader.skill, beliefs: beliefs.0.as_slice(), wage, needed };
+        let yields = conditions.yield_of(role.id);
+        let beliefs = beliefs.0.as_slice();
+        let worker = Worker { recipe, skill: trader.skill, beliefs, wage, needed, yields };
         let mut draw = draws.light_for_id(*id);
         let hour = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
             worker.work(&stock, &mut draw, moves)

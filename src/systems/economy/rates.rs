@@ -1,6 +1,9 @@
-//! What holds for each commodity this hour: what the world file says, with what is known of the market.
+//! What holds for each commodity this hour: what the world file says, with what shocks and signals make of it and what is
+//! known of the market.
 
+use super::conditions::Conditions;
 use super::model::Commodity;
+use crate::components::market::CommodityId;
 
 /// What holds for a commodity this hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -16,10 +19,10 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    pub(super) fn of(commodity: &Commodity, usual_price: f64) -> Self {
+    pub(super) fn of(id: CommodityId, commodity: &Commodity, conditions: &Conditions, usual_price: f64) -> Self {
         Self {
-            need: commodity.need,
-            spending_share: commodity.spending_share,
+            need: commodity.need * conditions.need_of(id),
+            spending_share: commodity.spending_share * conditions.spending_on(id),
             spoilage: commodity.spoilage,
             usual_price,
         }

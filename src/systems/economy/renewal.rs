@@ -3,6 +3,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::conditions::Conditions;
 use super::ledger::{destroy_goods, destroy_money};
 use super::maths::{by_chance, count};
 use super::model::Economy;
@@ -30,7 +31,7 @@ const WORLD: StableId = StableId(u64::MAX);
 #[expect(clippy::too_many_arguments, reason = "each is a part of the world that changes when people come and go")]
 pub fn renew_population(
     economy: Res<Economy>,
-    statistics: Res<MarketStatistics>,
+    (statistics, conditions): (Res<MarketStatistics>, Res<Conditions>),
     mut ledger: ResMut<Ledger>,
     mut ids: ResMut<StableIds>,
     mut commands: Commands,
@@ -42,7 +43,7 @@ pub fn renew_population(
     let Some(renewal) = economy.population.renewal.clone() else { return Ok(()) };
     let mut here = traders.iter().count();
     let (least, most) = (usize::try_from(renewal.minimum)?, usize::try_from(renewal.maximum)?);
-    let prospects: Vec<f64> = prospects(&economy, &statistics).collect();
+    let prospects: Vec<f64> = prospects(&economy, &statistics, &conditions).collect();
     let best = (0..prospects.len()).max_by(|a, b| prospect(&prospects, *a).total_cmp(&prospect(&prospects, *b)));
     let best = RoleId(u16::try_from(best.unwrap_or(0))?);
     let mut order: Vec<(StableId, Entity)> = agents.iter().map(|(entity, id, ..)| (*id, entity)).collect();

@@ -7,6 +7,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::conditions::Conditions;
 use super::floor::Floor;
 use super::model::{Economy, Recipe};
 use crate::components::ids::StableId;
@@ -31,10 +32,14 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
 }
 
 /// What an hour in each role brings, in minor units, at skill 1.
-pub(super) fn prospects<'a>(economy: &'a Economy, statistics: &'a MarketStatistics) -> impl Iterator<Item = f64> + 'a {
+pub(super) fn prospects<'a>(
+    economy: &'a Economy,
+    statistics: &'a MarketStatistics,
+    conditions: &'a Conditions,
+) -> impl Iterator<Item = f64> + 'a {
     let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
-    let known = economy.roles.iter().zip(&statistics.roles);
-    known.map(move |(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
+    let known = economy.roles.iter().zip(&statistics.roles).zip(&conditions.yields);
+    known.map(move |((recipe, known), yields)| prospect(recipe, known.utilisation.max(0.05), flow) * yields)
 }
 
 /// Some review what they do for a living. Runs in `Review`.
@@ -42,14 +47,14 @@ pub fn review_roles(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     statistics: Res<MarketStatistics>,
-    ledger: Res<Ledger>,
+    (ledger, conditions): (Res<Ledger>, Res<Conditions>),
     mut traders: Query<(&StableId, &mut Role), With<Trader>>,
     draws: Draws,
 ) -> Result {
     let parameters = &economy.parameters;
     let Floor { roster, prospects: promised, .. } = &mut *floor;
     promised.clear();
-    promised.extend(prospects(&economy, &statistics));
+    promised.extend(prospects(&economy, &statistics, &conditions));
     let prospects = promised;
     let least = economy.usual_wage(&ledger, roster.len()) * 0.2;
     let draws = draws.of("economy.review");

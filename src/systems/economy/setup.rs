@@ -6,18 +6,19 @@ use bevy_ecs::prelude::*;
 use super::ledger::{create_goods, create_money};
 use super::maths::{by_chance, real};
 use super::model::Economy;
+use super::shocks::of_file;
 use crate::components::ids::StableIds;
 use crate::components::market::{
-    Belief, Beliefs, Budget, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, PerCommodity,
-    Personality, Purse, Role, RoleId, RoleStatistics, Stock, Trader, Treasury,
+    Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
+    PerCommodity, Personality, Purse, Role, RoleId, RoleStatistics, Stock, Trader, Treasury,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::{Draw, Draws};
-use crate::world::spec::Range;
+use crate::world::spec::{Range, WorldSpec};
 
 /// Spawns what the world file describes. Runs once, in [`WorldSetup`](crate::schedules::WorldSetup).
 pub fn found_economy(
-    economy: Res<Economy>,
+    (economy, spec): (Res<Economy>, Res<WorldSpec>),
     mut ids: ResMut<StableIds>,
     mut commands: Commands,
     draws: Draws,
@@ -51,6 +52,9 @@ pub fn found_economy(
         create_money(&mut ledger, &mut chest, Money(spec.initial_money), MoneyEntry::Founded)?;
         commands.spawn((ids.next_id(), Treasury::default(), chest));
     }
+    let shocks = spec.economy.as_ref().map(of_file).transpose()?.unwrap_or_default();
+    commands.insert_resource(shocks);
+    commands.insert_resource(DaySums::default());
     commands.insert_resource(ledger);
     commands.insert_resource(first_statistics(&economy));
     Ok(())

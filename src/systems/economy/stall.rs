@@ -130,6 +130,12 @@ impl Stall {
         self.outcome = None;
     }
 
+    /// Makes places for traders from outside behind those of the roster.
+    pub(super) fn widen(&mut self, traders: usize) {
+        self.slots.resize(traders, Slot::default());
+        self.results.resize(traders, Filled::default());
+    }
+
     /// A trader's order and what became of it.
     pub(super) fn order(&self, seat: usize) -> Option<Placed> {
         let slot = self.slots.get(seat).filter(|slot| !slot.is_empty())?;

@@ -32,6 +32,8 @@ pub(super) struct Worker<'a> {
     pub(super) wage: f64,
     /// Whether the product is something that the worker itself needs.
     pub(super) needed: bool,
+    /// Factor on the output of this hour; at 0 there is no work.
+    pub(super) yields: f64,
 }
 
 impl Worker<'_> {
@@ -40,7 +42,7 @@ impl Worker<'_> {
         let units = stock.free(self.recipe.output);
         let held = real(units);
         let output = self.recipe.quantity * self.skill;
-        if units >= self.recipe.store_max || held >= (output * capacity_hours).max(1.0) {
+        if self.yields <= 0.0 || units >= self.recipe.store_max || held >= (output * capacity_hours).max(1.0) {
             return false;
         }
         let pays = || {
@@ -68,7 +70,7 @@ impl Worker<'_> {
         }
         // A sure success draws nothing: what else the worker draws does not depend on it.
         if recipe.chance >= 1.0 || draw.chance(recipe.chance) {
-            let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * self.skill * effort, draw);
+            let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * self.skill * effort * self.yields, draw);
             let room = recipe.store_max.saturating_sub(stock.free(recipe.output)).max(0);
             let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(room);
             moves.push(Move { commodity: recipe.output, units: made, entry: GoodsEntry::Produced });
@@ -124,8 +126,8 @@ mod tests {
 
     fn hour(recipe: &Recipe, skill: f64, stock: &Stock, number: u64) -> (Hour, Vec<Move>) {
         let beliefs = PerCommodity::from_fn(4, |_| Belief { price: 1000.0, doubt: 0.1 });
-        let worker = Worker { recipe, skill, beliefs: &beliefs, wage: 1.0, needed: false };
-        let mut draw = SystemDraws::new(7, number, "work").for_id(StableId(1));
+        let worker = Worker { recipe, skill, beliefs: beliefs.as_slice(), wage: 1.0, needed: false, yields: 1.0 };
+        let mut draw = SystemDraws::new(7, number, "work").light_for_id(StableId(1));
         let mut moves = Vec::new();
         (worker.work(stock, &mut draw, &mut moves), moves)
     }
@@ -159,7 +161,7 @@ mod tests {
     fn a_full_store_stops_work() {
         let recipe = Recipe { store_max: 10, ..recipe() };
         let beliefs = PerCommodity::from_fn(4, |_| Belief { price: 1000.0, doubt: 0.1 });
-        let worker = Worker { recipe: &recipe, skill: 1.0, beliefs: &beliefs, wage: 1.0, needed: false };
+        let worker = Worker { recipe: &recipe, skill: 1.0, beliefs: beliefs.as_slice(), wage: 1.0, needed: false, yields: 1.0 };
         assert!(worker.wants_to_work(&stock([9, 100, 1, 0]), 48.0));
         assert!(!worker.wants_to_work(&stock([10, 100, 1, 0]), 48.0));
     }

@@ -5,6 +5,8 @@
 mod check;
 mod implied;
 mod recipes;
+pub(crate) mod shock;
+pub(super) mod signal;
 mod treasury;
 
 use std::collections::BTreeMap;
@@ -14,6 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use implied::Implied;
+pub use shock::{
+    FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX, ShockKind,
+    ShockSpec,
+};
+pub use signal::{DemandName, SignalEffectSpec, SignalsSpec};
 pub use treasury::{ReliefSpec, RenewalSpec, TreasurySpec, WagesSpec};
 
 /// The economy of a world: what is traded, who makes it, and who lives from it.
@@ -33,6 +40,12 @@ pub struct EconomySpec {
     /// How agents behave.
     #[serde(default)]
     pub parameters: EconomyParameters,
+    /// Shocks that come by themselves, counted from the world's first hour. At most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shocks: Vec<ShockSpec>,
+    /// What signals from outside mean.
+    #[serde(default)]
+    pub signals: SignalsSpec,
     /// What is remembered of each agent.
     #[serde(default)]
     pub chronicle: ChronicleSpec,
@@ -90,6 +103,10 @@ pub struct CommoditySpec {
     #[garde(custom(check::between(0.0, 0.5)))]
     #[schemars(range(min = 0.0, max = 0.5))]
     pub spoilage: f64,
+    /// As what demand for it is told to the outside; without it, under its own name, and a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    pub signal: Option<DemandName>,
 }
 
 /// A trade that agents follow: an hour of work turns inputs into output, and wears out tools.

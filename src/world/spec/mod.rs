@@ -184,6 +184,9 @@ impl WorldSpec {
             let default_tier = rules.map(TierRulesSpec::default_tier).unwrap_or_default();
             npcs::check(npcs, &names, &self.meta.simulation.tiers, default_tier, &mut findings);
         }
+        if let Some(economy) = &self.economy {
+            economy::signal::warn(economy, &mut findings);
+        }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {
             findings.add(compile::faults(self.behaviour.as_ref(), self.npcs.as_ref(), extensions));

@@ -202,6 +202,11 @@ impl Book {
         &self.fills
     }
 
+    /// Bids in the book: one a trader.
+    pub fn bidders(&self) -> usize {
+        self.bids.len()
+    }
+
     /// Orders in the book.
     pub fn len(&self) -> usize {
         self.bids.len() + self.asks.len()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use garde::{Error, Path, Report, Validate};
 
-use super::{EconomySpec, Range};
+use super::{EconomySpec, Range, signal};
 
 /// Commodities and roles at most.
 const KINDS_MAX: usize = 64;
@@ -28,6 +28,7 @@ impl Validate for EconomySpec {
         check_shares(self, &path, &mut refuse);
         check_money(self, &path, &mut refuse);
         check_renewal(self, &path, &mut refuse);
+        signal::check(self, &path, &mut refuse);
         for (index, commodity) in self.commodities.iter().enumerate() {
             commodity.validate_into(ctx, &mut || path.join("commodities").join(index), report);
         }
