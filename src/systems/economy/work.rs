@@ -92,7 +92,7 @@ mod tests {
 
     use super::*;
     use crate::components::ids::StableId;
-    use crate::components::market::Holding;
+    use crate::components::market::{Holding, PerCommodity};
     use crate::components::money::Goods;
     use crate::systems::random::SystemDraws;
 
@@ -107,6 +107,7 @@ mod tests {
             output: BREAD,
             quantity: 4.0,
             inputs: vec![(FLOUR, 2.0), (OVEN, 0.1)],
+            uses: PerCommodity::from_fn(4, |id| [0.0, 2.0, 0.1, 0.0][id.index()]),
             tools: 1,
             by_products: vec![(ASHES, 0.5)],
             chance: 0.5,
