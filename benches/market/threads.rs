@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use bevy_tasks::{ComputeTaskPool, TaskPoolBuilder};
+use bevy_tasks::TaskPoolBuilder;
 use worldtick::systems::economy::book::{Book, Clearing, Order};
 use worldtick::systems::economy::match_in_parallel;
 use worldtick::world::spec::ClearingRule;
@@ -32,7 +32,7 @@ fn median(times: &mut [Duration]) -> f64 {
 /// Eight books of a hundred thousand orders, in wall time; whether the goal is met.
 pub(crate) fn run() -> Result<bool, Failure> {
     println!("{BOOKS} books of {ORDERS} orders on one thread and on two:");
-    let pool = ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(2).build());
+    let pool = TaskPoolBuilder::new().num_threads(2).build();
     let orders: Vec<_> = (0..BOOKS).map(|seed| orders(ORDERS, seed)).collect();
     let mut books: Vec<Book> = (0..BOOKS).map(|_| Book::default()).collect();
     let (mut alone, mut together) = (Vec::new(), Vec::new());
@@ -47,7 +47,7 @@ pub(crate) fn run() -> Result<bool, Failure> {
         let mut second = vec![Clearing::default(); books.len()];
         let mut work: Vec<_> = books.iter_mut().zip(&mut second).collect();
         let began = Instant::now();
-        match_in_parallel(Some(pool), &mut work, |(book, clearing)| {
+        match_in_parallel(Some(&pool), &mut work, |(book, clearing)| {
             **clearing = book.match_orders(ClearingRule::Midpoint);
         });
         together.push(began.elapsed());
