@@ -110,7 +110,10 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
     send_to_all(&server, &later);
     assert_eq!(outcomes(&server.history(&later.id, 2)), expected(&[("alpha", "applied"), ("beta", "faulted")]));
     server.wait_until_published();
-    assert_eq!((server.events_of("alpha").len(), server.events_of("beta").len()), (3 * EVENTS_PER_HOUR, EVENTS_PER_HOUR));
+    assert_eq!(
+        (server.events_of("alpha").len(), server.events_of("beta").len()),
+        (3 * EVENTS_PER_HOUR, EVENTS_PER_HOUR)
+    );
 
     // Nothing heals by a restart.
     server.restart();
@@ -182,7 +185,10 @@ fn a_faulted_world_that_cannot_be_brought_back_keeps_the_input_that_failed() {
     // The store mended, it is.
     server.change_store("UPDATE journal SET state_hash = state_hash - 1");
     server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
-    assert_eq!(lines_of(&server.history(&fatal.id, 3)), [("faulted", 0), ("faulted", 0), ("applied", EVENTS_PER_HOUR as i64)]);
+    assert_eq!(
+        lines_of(&server.history(&fatal.id, 3)),
+        [("faulted", 0), ("faulted", 0), ("applied", EVENTS_PER_HOUR as i64)]
+    );
 }
 
 #[test]

@@ -108,7 +108,10 @@ impl Plugin for EconomyPlugin {
             }
             Some(Ok(model)) => {
                 let calm = Conditions::calm(&model);
-                app.insert_resource(model).insert_resource(calm).init_resource::<Floor>().init_resource::<SignalCounts>();
+                app.insert_resource(model)
+                    .insert_resource(calm)
+                    .init_resource::<Floor>()
+                    .init_resource::<SignalCounts>();
                 add_systems(app);
             }
         }
@@ -119,7 +122,10 @@ fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
-        .add_systems(HourlyTick, (economy::turn_influences, economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(
+            HourlyTick,
+            (economy::turn_influences, economy::call_roster, economy::review_roles).chain().in_set(Review),
+        )
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
         .add_systems(HourlyTick, (economy::place_orders, economy::place_outside_orders).chain().in_set(Order))
         .add_systems(HourlyTick, (economy::match_books, economy::settle_orders).chain().in_set(Clear))

@@ -106,7 +106,14 @@ pub fn run_recipes(
         };
         let wage = reservation_wage(&economy.parameters, real(purse.free().0), usual_wage);
         let needed = economy.commodity(recipe.output).is_some_and(|commodity| commodity.need > 0.0);
-        let worker = Worker { recipe, skill: trader.skill, beliefs: &beliefs.0, wage, needed, yields: conditions.yield_of(role.id) };
+        let worker = Worker {
+            recipe,
+            skill: trader.skill,
+            beliefs: &beliefs.0,
+            wage,
+            needed,
+            yields: conditions.yield_of(role.id),
+        };
         let mut draw = draws.for_id(*id);
         let effort = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
             worker.work(&mut ledger, &mut stock, used, produced, &mut draw)?

@@ -9,8 +9,8 @@ use super::model::Economy;
 use super::shocks::of_file;
 use crate::components::ids::StableIds;
 use crate::components::market::{
-    Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Market, MarketStatistics, MoneyEntry, PerCommodity, Personality,
-    Purse, Role, RoleId, RoleStatistics, Stock, Trader,
+    Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Market, MarketStatistics, MoneyEntry, PerCommodity,
+    Personality, Purse, Role, RoleId, RoleStatistics, Stock, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::{Draw, Draws};
