@@ -289,6 +289,8 @@ fn every_metric_appears_and_every_one_that_appears_is_known() {
     server.send(HOURLY, 0, "not a tick");
     server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());
     server.api().post("/api/v1/worlds/live/npcs/mara-voss/pin", &json!({ "tier": "detailed" })).ok();
+    let shock = json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 1});
+    assert_eq!(server.api().post("/api/v1/worlds/live/shocks", &shock).status, 201);
     server.api().token("nobody's").get("/api/v1/worlds").problem(401);
     // Another service, which has read nothing yet.
     let somebody = BaseConsumer::from_config(&server.kafka().consumer("somebody")).expect("a consumer");
