@@ -86,7 +86,8 @@ fn a_bad_harvest_makes_food_dear_and_ends_on_time() -> Result<(), StepError> {
     );
     let (usual, dear) = (means(&mut calm, 48)?, means(&mut hit, 48)?);
     assert!(dear[0].0 > usual[0].0 * 1.3, "food costs {} instead of {}", dear[0].0, usual[0].0);
-    let made = |world: &mut Stepper| ledger(world).goods(worldtick::components::market::CommodityId(0), GoodsEntry::Produced);
+    let made =
+        |world: &mut Stepper| ledger(world).goods(worldtick::components::market::CommodityId(0), GoodsEntry::Produced);
     assert!(made(&mut hit) < made(&mut calm));
     // It ends in the hour in which its time is over, and says so then.
     hit.take_events();
@@ -143,7 +144,8 @@ fn trade_from_outside_moves_prices_and_is_accounted_for() -> Result<(), StepErro
         let mut world = world(7)?;
         world.hours(120)?;
         if price > 0 {
-            let shock = json!({"kind": kind, "commodity": "Food", "quantity": 100, "price": price, "durationHours": 24});
+            let shock =
+                json!({"kind": kind, "commodity": "Food", "quantity": 100, "price": price, "durationHours": 24});
             add(&mut world, shock)?;
         }
         let means = means(&mut world, 24)?;
@@ -207,23 +209,56 @@ fn what_is_refused_says_why_and_changes_nothing() -> Result<(), StepError> {
     let before = (world.state_hash()?, world.journal().len());
     let cases = [
         (json!({"kind": "plague"}), "plague"),
-        (json!({"kind": "need", "commodity": "Bread", "factor": 2.0, "durationHours": 9}), "/commodity: there is no commodity `Bread`"),
+        (
+            json!({"kind": "need", "commodity": "Bread", "factor": 2.0, "durationHours": 9}),
+            "/commodity: there is no commodity `Bread`",
+        ),
         (json!({"kind": "need", "commodity": "Wood", "factor": 2.0, "durationHours": 9}), "take `demand`"),
         (json!({"kind": "demand", "commodity": "Metal", "factor": 2.0, "durationHours": 9}), "take `need`"),
         (json!({"kind": "role_vanished", "role": "King", "durationHours": 9}), "/role: there is no role `King`"),
-        (json!({"kind": "yield", "factor": 2.0, "durationHours": 9}), "/role: a `yield` shock is of a role or of a commodity"),
-        (json!({"kind": "yield", "commodity": "Food", "role": "Farmer", "factor": 2.0, "durationHours": 9}), "give one"),
-        (json!({"kind": "need", "commodity": "Food", "factor": 11.0, "durationHours": 9}), "/factor: 11 is outside 0 to 10"),
+        (
+            json!({"kind": "yield", "factor": 2.0, "durationHours": 9}),
+            "/role: a `yield` shock is of a role or of a commodity",
+        ),
+        (
+            json!({"kind": "yield", "commodity": "Food", "role": "Farmer", "factor": 2.0, "durationHours": 9}),
+            "give one",
+        ),
+        (
+            json!({"kind": "need", "commodity": "Food", "factor": 11.0, "durationHours": 9}),
+            "/factor: 11 is outside 0 to 10",
+        ),
         (json!({"kind": "need", "commodity": "Food", "factor": -0.1, "durationHours": 9}), "/factor: -0.1 is outside"),
-        (json!({"kind": "need", "commodity": "Food", "factor": null, "durationHours": 9}), "/factor: a `need` shock needs it"),
+        (
+            json!({"kind": "need", "commodity": "Food", "factor": null, "durationHours": 9}),
+            "/factor: a `need` shock needs it",
+        ),
         (json!({"kind": "need", "commodity": "Food", "factor": 2.0}), "/durationHours: a `need` shock needs it"),
-        (json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 0}), "/durationHours: 0 is outside"),
+        (
+            json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 0}),
+            "/durationHours: 0 is outside",
+        ),
         (json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 8761}), "/durationHours: 8761"),
-        (json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 9, "startsInHours": 90_000}), "/startsInHours"),
-        (json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 9, "price": 5}), "/price: a `need` shock has no use"),
-        (json!({"kind": "import", "commodity": "Food", "quantity": 0, "price": 5, "durationHours": 9}), "/quantity: 0 is outside"),
-        (json!({"kind": "import", "commodity": "Food", "quantity": 9, "price": 0, "durationHours": 9}), "/price: 0 is outside"),
-        (json!({"kind": "export", "commodity": "Food", "quantity": i64::MAX, "price": 5, "durationHours": 9}), "/quantity: 9223372036854775807"),
+        (
+            json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 9, "startsInHours": 90_000}),
+            "/startsInHours",
+        ),
+        (
+            json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 9, "price": 5}),
+            "/price: a `need` shock has no use",
+        ),
+        (
+            json!({"kind": "import", "commodity": "Food", "quantity": 0, "price": 5, "durationHours": 9}),
+            "/quantity: 0 is outside",
+        ),
+        (
+            json!({"kind": "import", "commodity": "Food", "quantity": 9, "price": 0, "durationHours": 9}),
+            "/price: 0 is outside",
+        ),
+        (
+            json!({"kind": "export", "commodity": "Food", "quantity": i64::MAX, "price": 5, "durationHours": 9}),
+            "/quantity: 9223372036854775807",
+        ),
         (json!({"kind": "export", "commodity": "Food", "quantity": 5, "price": -1, "durationHours": 9}), "/price: -1"),
         (json!({"kind": "money", "factor": 0.0}), "/factor: 0 is outside 0.1 to 10"),
         (json!({"kind": "money", "factor": 2.0, "durationHours": 5}), "/durationHours: a `money` shock happens once"),

@@ -211,11 +211,15 @@ fn demand_for_each_commodity_goes_out_in_every_hour() -> Result<(), StepError> {
     assert_eq!(calm[3].commodity.as_deref(), Some("Weapon"));
     for signal in &calm {
         assert_eq!(signal.location, "night-city");
-        assert!(matches!(signal.demand_level, DemandLevel::Low | DemandLevel::Normal | DemandLevel::High), "{signal:?}");
+        assert!(
+            matches!(signal.demand_level, DemandLevel::Low | DemandLevel::Normal | DemandLevel::High),
+            "{signal:?}"
+        );
         assert!(signal.agent_count.is_some_and(|count| count <= 200), "{signal:?}");
     }
     // A famine is told of as one, and more is wanted than usual.
-    world.send("economy.add_shock", json!({"kind": "need", "commodity": "Food", "factor": 4.0, "durationHours": 48}))?;
+    world
+        .send("economy.add_shock", json!({"kind": "need", "commodity": "Food", "factor": 4.0, "durationHours": 48}))?;
     world.take_events();
     world.hours(40)?;
     let food: Vec<DemandSignal> =
@@ -238,7 +242,8 @@ fn what_has_no_name_of_the_list_goes_out_under_its_own_and_is_told_of() -> Resul
     assert!(warnings[0].message.contains("`Wood` goes out under its own name"), "{warnings:?}");
     let mut world = world_of(spec)?;
     world.hours(1)?;
-    let names: Vec<String> = world.events_of::<DemandSignal>()?.into_iter().map(|signal| signal.commodity_type).collect();
+    let names: Vec<String> =
+        world.events_of::<DemandSignal>()?.into_iter().map(|signal| signal.commodity_type).collect();
     assert_eq!(names, ["food", "Wood", "weapons", "cyberware"]);
     Ok(())
 }

@@ -64,7 +64,10 @@ fn a_row_that_the_store_refuses_faults_its_world_alone() {
     assert!((faults() - before - 1.0).abs() < 1e-9, "counted once");
     send_to_both(&server, [("alpha", "applied"), ("beta", "faulted")]);
     server.wait_until_published();
-    assert_eq!((server.events_of("alpha").len(), server.events_of("beta").len()), (3 * EVENTS_PER_HOUR, EVENTS_PER_HOUR));
+    assert_eq!(
+        (server.events_of("alpha").len(), server.events_of("beta").len()),
+        (3 * EVENTS_PER_HOUR, EVENTS_PER_HOUR)
+    );
 
     // The same again, it is refused again; without it the world goes on.
     let again = server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"}));

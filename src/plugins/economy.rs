@@ -128,7 +128,11 @@ impl Plugin for EconomyPlugin {
             }
             Some(Ok(model)) => {
                 let calm = Conditions::calm(&model);
-                app.insert_resource(model).insert_resource(calm).init_resource::<Floor>().init_resource::<WealthStatistics>().init_resource::<SignalCounts>();
+                app.insert_resource(model)
+                    .insert_resource(calm)
+                    .init_resource::<Floor>()
+                    .init_resource::<WealthStatistics>()
+                    .init_resource::<SignalCounts>();
                 add_systems(app);
             }
         }

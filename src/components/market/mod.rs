@@ -20,8 +20,8 @@ pub use ledger::{GoodsEntry, Ledger, MoneyEntry};
 pub use measures::{Distribution, Measures, TradedHour};
 pub use place::{MARKET_HISTORY_MAX, Market, MarketHour};
 pub use shock::{
-    DaySums, ENDED_MAX, Effect, EndedShock, Influence, OutsideOrder, SHOCKS_MAX, SIGNALS_MAX, Shock, ShockCause, ShockEnd,
-    ShockKind, Shocks, YieldOf,
+    DaySums, ENDED_MAX, Effect, EndedShock, Influence, OutsideOrder, SHOCKS_MAX, SIGNALS_MAX, Shock, ShockCause,
+    ShockEnd, ShockKind, Shocks, YieldOf,
 };
 pub use statistics::{Flow, MarketStatistics, RoleStatistics};
 pub use trader::{Budget, Holding, Purse, Role, Stock, Trader};

@@ -196,7 +196,12 @@ fn market_and_people() -> Vec<Route> {
             "`{\"kind\", \"commodity\"?, \"role\"?, \"factor\"?, …}`: an entry of `economy.shocks` of a world file. 201; 409 if \
              its `id` is taken.",
         ),
-        delete(Operate, "/worlds/{world}/shocks/{shock}", shocks::end, "Ends it before its time; 404 if it is not live."),
+        delete(
+            Operate,
+            "/worlds/{world}/shocks/{shock}",
+            shocks::end,
+            "Ends it before its time; 404 if it is not live.",
+        ),
         get(
             Read,
             "/worlds/{world}/steps",

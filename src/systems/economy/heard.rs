@@ -138,9 +138,11 @@ fn food_demand(economy: &EconomySpec, percent: f64) -> Result<Vec<Effect>, Strin
         duration_hours: Some(1),
     };
     let named = &economy.signals.food_demand;
-    let is_food = |name: &String| economy.commodities.iter().any(|c| c.name == *name && c.signal == Some(DemandName::Food));
+    let is_food =
+        |name: &String| economy.commodities.iter().any(|c| c.name == *name && c.signal == Some(DemandName::Food));
     let all = economy.commodities.iter().map(|commodity| &commodity.name);
-    let foods: Vec<&String> = all.filter(|name| if named.is_empty() { is_food(name) } else { named.contains(name) }).collect();
+    let foods: Vec<&String> =
+        all.filter(|name| if named.is_empty() { is_food(name) } else { named.contains(name) }).collect();
     // What nobody needs cannot be needed more.
     let of = |name: &&String| ShockSpec { commodity: Some((*name).clone()), ..spec.clone() }.effect(economy).ok();
     let effects: Vec<Effect> = foods.iter().filter_map(of).collect();

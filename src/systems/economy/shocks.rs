@@ -115,7 +115,8 @@ pub fn add_shock(
     if let Some(Effect::Money(factor)) = shock.influence.effects.first() {
         // With those that are still to come: they will find what this one leaves.
         let others = shocks.live.iter().flat_map(|shock| &shock.influence.effects);
-        let pending: f64 = others.map(|effect| if let Effect::Money(factor) = effect { *factor } else { 1.0 }).product();
+        let pending: f64 =
+            others.map(|effect| if let Effect::Money(factor) = effect { *factor } else { 1.0 }).product();
         if !money_fits(&economy, ledger.money_expected(), factor * pending) {
             let (least, most) = money_bounds(&economy);
             return Err(format!(
@@ -146,7 +147,8 @@ pub fn end_shock(
     };
     let Some(index) = shocks.live.iter().position(|shock| shock.influence.id == order.shock) else {
         let live: Vec<_> = shocks.live.iter().map(|shock| shock.influence.id.as_str()).collect();
-        let live = if live.is_empty() { "there is none at all".to_owned() } else { format!("live are {}", live.join(", ")) };
+        let live =
+            if live.is_empty() { "there is none at all".to_owned() } else { format!("live are {}", live.join(", ")) };
         let asked: String = order.shock.chars().take(64).collect();
         return Err(format!("{NO_SHOCK} `{asked}`: {live}"));
     };
@@ -209,9 +211,9 @@ fn words<'a>(economy: &'a Economy, shock: &Shock) -> Words<'a> {
     let none = Words::default();
     match shock.influence.effects.first() {
         Some(Effect::Yield(YieldOf::Role(id), factor)) => Words { role: role(*id), factor: Some(*factor), ..none },
-        Some(
-            Effect::Yield(YieldOf::Commodity(id), factor) | Effect::Need(id, factor) | Effect::Demand(id, factor),
-        ) => Words { commodity: commodity(*id), factor: Some(*factor), ..none },
+        Some(Effect::Yield(YieldOf::Commodity(id), factor) | Effect::Need(id, factor) | Effect::Demand(id, factor)) => {
+            Words { commodity: commodity(*id), factor: Some(*factor), ..none }
+        }
         Some(Effect::Money(factor)) => Words { factor: Some(*factor), ..none },
         Some(Effect::RoleVanished(id)) => Words { role: role(*id), ..none },
         Some(Effect::Trade(OutsideOrder { commodity: id, quantity, price, .. })) => Words {

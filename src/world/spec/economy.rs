@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 pub use implied::Implied;
 pub use shock::{
-    FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX, ShockKind,
-    ShockSpec,
+    FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
+    ShockKind, ShockSpec,
 };
 pub use signal::{DemandName, SignalEffectSpec, SignalsSpec};
 pub use treasury::{ReliefSpec, RenewalSpec, TreasurySpec, WagesSpec};
