@@ -30,8 +30,8 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role, Stock,
-    TradeHistory, Trader, Treasury, WealthStatistics,
+    Beliefs, Budget, Chronicle, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role,
+    Stock, TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::MarketCleared;
 use crate::schedules::{EconomySystems, HourlyTick, SetupSystems, WorldReady, WorldSetup};
@@ -123,10 +123,16 @@ fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
-        .add_systems(HourlyTick, (economy::renew_population, economy::call_roster, economy::review_roles).chain().in_set(Review))
+        .add_systems(
+            HourlyTick,
+            (economy::renew_population, economy::call_roster, economy::review_roles).chain().in_set(Review),
+        )
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
         .add_systems(HourlyTick, economy::place_orders.in_set(Order))
-        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear))
+        .add_systems(
+            HourlyTick,
+            (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear),
+        )
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
         .add_systems(
             HourlyTick,

@@ -7,7 +7,8 @@
 //! | Order | [`place_orders`] | beliefs, stocks, statistics | books, escrow, budgets |
 //! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
-//! | Report | [`measure_economy`], [`measure_markets`], [`keep_chronicle`], [`report_markets`] | everything | statistics, measures, chronicles, events |
+//! | Report | [`measure_economy`], [`measure_markets`], [`report_markets`] | everything | statistics, measures, events |
+//! | Report | [`keep_chronicle`], before the events | purses, stocks, beliefs | chronicles |
 //!
 //! Traders are always visited in the order of their stable ids. Nothing here is parallel, nothing keeps state of its
 //! own: what matters after the hour is in components and persisted resources.
