@@ -7,9 +7,7 @@ use bevy_ecs::prelude::*;
 use proptest::prelude::*;
 use worldtick::components::clock::ClockSource;
 use worldtick::components::ids::StableId;
-use worldtick::components::market::{
-    Ledger, Livelihood, MarketStatistics, MoneyEntry, Purse, Role, Stock, Trader,
-};
+use worldtick::components::market::{Ledger, Livelihood, MarketStatistics, MoneyEntry, Purse, Role, Stock, Trader};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;

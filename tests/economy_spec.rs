@@ -162,7 +162,7 @@ roles:
   - { name: Baker, output: Bread, quantity: 8, inputs: { Flour: 1, Oven: -2 }, tools: { Oven: 7, Spade: 0.1 }, subsistence: 0 }
   - { name: Miller, output: Flour, quantity: 4, chance: 1.5, inputs: { Bread: 1 }, byProducts: { Bread: 1, Flour: 1 }, subsistence: 0 }
   - { name: Mason, output: Oven, quantity: 1, hourlyMax: 0, storeMax: 0, idleCost: -1, byProducts: { Gold: 1 } }
-population: { count: 100, renewal: { minimum: 200, maximum: 50, brokeBelow: 10, newcomerMoney: 1, brokeHours: 0 } }
+population: { count: 100, initialStockHours: 0, renewal: { minimum: 200, maximum: 50, brokeBelow: 10, newcomerMoney: 1, brokeHours: 0 } }
 treasury: { salesTax: 0.9, incomeTax: .nan, initialMoney: -1, relief: { below: 0, amount: 5 }, wages: { below: 1, utilisationBelow: 2, amount: 1 } }
 chronicle: { everyHours: 0, samples: 5000 }
 ",

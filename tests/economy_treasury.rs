@@ -6,9 +6,7 @@ use bevy_app::App;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use worldtick::components::clock::ClockSource;
-use worldtick::components::market::{
-    CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Stock, Trader, Treasury,
-};
+use worldtick::components::market::{CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Stock, Trader, Treasury};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;

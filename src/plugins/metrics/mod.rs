@@ -129,7 +129,11 @@ pub const METRICS: &[Metric] = &[
         &["world", "commodity"],
         "Deviation of the price over five clearings, as a share of their mean.",
     ),
-    gauge("worldtick_market_trend_ratio", &["world", "commodity"], "Change of the price over three clearings, as a share."),
+    gauge(
+        "worldtick_market_trend_ratio",
+        &["world", "commodity"],
+        "Change of the price over three clearings, as a share.",
+    ),
     gauge(
         "worldtick_market_needs_met_ratio",
         &["world", "commodity"],
@@ -140,7 +144,11 @@ pub const METRICS: &[Metric] = &[
         &["world", "commodity"],
         "What the median trader believes that a unit costs, in major units of money.",
     ),
-    gauge("worldtick_economy_wealth_gini_ratio", &["world"], "Gini coefficient of wealth, goods at market prices included."),
+    gauge(
+        "worldtick_economy_wealth_gini_ratio",
+        &["world"],
+        "Gini coefficient of wealth, goods at market prices included.",
+    ),
     histogram("worldtick_events_per_tick", &[], "Events that one tick caused in one world."),
     counter("worldtick_events_published_total", &["event_type"], "Records published."),
     histogram("worldtick_event_size_bytes", &["event_type"], "Size of a published record's value."),

@@ -30,10 +30,8 @@ pub fn show_ledger(
     let (Some(economy), Some(ledger)) = (economy, ledger) else {
         return Err("the world has no economy".into());
     };
-    let money: Map<String, Value> = MoneyEntry::ALL
-        .into_iter()
-        .map(|entry| (name(entry), json!(Money(ledger.money(entry)).to_major())))
-        .collect();
+    let money: Map<String, Value> =
+        MoneyEntry::ALL.into_iter().map(|entry| (name(entry), json!(Money(ledger.money(entry)).to_major()))).collect();
     let mut goods = Map::new();
     for (id, commodity) in economy.commodity_ids().zip(&economy.commodities) {
         let mut sums: Map<String, Value> =

@@ -7,7 +7,8 @@
 //! | Order | [`place_orders`], [`place_outside_orders`] | beliefs, stocks, rates, conditions | books, escrow, budgets |
 //! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
-//! | Report | [`measure_economy`], [`measure_markets`], [`keep_chronicle`], [`report_markets`], [`signal_demand`], [`summarise_hour`] | everything | statistics, measures, chronicles, events |
+//! | Report | [`measure_economy`], [`measure_markets`], [`report_markets`], [`signal_demand`], [`summarise_hour`] | everything | statistics, measures, events |
+//! | Report | [`keep_chronicle`], before the events | purses, stocks, beliefs | chronicles |
 //!
 //! In [`DailyTick`](crate::schedules::DailyTick) [`summarise_day`] tells of the day.
 //!

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 use super::model::Economy;
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Personality, Purse, Role, Sample, Side,
-    Stock, TradeHistory, Trader, WealthStatistics,
+    Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Personality, Purse, Role, Sample,
+    Side, Stock, TradeHistory, Trader, WealthStatistics,
 };
 use crate::components::money::Money;
 use crate::world::{Answer, WorldQuery};

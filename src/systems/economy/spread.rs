@@ -100,7 +100,10 @@ mod tests {
         }
 
         #[test]
-        fn gini_does_not_depend_on_the_unit(values in prop::collection::vec(0.1_f64..1e6, 1..60), unit in 0.01_f64..100.0) {
+        fn gini_does_not_depend_on_the_unit(
+            values in prop::collection::vec(0.1_f64..1e6, 1..60),
+            unit in 0.01_f64..100.0,
+        ) {
             let mut scaled: Vec<f64> = values.iter().map(|value| value * unit).collect();
             let mut values = values;
             prop_assert!((describe(&mut values).gini - describe(&mut scaled).gini).abs() < 1e-9);

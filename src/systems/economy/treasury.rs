@@ -21,8 +21,9 @@ const DAY_HOURS: u64 = 24;
 type Taxpayers<'w, 's> =
     Query<'w, 's, (&'static Role, &'static Budget, &'static mut Purse), (With<Trader>, Without<Treasury>)>;
 
-/// Raises taxes and pays who is in want. Runs in `Clear`, after all orders are settled. Nothing without a treasury in the
-/// world file; a world that was saved before its file had one founds it, empty, in its next hour.
+/// Raises taxes and pays who is in want. Runs in `Clear`, after all orders are settled. Nothing without a treasury in
+/// the world file; a world that was saved before its file had one founds it, empty, in its next hour.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the world that public money touches")]
 pub fn keep_treasury(
     economy: Res<Economy>,
     floor: Res<Floor>,
@@ -98,7 +99,8 @@ fn assess(
             Side::Bid => {}
         }
     }
-    let wealth = if daily { share(money.0.saturating_sub(spec.wealth_exemption), spec.wealth_tax) } else { Money::ZERO };
+    let wealth =
+        if daily { share(money.0.saturating_sub(spec.wealth_exemption), spec.wealth_tax) } else { Money::ZERO };
     [
         (MoneyEntry::SalesTax, share(sold, spec.sales_tax)),
         (MoneyEntry::IncomeTax, share(sold.saturating_sub(inputs), spec.income_tax)),

@@ -70,16 +70,13 @@ impl Worker<'_> {
         }
         // A sure success draws nothing: what else the worker draws does not depend on it.
         if recipe.chance >= 1.0 || draw.chance(recipe.chance) {
-            let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * self.skill * effort * self.yields, draw);
+            let share = self.skill * effort * self.yields;
+            let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * share, draw);
             let room = recipe.store_max.saturating_sub(stock.free(recipe.output)).max(0);
             let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(room);
             moves.push(Move { commodity: recipe.output, units: made, entry: GoodsEntry::Produced });
             for (commodity, quantity) in &recipe.by_products {
-                moves.push(Move {
-                    commodity: *commodity,
-                    units: units(*quantity, draw),
-                    entry: GoodsEntry::Produced,
-                });
+                moves.push(Move { commodity: *commodity, units: units(*quantity, draw), entry: GoodsEntry::Produced });
             }
         }
         Hour { effort, in_want: !equipped }

@@ -142,7 +142,7 @@ pub struct RoleSpec {
     #[garde(custom(check::between(0.01, 1.0)))]
     #[schemars(range(min = 0.01, max = 1.0))]
     pub chance: f64,
-    /// Units of the output made in an hour at most, whatever the skill; without it there is no such limit. 1 to 1,000,000.
+    /// Units of the output made in an hour at most, whatever the skill; without it there is no limit. 1 to 1,000,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[garde(range(min = 1, max = 1_000_000))]
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -152,7 +152,7 @@ pub struct RoleSpec {
     #[garde(range(min = 1, max = 1_000_000))]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub store_max: Option<u32>,
-    /// Money lost in an hour in which inputs or tools are missing, in minor units; no more than there is. 0 to 1,000,000.
+    /// Money lost in an hour in which inputs or tools are missing, in minor units, as far as it goes. 0 to 1,000,000.
     #[serde(default)]
     #[garde(range(min = 0, max = 1_000_000))]
     #[schemars(range(min = 0, max = 1_000_000))]

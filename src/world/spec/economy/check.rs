@@ -114,14 +114,23 @@ fn check_renewal(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let Some(renewal) = &spec.population.renewal else { return };
     let (path, count) = (path.join("population").join("renewal"), spec.population.count);
     if renewal.minimum > count {
-        refuse(path.join("minimum"), format!("{} is above the {count} agents that there are at first", renewal.minimum));
+        refuse(
+            path.join("minimum"),
+            format!("{} is above the {count} agents that there are at first", renewal.minimum),
+        );
     }
     if renewal.maximum < count {
-        refuse(path.join("maximum"), format!("{} is below the {count} agents that there are at first", renewal.maximum));
+        refuse(
+            path.join("maximum"),
+            format!("{} is below the {count} agents that there are at first", renewal.maximum),
+        );
     }
     if renewal.newcomer_money < renewal.broke_below {
         let least = renewal.broke_below;
-        refuse(path.join("newcomerMoney"), format!("a newcomer would be broke from the start: give it {least} at least"));
+        refuse(
+            path.join("newcomerMoney"),
+            format!("a newcomer would be broke from the start: give it {least} at least"),
+        );
     }
 }
 

@@ -73,8 +73,11 @@ fn check_roles_of_goods(role: &RoleSpec, path: &Path, refuse: &mut Refuse<'_>) {
 }
 
 /// Following recipes from those that work without inputs, every output must be reached: else nobody ever sells what a
-/// role waits for.
+/// role waits for. Stocks at the beginning set a circle going as well.
 fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    if spec.population.initial_stock_hours > 0.0 {
+        return;
+    }
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     loop {
         let before = reached.len();
@@ -94,7 +97,8 @@ fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
         if let (true, Some((input, _))) = (stuck(&role.output), role.uses().find(|(name, _)| stuck(name))) {
             let message = format!(
                 "nobody can ever begin to make `{}`: it takes `{input}`, which takes it in turn or is made by nobody, and \
-                 without inputs nothing is made; give a role of this circle a `subsistence` above 0",
+                 without inputs nothing is made; give a role of this circle a `subsistence` above 0, or the agents an \
+                 `initialStockHours`",
                 role.output
             );
             refuse(path.join("roles").join(index).join("output"), message);

@@ -72,7 +72,7 @@ pub struct WagesSpec {
     pub amount: i64,
 }
 
-/// Who goes broke changes to the role that earns most, or leaves; newcomers arrive. Without it the agents stay the same.
+/// Who goes broke changes to the role that earns most, or leaves; newcomers arrive. Without it the same agents stay.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RenewalSpec {
@@ -88,7 +88,8 @@ pub struct RenewalSpec {
     #[garde(range(min = 1, max = 1_000_000_000))]
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub broke_below: i64,
-    /// Hours in a row after which who is broke changes its role; as many again in that role, and it leaves. 1 to 10,000.
+    /// Hours in a row after which who is broke changes its role; as many again in that role, and it leaves. 1 to
+    /// 10,000.
     #[serde(default = "default_broke_hours")]
     #[garde(range(min = 1, max = 10_000))]
     #[schemars(range(min = 1, max = 10_000))]
