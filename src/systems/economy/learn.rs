@@ -15,9 +15,11 @@ use crate::world::spec::EconomyParameters;
 
 /// What everybody can see of a market after its clearing.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct News {
-    price: Option<f64>,
-    best_bid: Option<f64>,
+pub struct MarketNews {
+    /// Mean price of the trades in minor units; nothing without trades.
+    pub price: Option<f64>,
+    /// Highest price among the bids left, in minor units.
+    pub best_bid: Option<f64>,
 }
 
 /// Success takes this part of the doubt away.
@@ -33,7 +35,7 @@ pub fn learn_prices(
     let mut news = Vec::with_capacity(floor.markets.len());
     for entity in &floor.markets {
         let market = markets.get(*entity)?;
-        news.push(News {
+        news.push(MarketNews {
             price: (market.volume.0 > 0).then(|| real(market.price.0)),
             best_bid: market.best_bid.map(|price| real(price.0)),
         });
@@ -50,10 +52,11 @@ pub fn learn_prices(
     Ok(())
 }
 
-fn learn(
+/// What a trader believes after an hour. Pure: the same rules for worlds and for the laboratory.
+pub fn learn(
     belief: Belief,
     order: Option<&Placed>,
-    news: News,
+    news: MarketNews,
     personality: &Personality,
     parameters: &EconomyParameters,
 ) -> Belief {
@@ -87,14 +90,14 @@ mod tests {
 
     const START: Belief = Belief { price: 1000.0, doubt: 0.02 };
 
-    fn after(side: Side, filled: u32, limit: u32, news: News) -> Belief {
+    fn after(side: Side, filled: u32, limit: u32, news: MarketNews) -> Belief {
         let order = Placed { side, price: 1000, limit, quantity: 4, for_work: 0, filled, money: 0 };
         learn(START, Some(&order), news, &Personality::default(), &EconomyParameters::default())
     }
 
     #[test]
     fn success_moves_to_the_market_and_takes_doubt_away() {
-        let news = News { price: Some(900.0), best_bid: None };
+        let news = MarketNews { price: Some(900.0), best_bid: None };
         let belief = after(Side::Bid, 4, 2000, news);
         assert!((belief.price - 970.0).abs() < 1e-9);
         assert!(belief.doubt < START.doubt);
@@ -102,7 +105,7 @@ mod tests {
 
     #[test]
     fn failure_concedes_further_each_time() {
-        let news = News { price: Some(900.0), best_bid: None };
+        let news = MarketNews { price: Some(900.0), best_bid: None };
         let buyer = after(Side::Bid, 0, 2000, news);
         assert!(buyer.price > START.price && buyer.doubt > START.doubt);
         let seller = after(Side::Ask, 0, 500, news);
@@ -111,11 +114,11 @@ mod tests {
 
     #[test]
     fn who_stands_at_his_limit_or_aside_follows_the_market() {
-        let news = News { price: Some(900.0), best_bid: None };
+        let news = MarketNews { price: Some(900.0), best_bid: None };
         assert!(after(Side::Bid, 0, 1000, news).price < START.price);
         let aside = |news| learn(START, None, news, &Personality::default(), &EconomyParameters::default()).price;
         assert!(aside(news) < START.price);
-        assert!(aside(News { price: None, best_bid: Some(1500.0) }) > START.price);
-        assert!((aside(News { price: None, best_bid: None }) - START.price).abs() < f64::EPSILON);
+        assert!(aside(MarketNews { price: None, best_bid: Some(1500.0) }) > START.price);
+        assert!((aside(MarketNews { price: None, best_bid: None }) - START.price).abs() < f64::EPSILON);
     }
 }

@@ -30,7 +30,7 @@ mod setup;
 
 pub use clear::{match_books, settle_orders};
 pub use floor::{Floor, Placed, call_roster};
-pub use learn::learn_prices;
+pub use learn::{MarketNews, learn, learn_prices};
 pub use model::{Commodity, Economy, Recipe};
 pub use order::place_orders;
 pub use produce::{meet_needs, run_recipes};
