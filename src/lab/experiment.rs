@@ -87,10 +87,7 @@ impl Experiment {
     ///
     /// # Errors
     /// When the world fails, or `before` does.
-    pub fn run(
-        &self,
-        mut before: impl FnMut(u32, &mut Stepper) -> Result<(), StepError>,
-    ) -> Result<Record, LabError> {
+    pub fn run(&self, mut before: impl FnMut(u32, &mut Stepper) -> Result<(), StepError>) -> Result<Record, LabError> {
         let mut world = self.begin()?;
         let mut record = Record::begin(&self.spec, &mut world)?;
         for hour in 1..=self.hours {

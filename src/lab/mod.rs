@@ -7,7 +7,7 @@
 //! | [`Summary`] | statistics of a record, each a figure that a designer can hold a world to |
 //! | [`ensemble`] | many runs in parallel; what comes out does not depend on the number of threads |
 //! | [`Smith`] | a market with hidden reservation values (Smith 1962), for the rules of learning alone |
-//! | [`report`], [`compare`] | a page of pictures of one run, and of many side by side |
+//! | [`mod@report`], [`compare`] | a page of pictures of one run, and of many side by side |
 //! | [`explain`] | why an agent did not trade, and what a price is made of |
 //!
 //! ```
@@ -23,10 +23,10 @@
 //! # }
 //! ```
 
-
-
-
-
+pub mod chart;
+pub mod compare;
+pub mod explain;
+pub mod report;
 
 mod csv;
 mod ensemble;

@@ -60,10 +60,9 @@ impl Wealth {
     /// Of these purses, in any order.
     pub fn of(mut purses: Vec<i64>) -> Self {
         purses.sort_unstable();
-        let (sum, weighted) = purses
-            .iter()
-            .enumerate()
-            .fold((0.0, 0.0), |(sum, weighted), (place, money)| (sum + real(*money), weighted + count(place + 1) * real(*money)));
+        let (sum, weighted) = purses.iter().enumerate().fold((0.0, 0.0), |(sum, weighted), (place, money)| {
+            (sum + real(*money), weighted + count(place + 1) * real(*money))
+        });
         if sum <= 0.0 {
             return Self::default();
         }
@@ -161,7 +160,8 @@ impl Record {
             self.note(hour, event);
         }
         let ecs = world.world().ecs();
-        let mut sample = Sample { hour, markets: vec![MarketSample::default(); self.commodities.len()], ..Sample::default() };
+        let mut sample =
+            Sample { hour, markets: vec![MarketSample::default(); self.commodities.len()], ..Sample::default() };
         for market in ecs.query::<&Market>().iter(ecs) {
             if let Some(place) = sample.markets.get_mut(market.commodity.index()) {
                 *place = MarketSample {
@@ -184,8 +184,7 @@ impl Record {
         }
         if let Some(statistics) = ecs.get_resource::<MarketStatistics>() {
             let known = statistics.roles.iter();
-            sample.roles =
-                known.map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
+            sample.roles = known.map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
             (sample.meals_due, sample.meals_met) = (statistics.meals_due, statistics.meals_met);
         }
         let mut purses = ecs.query_filtered::<&Purse, With<Trader>>();

@@ -52,7 +52,9 @@ impl Smith {
         let parameters = EconomyParameters::default();
         let draws = SystemDraws::new(seed, 0, "lab.smith");
         let mut dealers: Vec<Dealer> = (1..=2 * pairs as u64)
-            .map(|number| dealer(if number % 2 == 0 { Side::Bid } else { Side::Ask }, &mut draws.for_id(StableId(number))))
+            .map(|number| {
+                dealer(if number % 2 == 0 { Side::Bid } else { Side::Ask }, &mut draws.for_id(StableId(number)))
+            })
             .collect();
         let (equilibrium, surplus) = equilibrium(&dealers);
         let draws = SystemDraws::new(seed, 1, "lab.smith");
@@ -97,6 +99,7 @@ impl Smith {
         let news = MarketNews {
             price: clearing.price().map(f64::from),
             best_bid: clearing.best_bid.map(f64::from),
+            best_ask: clearing.best_ask.map(f64::from),
         };
         for dealer in &mut self.dealers {
             dealer.belief = learn(dealer.belief, Some(&dealer.placed), news, &dealer.personality, &self.parameters);
@@ -150,7 +153,8 @@ fn dealer(side: Side, draw: &mut Draw) -> Dealer {
 
 /// The price at which the true values balance, and the surplus that there is.
 fn equilibrium(dealers: &[Dealer]) -> (f64, f64) {
-    let of = |side: Side| dealers.iter().filter(move |dealer| dealer.side == side).map(|dealer| i64::from(dealer.limit));
+    let of =
+        |side: Side| dealers.iter().filter(move |dealer| dealer.side == side).map(|dealer| i64::from(dealer.limit));
     let (mut values, mut costs): (Vec<i64>, Vec<i64>) = (of(Side::Bid).collect(), of(Side::Ask).collect());
     values.sort_unstable_by(|a, b| b.cmp(a));
     costs.sort_unstable();
