@@ -53,7 +53,7 @@ fn double_money(world: &mut Stepper) {
 #[test]
 fn twice_the_money_is_twice_the_prices() {
     const AT: usize = 300;
-    let pairs = pairs(&default_world(), seeds(2), hours(1_300, 3_000), |hour, world| {
+    let pairs = pairs(&default_world(), seeds(2), hours(1_000, 3_000), |hour, world| {
         if hour as usize == AT {
             double_money(world);
         }

@@ -17,8 +17,13 @@ const BUY_URGENCY: (f64, f64) = (0.8, 2.0);
 const SELL_URGENCY: (f64, f64) = (0.8, 1.2);
 /// How far stocks follow prices.
 const ELASTICITY: (f64, f64) = (0.4, 2.0);
-/// Hours of its share of the budget that an envelope holds at most.
-const ENVELOPE_HOURS: f64 = 48.0;
+/// Hours of its share of the budget that an envelope holds at most. What is saved up while a good is short is bid for it
+/// as soon as it is there: with 48 hours, money that is doubled drove prices to six times what they had been.
+const ENVELOPE_HOURS: f64 = 2.0;
+/// Units, at the believed price, for which an envelope may save in any case: one, and what its quote lies above.
+const ENVELOPE_UNITS: f64 = 1.25;
+/// Hours of the budget for which needs that took more than was there are made up.
+const DEBT_HOURS: f64 = 48.0;
 
 /// What an hour of work must bring: a share of what an hour earns, by the trader's own money but not above the mean, or
 /// the rich would withdraw.
@@ -104,7 +109,7 @@ impl Planner<'_> {
     /// Takes an hour's budget, less what needs took, into the envelopes.
     fn fill_envelopes(&self, budget: &mut Budget) {
         let hour = real(self.money) / self.economy.parameters.spending_hours;
-        budget.open = budget.open.saturating_add(whole(hour)).max(-whole(hour * ENVELOPE_HOURS));
+        budget.open = budget.open.saturating_add(whole(hour)).max(-whole(hour * DEBT_HOURS));
         if budget.open <= 0 {
             return;
         }
@@ -113,7 +118,7 @@ impl Planner<'_> {
         for (commodity, spec) in self.economy.commodity_ids().zip(&self.economy.commodities) {
             let Some(envelope) = budget.envelopes.get_mut(commodity) else { continue };
             let part = whole(open * spec.spending_share).min(left);
-            let most = (hour * spec.spending_share * ENVELOPE_HOURS).max(self.belief(commodity) * 2.0);
+            let most = (hour * spec.spending_share * ENVELOPE_HOURS).max(self.belief(commodity) * ENVELOPE_UNITS);
             left -= part;
             *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
         }

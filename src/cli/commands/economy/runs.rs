@@ -75,10 +75,10 @@ fn rows_of(record: &Record, summary: &Summary) -> Vec<Value> {
 pub(super) fn compare(args: &CompareArgs) -> Result<(), CliError> {
     let hours = args.days * DAY;
     let mut experiments = Vec::new();
-    let mut names = Vec::new();
+    let mut names: Vec<String> = Vec::new();
     for file in &args.files {
         let spec = read_world(file, None)?.spec;
-        names.push(file.file_stem().map_or_else(|| spec.id.to_string(), |stem| stem.to_string_lossy().into_owned()));
+        names.push(name_of(file, &names));
         for seed in 1..=u64::from(args.seeds) {
             experiments.push(Experiment::new(spec.clone(), seed, hours)?);
         }
@@ -102,6 +102,13 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), CliError> {
     let rows: Vec<Value> =
         figures(&groups, settled).iter().flat_map(|figure| rows_of_figure(figure, &groups)).collect();
     list(&json!({ "seeds": args.seeds, "hours": hours, "figures": &rows }), &rows, &FIGURES, args.output)
+}
+
+/// A file's name without its ending; where another has it, too, with a number.
+fn name_of(file: &Path, taken: &[String]) -> String {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let numbered = (2..).map(|number| format!("{stem} ({number})"));
+    std::iter::once(stem.clone()).chain(numbered).find(|name| !taken.contains(name)).unwrap_or(stem)
 }
 
 fn rows_of_figure(figure: &Figure, groups: &[Group]) -> Vec<Value> {
