@@ -680,7 +680,7 @@ export interface PopulationSpec {
   initialStockHours?: number;
   /** First beliefs are the initial prices times this: a test of how a world finds its prices. 0.01 to 100. */
   beliefFactor?: number;
-  /** Output of an agent against the recipe's, drawn evenly. Within 0.1 to 10. */
+  /** Output of an agent against the recipe's, spread evenly. Within 0.1 to 10. */
   skill?: Range;
   /** 0 to 1: offers more of a stock at once. */
   riskTolerance?: Range;

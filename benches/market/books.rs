@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use worldtick::components::market::{Belief, Personality, Side};
 use worldtick::systems::economy::book::{Book, Order};
-use worldtick::systems::economy::{News, Placed, learn};
+use worldtick::systems::economy::{MarketNews, Placed, learn};
 use worldtick::world::spec::{ClearingRule, EconomyParameters};
 
 use crate::{Failure, cpu, goal, nanos_each};
@@ -84,9 +84,8 @@ struct Bench {
 impl Bench {
     fn new(count: u32) -> Self {
         let orders = orders(count, 7);
-        let word = |order: &Order| {
-            u64::from(order.price) << 42 | u64::from(order.quantity) << 22 | u64::from(order.trader)
-        };
+        let word =
+            |order: &Order| u64::from(order.price) << 42 | u64::from(order.quantity) << 22 | u64::from(order.trader);
         let beliefs = orders.iter().map(|order| Belief { price: f64::from(order.price), doubt: 0.02 }).collect();
         Self {
             words: orders.iter().map(word).collect(),
@@ -136,7 +135,7 @@ impl Bench {
                     *money += i64::from(fill.quantity) * i64::from(fill.price);
                 }
             }
-            let news = News { price: Some(2_000.0), best_bid: Some(1_990.0) };
+            let news = MarketNews { price: Some(2_000.0), best_bid: Some(1_990.0), best_ask: Some(2_010.0) };
             for ((belief, order), (filled, money)) in self.beliefs.iter_mut().zip(&self.orders).zip(&self.results) {
                 let Order { side, price, quantity, .. } = *order;
                 let limit = if side == Side::Bid { price + 50 } else { price - 50 };

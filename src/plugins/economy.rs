@@ -30,8 +30,8 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse, Role,
-    Shocks, Stock, TradeHistory, Trader, Treasury, WealthStatistics,
+    Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse,
+    Role, Shocks, Stock, TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::outside::EconomySignal;
@@ -151,7 +151,10 @@ fn add_systems(app: &mut App) {
         )
         .add_systems(HourlyTick, (economy::meet_needs, economy::run_recipes).chain().in_set(Produce))
         .add_systems(HourlyTick, (economy::place_orders, economy::place_outside_orders).chain().in_set(Order))
-        .add_systems(HourlyTick, (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear))
+        .add_systems(
+            HourlyTick,
+            (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear),
+        )
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
         .add_systems(
             HourlyTick,

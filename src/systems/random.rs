@@ -215,12 +215,15 @@ mod tests {
 
     #[test]
     fn light_draws_depend_on_each_of_their_keys_and_are_even() {
-        let of = |seed, run, system, id| SystemDraws::new(seed, run, system).light_for_id(StableId(id)).unit().to_bits();
+        let of =
+            |seed, run, system, id| SystemDraws::new(seed, run, system).light_for_id(StableId(id)).unit().to_bits();
         let base = of(1, 2, "a", 3);
         assert_eq!(of(1, 2, "a", 3), base);
-        assert!([of(9, 2, "a", 3), of(1, 9, "a", 3), of(1, 2 | 1 << 40, "a", 3), of(1, 2, "b", 3), of(1, 2, "a", 4)]
-            .into_iter()
-            .all(|other| other != base));
+        assert!(
+            [of(9, 2, "a", 3), of(1, 9, "a", 3), of(1, 2 | 1 << 40, "a", 3), of(1, 2, "b", 3), of(1, 2, "a", 4)]
+                .into_iter()
+                .all(|other| other != base)
+        );
         // First draws of neighbours, as hours use them, and their pairs with those of the next hour.
         let (mut tenths, mut pairs) = ([0_u32; 10], [0_u32; 4]);
         for id in 0..40_000 {

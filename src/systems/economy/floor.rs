@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 
 use super::book::{Book, TRADERS_MAX};
 use super::conditions::Conditions;
-use super::learn::News;
+use super::learn::MarketNews;
 use super::maths::real;
 use super::model::Economy;
 use super::plan::Wish;
@@ -52,7 +52,7 @@ pub struct Floor {
     pub(super) wishes: Vec<Wish>,
     pub(super) drafts: Vec<Slot>,
     /// What everybody sees of the markets after their clearing.
-    pub(super) news: Vec<News>,
+    pub(super) news: Vec<MarketNews>,
     /// What each role promises.
     pub(super) prospects: Vec<f64>,
     /// Members of each role, and the sum of their utilisation.
@@ -175,7 +175,8 @@ pub(super) fn furnish(
     let price = |commodity: CommodityId| prices.get(commodity.index()).copied().unwrap_or(1.0);
     if stock.goods.len() != count {
         let old = std::mem::take(&mut stock.goods);
-        stock.goods = PerCommodity::from_fn(count, |commodity| old.get(commodity).copied().unwrap_or(Holding::default()));
+        stock.goods =
+            PerCommodity::from_fn(count, |commodity| old.get(commodity).copied().unwrap_or(Holding::default()));
     }
     if beliefs.0.len() != count {
         beliefs.0 = PerCommodity::from_fn(count, |commodity| Belief { price: price(commodity), doubt });

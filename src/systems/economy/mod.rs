@@ -52,7 +52,7 @@ pub use clear::{match_books, settle_orders};
 pub use conditions::{Conditions, turn_influences};
 pub use floor::{Floor, call_roster};
 pub use heard::SignalCounts;
-pub use learn::{News, learn, learn_prices};
+pub use learn::{MarketNews, learn, learn_prices};
 pub use measure::{keep_chronicle, measure_markets};
 pub use model::{Commodity, Economy, Recipe};
 pub use order::place_orders;

@@ -21,8 +21,13 @@ const BUY_URGENCY: (f64, f64) = (0.8, 2.0);
 const SELL_URGENCY: (f64, f64) = (0.8, 1.2);
 /// How far stocks follow prices.
 const ELASTICITY: (f64, f64) = (0.4, 2.0);
-/// Hours of its share of the budget that an envelope holds at most.
-const ENVELOPE_HOURS: f64 = 48.0;
+/// Hours of its share of the budget that an envelope holds at most. What is saved up while a good is short is bid for it
+/// as soon as it is there: with 48 hours, money that is doubled drove prices to six times what they had been.
+const ENVELOPE_HOURS: f64 = 2.0;
+/// Units, at the believed price, for which an envelope may save in any case: one, and what its quote lies above.
+const ENVELOPE_UNITS: f64 = 1.25;
+/// Hours of the budget for which needs that took more than was there are made up.
+const DEBT_HOURS: f64 = 48.0;
 
 /// What an hour of work must bring: a share of what an hour earns, by the trader's own money but not above the mean, or
 /// the rich would withdraw.
@@ -127,7 +132,8 @@ impl<'a> Planner<'a> {
         orders.clear();
         orders.resize(self.rates.len(), Slot::default());
         self.fill_envelopes(budget);
-        let (past, envelopes, treats) = (1.0 + self.margin(), budget.envelopes.as_mut_slice(), budget.treats.as_mut_slice());
+        let (past, envelopes, treats) =
+            (1.0 + self.margin(), budget.envelopes.as_mut_slice(), budget.treats.as_mut_slice());
         for ((good, envelope), treats) in self.goods().zip(envelopes.iter_mut()).zip(treats.iter_mut()) {
             if good.id == self.recipe.output {
                 self.keep_own_product(&good, envelope, treats);
@@ -163,12 +169,8 @@ impl<'a> Planner<'a> {
     fn goods(&self) -> impl Iterator<Item = Good> + use<'a> {
         let uses = self.recipe.uses.as_slice().iter();
         let (skill, beliefs, stock) = (self.skill, self.beliefs.iter(), self.stock.iter());
-        (0_u16..).zip(self.rates).zip(uses).zip(beliefs.zip(stock)).map(move |(((id, rate), used), (belief, held))| Good {
-            id: CommodityId(id),
-            rate: *rate,
-            used: used * skill,
-            held: held.free().0,
-            belief: belief.price,
+        (0_u16..).zip(self.rates).zip(uses).zip(beliefs.zip(stock)).map(move |(((id, rate), used), (belief, held))| {
+            Good { id: CommodityId(id), rate: *rate, used: used * skill, held: held.free().0, belief: belief.price }
         })
     }
 
@@ -184,7 +186,7 @@ impl<'a> Planner<'a> {
     /// Takes an hour's budget, less what needs took, into the envelopes.
     fn fill_envelopes(&self, budget: &mut Budget) {
         let hour = real(self.money) / self.parameters.spending_hours;
-        budget.open = budget.open.saturating_add(whole(hour)).max(-whole(hour * ENVELOPE_HOURS));
+        budget.open = budget.open.saturating_add(whole(hour)).max(-whole(hour * DEBT_HOURS));
         if budget.open <= 0 {
             return;
         }
@@ -194,7 +196,7 @@ impl<'a> Planner<'a> {
         for ((rate, belief), envelope) in self.rates.iter().zip(self.beliefs).zip(envelopes) {
             if rate.spending_share > 0.0 {
                 let part = whole(open * rate.spending_share).min(left);
-                let most = (hour * rate.spending_share * ENVELOPE_HOURS).max(belief.price * 2.0);
+                let most = (hour * rate.spending_share * ENVELOPE_HOURS).max(belief.price * ENVELOPE_UNITS);
                 left -= part;
                 *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
             }

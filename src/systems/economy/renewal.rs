@@ -8,7 +8,7 @@ use super::ledger::{destroy_goods, destroy_money};
 use super::maths::{by_chance, count};
 use super::model::Economy;
 use super::review::prospects;
-use super::setup::{Newcomer, settle};
+use super::setup::{Newcomer, settle, within};
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, Purse, Role, RoleId, Stock, Trader,
@@ -88,6 +88,7 @@ pub fn renew_population(
         let mut draw = draws.for_id(id);
         let newcomer = Newcomer {
             role: choose(&prospects, &mut draw)?,
+            skill: within(economy.population.skill, &mut draw),
             money: Money(renewal.newcomer_money),
             prices: &prices,
             belief_factor: 1.0,

@@ -7,7 +7,7 @@ use super::ledger::{create_goods, create_money};
 use super::maths::{by_chance, real};
 use super::model::Economy;
 use super::shocks::of_file;
-use crate::components::ids::StableIds;
+use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
     PerCommodity, Personality, Purse, Role, RoleId, RoleStatistics, Stock, Trader, Treasury,
@@ -32,6 +32,8 @@ pub fn found_economy(
     let draws = draws.of("economy.found");
     let population = &economy.population;
     let prices: Vec<i64> = economy.commodities.iter().map(|commodity| commodity.initial_price).collect();
+    let skills = Spread { from: draws.for_id(StableId(0)).unit(), range: population.skill };
+    let mut agents = 0;
     for (index, recipe) in economy.roles.iter().enumerate() {
         let role = RoleId(u16::try_from(index)?);
         for _ in 0..recipe.count {
@@ -39,11 +41,13 @@ pub fn found_economy(
             let mut draw = draws.for_id(id);
             let newcomer = Newcomer {
                 role,
+                skill: skills.at(agents),
                 money: Money(population.money_per_head),
                 prices: &prices,
                 belief_factor: population.belief_factor,
                 entries: (MoneyEntry::Endowed, GoodsEntry::Endowed),
             };
+            agents += 1;
             commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
         }
     }
@@ -63,6 +67,7 @@ pub fn found_economy(
 /// Somebody who comes into the world to live from its economy.
 pub(super) struct Newcomer<'a> {
     pub(super) role: RoleId,
+    pub(super) skill: f64,
     pub(super) money: Money,
     /// What each commodity costs, in minor units.
     pub(super) prices: &'a [i64],
@@ -81,7 +86,7 @@ pub(super) fn settle(
 ) -> Result<impl Bundle + use<>> {
     let (count, population) = (economy.commodities.len(), &economy.population);
     let recipe = economy.recipe(newcomer.role).ok_or("a role that the world does not know")?;
-    let trader = Trader { skill: within(population.skill, draw) };
+    let trader = Trader { skill: newcomer.skill };
     let personality = Personality {
         risk_tolerance: within(population.risk_tolerance, draw),
         impatience: within(population.impatience, draw),
@@ -127,7 +132,23 @@ fn first_statistics(economy: &Economy) -> MarketStatistics {
     }
 }
 
-fn within(range: Range, draw: &mut Draw) -> f64 {
+/// Values spread evenly over a range, those of any few neighbours as well (the golden section).
+///
+/// Drawn one by one, the mean skill of a few hundred agents would differ from the file's by several hundredths, and all
+/// prices with it: what the file implies would hold on average over seeds, but for no world.
+struct Spread {
+    from: f64,
+    range: Range,
+}
+
+impl Spread {
+    fn at(&self, number: u32) -> f64 {
+        let part = (self.from + f64::from(number) * 0.618_033_988_749_894_9).fract();
+        self.range.min + (self.range.max - self.range.min) * part
+    }
+}
+
+pub(super) fn within(range: Range, draw: &mut Draw) -> f64 {
     draw.between(range.min, range.max)
 }
 
@@ -155,4 +176,24 @@ pub fn check_economy(
         return Err("the world was saved with other commodities or roles than its file has".into());
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skills_are_spread_evenly_among_any_few_neighbours() {
+        for from in [0.0, 0.3, 0.999] {
+            let spread = Spread { from, range: Range { min: 0.5, max: 2.5 } };
+            for first in [0_u32, 7, 100_000] {
+                let skills: Vec<f64> = (first..first + 100).map(|number| spread.at(number)).collect();
+                assert!(skills.iter().all(|skill| (0.5..2.5).contains(skill)));
+                let mean = skills.iter().sum::<f64>() / 100.0;
+                assert!((mean - 1.5).abs() < 0.02, "{mean}");
+                let low = skills.iter().filter(|skill| **skill < 1.0).count();
+                assert!((23..=27).contains(&low), "{low}");
+            }
+        }
+    }
 }

@@ -57,8 +57,7 @@ impl Worker<'_> {
     pub(super) fn work(&self, stock: &Stock, draw: &mut LightDraw, moves: &mut Vec<Move>) -> Hour {
         moves.clear();
         let recipe = self.recipe;
-        let equipped =
-            recipe.inputs.iter().all(|(input, quantity)| stock.free(*input) >= above(quantity * self.skill));
+        let equipped = recipe.inputs.iter().all(|(input, quantity)| stock.free(*input) >= above(quantity * self.skill));
         let effort = if equipped { 1.0 } else { recipe.subsistence };
         if equipped {
             let materials = recipe.inputs.len().saturating_sub(recipe.tools);
@@ -159,7 +158,8 @@ mod tests {
     fn a_full_store_stops_work() {
         let recipe = Recipe { store_max: 10, ..recipe() };
         let beliefs = PerCommodity::from_fn(4, |_| Belief { price: 1000.0, doubt: 0.1 });
-        let worker = Worker { recipe: &recipe, skill: 1.0, beliefs: beliefs.as_slice(), wage: 1.0, needed: false, yields: 1.0 };
+        let worker =
+            Worker { recipe: &recipe, skill: 1.0, beliefs: beliefs.as_slice(), wage: 1.0, needed: false, yields: 1.0 };
         assert!(worker.wants_to_work(&stock([9, 100, 1, 0]), 48.0));
         assert!(!worker.wants_to_work(&stock([10, 100, 1, 0]), 48.0));
     }

@@ -213,7 +213,7 @@ pub struct PopulationSpec {
     #[garde(custom(check::between(0.01, 100.0)))]
     #[schemars(range(min = 0.01, max = 100.0))]
     pub belief_factor: f64,
-    /// Output of an agent against the recipe's, drawn evenly. Within 0.1 to 10.
+    /// Output of an agent against the recipe's, spread evenly. Within 0.1 to 10.
     #[garde(dive, custom(check::within(0.1, 10.0)))]
     pub skill: Range,
     /// 0 to 1: offers more of a stock at once.

@@ -1,0 +1,131 @@
+//! `worldtick economy`: world files tried out at full speed, without a service.
+
+mod explain;
+mod runs;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::cli::error::{CliError, Exit};
+use crate::cli::output::Output;
+use crate::lab::LabError;
+
+/// Hours in a day.
+const DAY: u32 = 24;
+
+/// Arguments of `economy`.
+#[derive(Debug, Args)]
+#[command(after_help = "Only the economy of a world file is run: its people and places have no part in it.
+
+Examples:
+  worldtick economy run city.yaml --days 30 --seed 7           a month, as pictures and CSV
+  worldtick economy compare city.yaml other.yaml --seeds 20    two worlds side by side, with bands
+  worldtick economy explain city.yaml --hours 240              what its prices are made of after ten days
+  worldtick economy explain city.yaml --hours 240 --agent 17   why agent 17 did or did not trade")]
+pub struct EconomyArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: EconomyCommand,
+}
+
+/// What can be done with economies.
+#[derive(Debug, Subcommand)]
+pub enum EconomyCommand {
+    /// Run a world file, and write a report (HTML) and its figures (CSV)
+    Run(RunArgs),
+    /// Run any number of world files on several seeds, and put them side by side
+    Compare(CompareArgs),
+    /// Say what prices are made of, or why an agent did not trade
+    Explain(ExplainArgs),
+}
+
+/// Arguments of `economy run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// World file
+    pub file: PathBuf,
+    /// Days to run, 1 to 4,000
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    pub days: u32,
+    /// Seed of all draws; without it, the file's own
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Folder for economy.html and economy.csv, which are written over
+    #[arg(long, value_name = "FOLDER", default_value = "economy-report")]
+    pub out: PathBuf,
+    /// In which form the figures of the markets are shown
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Arguments of `economy compare`.
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// World files
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Seeds of each file, counted from 1; 1 to 1,000
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub seeds: u32,
+    /// Days to run, 1 to 4,000
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    pub days: u32,
+    /// Threads, 1 to 256; without it, as many as the machine runs at once. They change nothing but the time it takes
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: Option<u16>,
+    /// Folder for compare.html and compare.csv, which are written over
+    #[arg(long, value_name = "FOLDER", default_value = "economy-report")]
+    pub out: PathBuf,
+    /// In which form the figures are shown
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Arguments of `economy explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArgs {
+    /// World file
+    pub file: PathBuf,
+    /// Hours to run before, 1 to 96,000
+    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..=96_000))]
+    pub hours: u32,
+    /// Seed of all draws; without it, the file's own
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// The agent, by its number; without it, prices are explained
+    #[arg(long)]
+    pub agent: Option<u64>,
+    /// In which form it is said
+    #[arg(long, short, value_enum, default_value_t)]
+    pub output: ExplainOutput,
+}
+
+/// In which form an explanation is given.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ExplainOutput {
+    /// For people
+    #[default]
+    Text,
+    /// JSON
+    Json,
+}
+
+pub(in crate::cli) fn run(args: &EconomyArgs) -> Result<(), CliError> {
+    match &args.command {
+        EconomyCommand::Run(args) => runs::run(args),
+        EconomyCommand::Compare(args) => runs::compare(args),
+        EconomyCommand::Explain(args) => explain::run(args),
+    }
+}
+
+impl From<LabError> for CliError {
+    fn from(error: LabError) -> Self {
+        let exit = match &error {
+            LabError::NoEconomy(_) | LabError::Economy(_) => Exit::BadData,
+            LabError::Hours(_) => Exit::Usage,
+            LabError::Step(_) => Exit::Failure,
+        };
+        Self::new(exit, error.to_string())
+    }
+}
