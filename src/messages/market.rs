@@ -1,23 +1,85 @@
 //! Events of the economy.
 
+use std::fmt;
+use std::sync::Arc;
+
 use bevy_ecs::message::Message;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SimulationEvent;
 use crate::components::market::Distribution;
+
+/// A name in an event. In JSON it is a string; to clone it allocates nothing, so that an hour can be told for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label(Arc<str>);
+
+impl Label {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for Label {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<Label> for String {
+    fn from(label: Label) -> Self {
+        label.as_str().to_owned()
+    }
+}
+
+impl PartialEq<String> for Label {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(String::deserialize(deserializer)?.into()))
+    }
+}
+
+impl JsonSchema for Label {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "string".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        String::json_schema(generator)
+    }
+}
 
 /// A market was cleared.
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MarketCleared {
     /// The commodity, as the world file names it.
-    pub commodity: String,
+    pub commodity: Label,
     /// Clearing price of one unit in major units of money; without trades, the last one.
     pub price: f64,
     /// Units traded.
     pub volume: i64,
     /// The market, `market-<commodity>`.
-    pub market_id: String,
+    pub market_id: Label,
     /// How often it is cleared.
     pub period: MarketPeriod,
     /// Hour of the day in game time.
@@ -82,15 +144,15 @@ impl SimulationEvent for MarketCleared {
     const SOURCE: &'static str = "economy.market";
 
     fn key(&self) -> String {
-        self.market_id.clone()
+        self.market_id.to_string()
     }
 
     fn example() -> Self {
         Self {
-            commodity: "Food".to_owned(),
+            commodity: "Food".into(),
             price: 10.5,
             volume: 150,
-            market_id: "market-Food".to_owned(),
+            market_id: "market-Food".into(),
             period: MarketPeriod::Hourly,
             game_hour: 14,
             bids_unfilled: 12,

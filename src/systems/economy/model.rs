@@ -5,6 +5,7 @@ use garde::Validate;
 
 use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
+use crate::messages::market::Label;
 use crate::world::spec::{
     ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec,
 };
@@ -16,6 +17,8 @@ pub struct Commodity {
     pub name: String,
     /// Its market's name.
     pub market_id: String,
+    /// Both names, as events tell them.
+    pub labels: (Label, Label),
     /// The first price, in minor units.
     pub initial_price: i64,
     /// Units that everybody needs in an hour.
@@ -90,9 +93,11 @@ impl Economy {
             .commodities
             .iter()
             .zip(&implied.prices)
-            .map(|(commodity, price)| Commodity {
+            .map(|(commodity, price)| (commodity, format!("market-{}", commodity.name), price))
+            .map(|(commodity, market_id, price)| Commodity {
                 name: commodity.name.clone(),
-                market_id: format!("market-{}", commodity.name),
+                labels: (commodity.name.as_str().into(), market_id.as_str().into()),
+                market_id,
                 initial_price: commodity.initial_price.unwrap_or_else(|| whole(*price).max(1)),
                 need: commodity.need,
                 spending_share: commodity.spending_share,

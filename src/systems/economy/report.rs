@@ -79,11 +79,12 @@ pub fn report_markets(
     let game_hour = clock.now.map_or(0, |now| now.hour_of_day());
     for (commodity, entity) in economy.commodities.iter().zip(&floor.markets) {
         let (market, measures) = markets.get(*entity)?;
+        let (name, market_id) = commodity.labels.clone();
         let event = MarketCleared {
-            commodity: commodity.name.clone(),
+            commodity: name,
             price: market.price.to_major(),
             volume: market.volume.0,
-            market_id: market.market_id.clone(),
+            market_id,
             period: MarketPeriod::Hourly,
             game_hour,
             bids_unfilled: market.bids_unfilled.0,

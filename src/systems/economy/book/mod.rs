@@ -128,6 +128,7 @@ impl Book {
     ///
     /// # Errors
     /// When a number is outside its limits or the trader stands on the other side; nothing has changed then.
+    #[inline]
     pub fn submit(&mut self, order: Order) -> Result<(), OrderRefused> {
         if order.price == 0 || order.price > PRICE_MAX {
             return Err(OrderRefused::Price(order.price));
