@@ -63,17 +63,17 @@ impl SimulationEvent for MarketShock {
     fn example() -> Self {
         Self {
             shock_id: "locusts".to_owned(),
-            phase: ShockPhase::Started,
+            phase: ShockPhase::Ended,
             kind: ShockKind::Yield,
             location: "night-city".to_owned(),
             cause: ShockCause::Command,
             commodity: Some("Food".to_owned()),
-            role: None,
+            role: Some("Farmer".to_owned()),
             factor: Some(0.5),
-            quantity: None,
-            price: None,
+            quantity: Some(50),
+            price: Some(12.0),
             duration_hours: 200,
-            reason: None,
+            reason: Some(ShockEnd::RanOut),
         }
     }
 }
