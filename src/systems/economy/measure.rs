@@ -47,7 +47,7 @@ pub fn keep_chronicle(
 ) -> Result {
     let hour = statistics.hours;
     // The first hour is kept as well: what comes later is compared with it.
-    if hour.saturating_sub(1) % u64::from(economy.chronicle.every_hours.max(1)) != 0 {
+    if !hour.saturating_sub(1).is_multiple_of(u64::from(economy.chronicle.every_hours.max(1))) {
         return Ok(());
     }
     let mut prices = Vec::with_capacity(floor.markets.len());
