@@ -239,7 +239,7 @@ pub fn explain_prices(world: &mut Stepper) -> Result<Vec<PriceMade>, String> {
 
 /// What a unit's price pays for: each input, an ordinary hour's work, and what is left.
 fn parts(economy: &Economy, recipe: &Recipe, price: &impl Fn(CommodityId) -> f64, wage: f64) -> Vec<Part> {
-    let skill = f64::midpoint(economy.population.skill.min, economy.population.skill.max);
+    let skill = economy.population.mean_skill();
     let mut parts: Vec<Part> = recipe
         .inputs
         .iter()

@@ -31,7 +31,7 @@ use bevy_ecs::prelude::*;
 
 use crate::components::market::{
     Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse,
-    Role, Shocks, Stock, TradeHistory, Trader, Treasury, WealthStatistics,
+    Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::outside::EconomySignal;
@@ -57,6 +57,7 @@ persist! {
     Personality: "economy.personality",
     Purse: "economy.purse",
     Stock: "economy.stock",
+    Storeroom: "economy.storeroom",
     Beliefs: "economy.beliefs",
     Budget: "economy.budget",
     TradeHistory: "economy.trades",
@@ -94,6 +95,7 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Personality>()
             .persist_component::<Purse>()
             .persist_component::<Stock>()
+            .persist_component::<Storeroom>()
             .persist_component::<Beliefs>()
             .persist_component::<Budget>()
             .persist_component::<TradeHistory>()

@@ -24,5 +24,5 @@ pub use shock::{
     ShockEnd, ShockKind, Shocks, YieldOf,
 };
 pub use statistics::{Flow, MarketStatistics, RoleStatistics};
-pub use trader::{Budget, Holding, Purse, Role, Stock, Trader};
+pub use trader::{Budget, Holding, Purse, Role, Stock, Storeroom, Trader};
 pub use treasury::{Livelihood, Treasury};

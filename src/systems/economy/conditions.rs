@@ -109,7 +109,7 @@ impl Conditions {
 
 /// Money in the world at least and at most, in minor units: the file's, times the bounds of money shocks.
 pub(super) fn money_bounds(economy: &Economy) -> (i64, i64) {
-    let given = real(economy.population.money_per_head) * f64::from(economy.population.count);
+    let given = real(economy.population.money().unwrap_or(i64::MAX));
     (whole(given * MONEY_FACTOR_RANGE.0), whole(given * MONEY_FACTOR_RANGE.1))
 }
 

@@ -88,6 +88,11 @@ impl Economy {
     /// With all that is wrong with it.
     pub fn new(spec: &EconomySpec) -> Result<Self, String> {
         spec.validate().map_err(|report| report.to_string())?;
+        if spec.population.waits_for_agents() {
+            return Err(
+                "its agents are in the database (`population.from: market_agent`) and were not read from there".into(),
+            );
+        }
         let implied = spec.implied()?;
         let commodities = spec
             .commodities
@@ -176,6 +181,11 @@ impl Economy {
 
 /// Agents in each role at first: what is counted, then the rest by shares, whole numbers by largest remainders.
 fn initial_counts(spec: &EconomySpec, implied: &[f64]) -> Vec<u32> {
+    let listed = &spec.population.agents;
+    if !listed.is_empty() {
+        let of = |name: &str| listed.iter().filter(|agent| agent.role == name).count();
+        return spec.roles.iter().map(|role| u32::try_from(of(&role.name)).unwrap_or(u32::MAX)).collect();
+    }
     let mut counts: Vec<u32> = spec.roles.iter().map(|role| role.count.unwrap_or(0)).collect();
     let left = spec.population.count.saturating_sub(counts.iter().sum());
     let by_file = spec.roles.iter().any(|role| role.share.is_some());

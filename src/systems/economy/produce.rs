@@ -12,7 +12,7 @@ use super::plan::reservation_wage;
 use super::work::{Hour, Move, Worker};
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Role, Stock, Trader,
+    Beliefs, Budget, CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Role, Stock, Storeroom, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
@@ -96,14 +96,14 @@ pub fn run_recipes(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&StableId, &Trader, &mut Purse, &Beliefs, &mut Stock, &mut Role)>,
+    mut traders: Query<(&StableId, &Trader, &mut Purse, &Beliefs, &mut Stock, &Storeroom, &mut Role)>,
     conditions: Res<Conditions>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
     let Floor { roster, rates, used, produced, moves, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
-    for (id, trader, mut purse, beliefs, mut stock, mut role) in &mut traders {
+    for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role) in &mut traders {
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
@@ -111,7 +111,8 @@ pub fn run_recipes(
         let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
         let yields = conditions.yield_of(role.id);
         let beliefs = beliefs.0.as_slice();
-        let worker = Worker { recipe, skill: trader.skill, beliefs, wage, needed, yields };
+        let room = storeroom.room(&stock);
+        let worker = Worker { recipe, skill: trader.skill, beliefs, wage, needed, yields, room };
         let mut draw = draws.light_for_id(*id);
         let hour = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
             worker.work(&stock, &mut draw, moves)

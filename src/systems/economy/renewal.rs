@@ -93,6 +93,7 @@ pub fn renew_population(
             prices: &prices,
             belief_factor: 1.0,
             entries: (MoneyEntry::Arrived, GoodsEntry::Arrived),
+            given: None,
         };
         commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
     }

@@ -10,11 +10,11 @@ use super::shocks::of_file;
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
-    PerCommodity, Personality, Purse, Role, RoleId, RoleStatistics, Stock, Trader, Treasury,
+    PerCommodity, Personality, Purse, Role, RoleId, RoleStatistics, Stock, Storeroom, Trader, Treasury,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::{Draw, Draws};
-use crate::world::spec::{Range, WorldSpec};
+use crate::world::spec::{AgentSpec, Range, WorldSpec};
 
 /// Spawns what the world file describes. Runs once, in [`WorldSetup`](crate::schedules::WorldSetup).
 pub fn found_economy(
@@ -33,23 +33,19 @@ pub fn found_economy(
     let population = &economy.population;
     let prices: Vec<i64> = economy.commodities.iter().map(|commodity| commodity.initial_price).collect();
     let skills = Spread { from: draws.for_id(StableId(0)).unit(), range: population.skill };
-    let mut agents = 0;
-    for (index, recipe) in economy.roles.iter().enumerate() {
-        let role = RoleId(u16::try_from(index)?);
-        for _ in 0..recipe.count {
-            let id = ids.next_id();
-            let mut draw = draws.for_id(id);
-            let newcomer = Newcomer {
-                role,
-                skill: skills.at(agents),
-                money: Money(population.money_per_head),
-                prices: &prices,
-                belief_factor: population.belief_factor,
-                entries: (MoneyEntry::Endowed, GoodsEntry::Endowed),
-            };
-            agents += 1;
-            commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
-        }
+    for (number, (role, given)) in (0_u32..).zip(beginners(&economy)?) {
+        let id = ids.next_id();
+        let mut draw = draws.for_id(id);
+        let newcomer = Newcomer {
+            role,
+            skill: given.and_then(|given| given.skill).unwrap_or_else(|| skills.at(number)),
+            money: Money(given.map_or(population.money_per_head, |given| given.money)),
+            prices: &prices,
+            belief_factor: population.belief_factor,
+            entries: (MoneyEntry::Endowed, GoodsEntry::Endowed),
+            given,
+        };
+        commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
     }
     if let Some(spec) = &economy.treasury {
         let mut chest = Purse::default();
@@ -64,6 +60,24 @@ pub fn found_economy(
     Ok(())
 }
 
+/// The role of each agent at first, and what is written of it alone, where agents are listed one by one.
+fn beginners(economy: &Economy) -> Result<Vec<(RoleId, Option<&AgentSpec>)>> {
+    let mut all = Vec::new();
+    if economy.population.agents.is_empty() {
+        for (index, recipe) in economy.roles.iter().enumerate() {
+            let role = RoleId(u16::try_from(index)?);
+            all.extend((0..recipe.count).map(|_| (role, None)));
+        }
+        return Ok(all);
+    }
+    for agent in &economy.population.agents {
+        let index = economy.roles.iter().position(|recipe| recipe.name == agent.role);
+        let index = index.ok_or_else(|| format!("there is no role `{}`", agent.role))?;
+        all.push((RoleId(u16::try_from(index)?), Some(agent)));
+    }
+    Ok(all)
+}
+
 /// Somebody who comes into the world to live from its economy.
 pub(super) struct Newcomer<'a> {
     pub(super) role: RoleId,
@@ -75,6 +89,8 @@ pub(super) struct Newcomer<'a> {
     pub(super) belief_factor: f64,
     /// How its money and goods are accounted for.
     pub(super) entries: (MoneyEntry, GoodsEntry),
+    /// What is written of this one; the rest is drawn.
+    pub(super) given: Option<&'a AgentSpec>,
 }
 
 /// Everything that a newcomer is made of, drawn from what the world file says of the population.
@@ -87,25 +103,37 @@ pub(super) fn settle(
     let (count, population) = (economy.commodities.len(), &economy.population);
     let recipe = economy.recipe(newcomer.role).ok_or("a role that the world does not know")?;
     let trader = Trader { skill: newcomer.skill };
-    let personality = Personality {
-        risk_tolerance: within(population.risk_tolerance, draw),
-        impatience: within(population.impatience, draw),
-        social_influence: within(population.social_influence, draw),
-        learning_rate: within(population.learning_rate, draw),
+    let given = newcomer.given;
+    // Everything is drawn, and what is given comes in its place: an agent's other draws do not depend on it.
+    let mut trait_of = |range, own: fn(&AgentSpec) -> Option<f64>| {
+        let drawn = within(range, draw);
+        given.and_then(own).unwrap_or(drawn)
     };
+    let personality = Personality {
+        risk_tolerance: trait_of(population.risk_tolerance, |agent| agent.risk_tolerance),
+        impatience: trait_of(population.impatience, |agent| agent.impatience),
+        social_influence: trait_of(population.social_influence, |agent| agent.social_influence),
+        learning_rate: trait_of(population.learning_rate, |agent| agent.learning_rate),
+    };
+    let named = |commodity| economy.commodity(commodity).map_or("", |commodity| commodity.name.as_str());
     let beliefs = Beliefs(PerCommodity::from_fn(count, |commodity| {
         let price = newcomer.prices.get(commodity.index()).copied().unwrap_or(1);
         let noise = draw.between(0.95, 1.05);
         let doubt = economy.parameters.doubt_max / 4.0;
-        Belief { price: (real(price) * newcomer.belief_factor * noise).max(1.0), doubt }
+        let own = given.and_then(|agent| agent.beliefs.get(named(commodity)));
+        Belief { price: own.map_or((real(price) * newcomer.belief_factor * noise).max(1.0), |own| real(*own)), doubt }
     }));
     let mut purse = Purse::default();
     create_money(ledger, &mut purse, newcomer.money, newcomer.entries.0)?;
     let mut stock = Stock { goods: PerCommodity::from_fn(count, |_| Default::default()) };
+    let storeroom = Storeroom { capacity: given.and_then(|agent| agent.capacity).or(population.capacity) };
+    let mut room = storeroom.room(&stock);
     for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
         let used = recipe.inputs.iter().filter(|(input, _)| *input == commodity).map(|(_, q)| q).sum::<f64>();
         let hours = population.initial_stock_hours;
-        let units = by_chance((spec.need + used * trader.skill) * hours, draw);
+        let drawn = by_chance((spec.need + used * trader.skill) * hours, draw);
+        let units = given.map_or(drawn.min(room), |agent| agent.stocks.get(&spec.name).copied().unwrap_or(0));
+        room -= units;
         create_goods(ledger, &mut stock, commodity, Goods(units), newcomer.entries.1)?;
     }
     let budget = Budget {
@@ -114,7 +142,7 @@ pub(super) fn settle(
         ..Budget::default()
     };
     let role = Role { id: newcomer.role, ..Role::default() };
-    Ok((trader, role, personality, beliefs, purse, stock, budget, Livelihood::default()))
+    Ok((trader, role, personality, beliefs, purse, stock, storeroom, budget, Livelihood::default()))
 }
 
 fn first_statistics(economy: &Economy) -> MarketStatistics {

@@ -33,7 +33,7 @@ pub(super) struct Slot {
     pub(super) limit: u32,
     pub(super) quantity: u32,
     /// Units of a bid that are not to be enjoyed; [`ASK`] in an ask.
-    for_work: u32,
+    pub(super) for_work: u32,
 }
 
 /// What marks an ask: more units than an order can have.

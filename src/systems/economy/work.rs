@@ -34,6 +34,8 @@ pub(super) struct Worker<'a> {
     pub(super) needed: bool,
     /// Factor on the output of this hour; at 0 there is no work.
     pub(super) yields: f64,
+    /// Units of all goods together that there is room for.
+    pub(super) room: i64,
 }
 
 impl Worker<'_> {
@@ -42,7 +44,11 @@ impl Worker<'_> {
         let units = stock.free(self.recipe.output);
         let held = real(units);
         let output = self.recipe.quantity * self.skill;
-        if self.yields <= 0.0 || units >= self.recipe.store_max || held >= (output * capacity_hours).max(1.0) {
+        if self.yields <= 0.0
+            || self.room <= 0
+            || units >= self.recipe.store_max
+            || held >= (output * capacity_hours).max(1.0)
+        {
             return false;
         }
         let pays = || {
@@ -71,11 +77,15 @@ impl Worker<'_> {
         if recipe.chance >= 1.0 || draw.chance(recipe.chance) {
             let share = self.skill * effort * self.yields;
             let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * share, draw);
-            let room = recipe.store_max.saturating_sub(stock.free(recipe.output)).max(0);
-            let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(room);
+            let store = recipe.store_max.saturating_sub(stock.free(recipe.output)).max(0);
+            let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(store).min(self.room);
+            let mut room = self.room - made;
             moves.push(Move { commodity: recipe.output, units: made, entry: GoodsEntry::Produced });
             for (commodity, quantity) in &recipe.by_products {
-                moves.push(Move { commodity: *commodity, units: units(*quantity, draw), entry: GoodsEntry::Produced });
+                // What there is no room for is left lying where it was made.
+                let units = units(*quantity, draw).min(room);
+                room -= units;
+                moves.push(Move { commodity: *commodity, units, entry: GoodsEntry::Produced });
             }
         }
         Hour { effort, in_want: !equipped }
@@ -123,7 +133,15 @@ mod tests {
 
     fn hour(recipe: &Recipe, skill: f64, stock: &Stock, number: u64) -> (Hour, Vec<Move>) {
         let beliefs = PerCommodity::from_fn(4, |_| Belief { price: 1000.0, doubt: 0.1 });
-        let worker = Worker { recipe, skill, beliefs: beliefs.as_slice(), wage: 1.0, needed: false, yields: 1.0 };
+        let worker = Worker {
+            recipe,
+            skill,
+            beliefs: beliefs.as_slice(),
+            wage: 1.0,
+            needed: false,
+            yields: 1.0,
+            room: i64::MAX,
+        };
         let mut draw = SystemDraws::new(7, number, "work").light_for_id(StableId(1));
         let mut moves = Vec::new();
         (worker.work(stock, &mut draw, &mut moves), moves)
@@ -158,8 +176,15 @@ mod tests {
     fn a_full_store_stops_work() {
         let recipe = Recipe { store_max: 10, ..recipe() };
         let beliefs = PerCommodity::from_fn(4, |_| Belief { price: 1000.0, doubt: 0.1 });
-        let worker =
-            Worker { recipe: &recipe, skill: 1.0, beliefs: beliefs.as_slice(), wage: 1.0, needed: false, yields: 1.0 };
+        let worker = Worker {
+            recipe: &recipe,
+            skill: 1.0,
+            beliefs: beliefs.as_slice(),
+            wage: 1.0,
+            needed: false,
+            yields: 1.0,
+            room: i64::MAX,
+        };
         assert!(worker.wants_to_work(&stock([9, 100, 1, 0]), 48.0));
         assert!(!worker.wants_to_work(&stock([10, 100, 1, 0]), 48.0));
     }

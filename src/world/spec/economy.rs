@@ -2,6 +2,7 @@
 //!
 //! Amounts of money are in minor units (hundredths), so that prices have steps fine enough to be found.
 
+mod agents;
 mod check;
 mod implied;
 mod recipes;
@@ -15,6 +16,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
 pub use shock::{
     FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
@@ -232,6 +234,29 @@ pub struct PopulationSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub renewal: Option<RenewalSpec>,
+    /// Units of all commodities together that an agent has room for: with full stocks it neither works nor buys. Without
+    /// it there is no limit. 1 to 1,000,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(range(min = 1, max = 1_000_000)))]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub capacity: Option<i64>,
+    /// From where the agents come.
+    #[serde(skip_serializing_if = "is_file")]
+    #[garde(skip)]
+    pub from: AgentSource,
+    /// CSV file of agents, from the folder of the world file: read with it, as if they were listed in `agents`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    pub agents_file: Option<String>,
+    /// Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
+    /// no meaning. 2 to 20,000.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[garde(skip)]
+    pub agents: Vec<AgentSpec>,
+}
+
+fn is_file(from: &AgentSource) -> bool {
+    *from == AgentSource::File
 }
 
 impl Default for PopulationSpec {
@@ -247,6 +272,10 @@ impl Default for PopulationSpec {
             social_influence: Range { min: 0.0, max: 1.0 },
             learning_rate: Range { min: 0.1, max: 0.5 },
             renewal: None,
+            capacity: None,
+            from: AgentSource::File,
+            agents_file: None,
+            agents: Vec::new(),
         }
     }
 }

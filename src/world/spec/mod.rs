@@ -194,6 +194,16 @@ impl WorldSpec {
         findings
     }
 
+    /// The world as its author has written it: without agents that came from the database.
+    #[must_use]
+    pub fn as_written(&self) -> Self {
+        let mut written = self.clone();
+        if let Some(economy) = &mut written.economy {
+            economy.population = economy.population.as_written();
+        }
+        written
+    }
+
     /// The time scale as the clock takes it.
     pub fn scale(&self) -> TimeScale {
         self.meta.simulation.scale()

@@ -1,5 +1,6 @@
 //! `worldtick economy`: world files tried out at full speed, without a service.
 
+mod agents;
 mod explain;
 mod runs;
 
@@ -7,8 +8,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
+use crate::cli::ConfigArgs;
 use crate::cli::error::{CliError, Exit};
 use crate::cli::output::Output;
+use crate::components::ids::WorldId;
 use crate::lab::LabError;
 
 /// Hours in a day.
@@ -22,7 +25,8 @@ Examples:
   worldtick economy run city.yaml --days 30 --seed 7           a month, as pictures and CSV
   worldtick economy compare city.yaml other.yaml --seeds 20    two worlds side by side, with bands
   worldtick economy explain city.yaml --hours 240              what its prices are made of after ten days
-  worldtick economy explain city.yaml --hours 240 --agent 17   why agent 17 did or did not trade")]
+  worldtick economy explain city.yaml --hours 240 --agent 17   why agent 17 did or did not trade
+  worldtick economy import-agents people.csv --world old-town  agents for worlds with population.from: market_agent")]
 pub struct EconomyArgs {
     /// What to do.
     #[command(subcommand)]
@@ -38,6 +42,28 @@ pub enum EconomyCommand {
     Compare(CompareArgs),
     /// Say what prices are made of, or why an agent did not trade
     Explain(ExplainArgs),
+    /// Put agents from a CSV file into the database, in the place of those that a world has there
+    ImportAgents(ImportAgentsArgs),
+}
+
+/// Arguments of `economy import-agents`.
+#[derive(Debug, Args)]
+#[command(after_help = "The first line names the fields, each other line is an agent:
+
+  role,money,skill,stocks.Food,beliefs.Food
+  Farmer,150000,1.2,12,850
+
+Fields are role and money, and as wanted capacity, skill, riskTolerance, impatience, socialInfluence, learningRate,
+stocks.<commodity> and beliefs.<commodity>; money and beliefs are in minor units. What is left out is drawn.")]
+pub struct ImportAgentsArgs {
+    /// CSV file
+    pub file: PathBuf,
+    /// Whose agents they are; its world file is in the folder of world files
+    #[arg(long)]
+    pub world: WorldId,
+    /// Where the configuration comes from: that of the server
+    #[command(flatten)]
+    pub config: ConfigArgs,
 }
 
 /// Arguments of `economy run`.
@@ -116,6 +142,7 @@ pub(in crate::cli) fn run(args: &EconomyArgs) -> Result<(), CliError> {
         EconomyCommand::Run(args) => runs::run(args),
         EconomyCommand::Compare(args) => runs::compare(args),
         EconomyCommand::Explain(args) => explain::run(args),
+        EconomyCommand::ImportAgents(args) => agents::run(args),
     }
 }
 

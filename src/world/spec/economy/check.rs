@@ -41,6 +41,7 @@ impl Validate for EconomySpec {
             treasury.validate_into(ctx, &mut || path.join("treasury"), report);
         }
         self.chronicle.validate_into(ctx, &mut || path.join("chronicle"), report);
+        super::agents::check(self, &path, report);
         // What the parts imply is only worth a word when the parts are sound.
         if report.is_empty() {
             check_implied(self, &path, report);
@@ -77,17 +78,19 @@ fn check_shares(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
         refuse(path.join("commodities"), format!("the spending shares add up to {spending}, not to 1"));
     }
     let counted: u64 = spec.roles.iter().filter_map(|role| role.count).map(u64::from).sum();
+    // Agents that are listed bring their roles along.
+    let listed = !spec.population.agents.is_empty();
     let population = u64::from(spec.population.count);
     let shares: Vec<f64> = spec.roles.iter().filter_map(|role| role.share).collect();
     let share: f64 = shares.iter().sum();
     if !shares.is_empty() && (share - 1.0).abs() > 1e-6 {
         refuse(path.join("roles"), format!("the shares of the roles add up to {share}, not to 1"));
     }
-    if counted > population {
+    if !listed && counted > population {
         refuse(path.join("roles"), format!("the roles count {counted} agents, but the population is {population}"));
     }
     let any_count = spec.roles.iter().any(|role| role.count.is_some());
-    if any_count && shares.is_empty() && counted < population {
+    if !listed && any_count && shares.is_empty() && counted < population {
         let left = population - counted;
         refuse(path.join("roles"), format!("{left} agents have no role: give a role a `share`, or correct the counts"));
     }
@@ -99,7 +102,7 @@ fn check_shares(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
 }
 
 fn check_money(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
-    let total = spec.population.money_per_head.checked_mul(i64::from(spec.population.count));
+    let total = spec.population.money();
     let public = spec.treasury.as_ref().map_or(0, |treasury| treasury.initial_money);
     let total = total.and_then(|total| total.checked_add(public));
     if total.is_none_or(|total| total > MONEY_MAX) {
@@ -112,7 +115,7 @@ fn check_money(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
 
 fn check_renewal(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let Some(renewal) = &spec.population.renewal else { return };
-    let (path, count) = (path.join("population").join("renewal"), spec.population.count);
+    let (path, count) = (path.join("population").join("renewal"), spec.population.heads());
     if renewal.minimum > count {
         refuse(
             path.join("minimum"),

@@ -34,7 +34,7 @@ impl EconomySpec {
         let wage = self.wage();
         let needs: f64 =
             self.commodities.iter().zip(&work).filter(|(c, _)| c.need > 0.0).map(|(c, w)| c.need * w).sum();
-        let skill = self.mean_skill();
+        let skill = self.population.mean_skill();
         if needs >= skill {
             return Err(format!(
                 "the needs of an agent take {needs:.2} hours of work in an hour, it can do {skill:.2}"
@@ -59,13 +59,14 @@ impl EconomySpec {
         Ok(Implied { work, prices, consumption, shares, wage })
     }
 
-    fn mean_skill(&self) -> f64 {
-        f64::midpoint(self.population.skill.min, self.population.skill.max)
-    }
-
-    #[expect(clippy::cast_precision_loss, reason = "an estimate; money per head is far below 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "an estimate; all money is below 2^53")]
     fn wage(&self) -> f64 {
-        self.population.money_per_head as f64 / self.parameters.spending_hours
+        let population = &self.population;
+        let per_head = match population.money() {
+            Some(money) if !population.agents.is_empty() => money as f64 / f64::from(population.heads()),
+            _ => population.money_per_head as f64,
+        };
+        per_head / self.parameters.spending_hours
     }
 
     /// The number of a commodity.
