@@ -31,7 +31,7 @@ use bevy_ecs::prelude::*;
 
 use crate::components::market::{
     Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse,
-    Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthStatistics,
+    Resting, Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::outside::EconomySignal;
@@ -58,6 +58,7 @@ persist! {
     Purse: "economy.purse",
     Stock: "economy.stock",
     Storeroom: "economy.storeroom",
+    Resting: "economy.resting",
     Beliefs: "economy.beliefs",
     Budget: "economy.budget",
     TradeHistory: "economy.trades",
@@ -96,6 +97,7 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Purse>()
             .persist_component::<Stock>()
             .persist_component::<Storeroom>()
+            .persist_component::<Resting>()
             .persist_component::<Beliefs>()
             .persist_component::<Budget>()
             .persist_component::<TradeHistory>()

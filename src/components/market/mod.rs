@@ -7,6 +7,7 @@ mod history;
 mod ledger;
 mod measures;
 mod place;
+mod resting;
 mod shock;
 mod statistics;
 mod trader;
@@ -19,6 +20,7 @@ pub use history::{TRADE_HISTORY_MAX, TradeHistory, TradeRecord};
 pub use ledger::{GoodsEntry, Ledger, MoneyEntry};
 pub use measures::{Distribution, Measures, TradedHour};
 pub use place::{MARKET_HISTORY_MAX, Market, MarketHour};
+pub use resting::{Resting, RestingOrder};
 pub use shock::{
     DaySums, ENDED_MAX, Effect, EndedShock, Influence, OutsideOrder, SHOCKS_MAX, SIGNALS_MAX, Shock, ShockCause,
     ShockEnd, ShockKind, Shocks, YieldOf,

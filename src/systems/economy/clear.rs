@@ -9,9 +9,11 @@ use super::conditions::Conditions;
 use super::floor::Floor;
 use super::model::Economy;
 use super::parallel::match_in_parallel;
+use super::resting::let_rest;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Resting, Side, Stock, TradeHistory, TradeRecord,
+    Trader,
 };
 use crate::components::money::{Goods, Money};
 
@@ -53,7 +55,14 @@ fn post(stall: &Stall, market: &mut Market) -> Result {
 type Parties<'w, 's> = Query<
     'w,
     's,
-    (Entity, &'static mut Purse, &'static mut Stock, &'static mut Budget, &'static mut TradeHistory),
+    (
+        Entity,
+        &'static mut Purse,
+        &'static mut Stock,
+        &'static mut Budget,
+        &'static mut TradeHistory,
+        Option<&'static mut Resting>,
+    ),
     With<Trader>,
 >;
 
@@ -68,7 +77,7 @@ pub fn settle_orders(
     settle_outside(&conditions, &mut floor, &mut ledger)?;
     let Floor { seats, stalls, activity, .. } = &mut *floor;
     let hour = statistics.hours;
-    for (entity, mut purse, mut stock, mut budget, mut history) in &mut traders {
+    for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
         let seat = seats.of(entity)? as usize;
         let mut trades = 0;
         for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
@@ -82,6 +91,9 @@ pub fn settle_orders(
                     book_purchase(&economy, &mut budget, commodity, &order);
                 }
                 Side::Ask => stall.house.settle_ask(&mut purse, &mut stock, commodity, (quantity, filled, money))?,
+            }
+            if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
+                let_rest(resting, commodity, &order, hours, (&mut purse, &mut stock))?;
             }
             if filled > Goods::ZERO {
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });

@@ -37,6 +37,7 @@ mod queries;
 mod rates;
 mod renewal;
 mod report;
+mod resting;
 mod review;
 mod setup;
 mod shocks;

@@ -7,7 +7,7 @@ use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
 use crate::messages::market::Label;
 use crate::world::spec::{
-    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec,
+    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec, Unfilled,
 };
 
 /// A commodity.
@@ -73,6 +73,8 @@ pub struct Economy {
     pub population: PopulationSpec,
     /// How the price of a trade is found.
     pub clearing: ClearingRule,
+    /// Hours for which what is left of an order rests; nothing where it lapses.
+    pub rest_hours: Option<u16>,
     /// How agents behave.
     pub parameters: EconomyParameters,
     /// What is remembered of each agent.
@@ -146,6 +148,7 @@ impl Economy {
             roles,
             population: spec.population.clone(),
             clearing: spec.clearing,
+            rest_hours: (spec.orders.unfilled == Unfilled::Rest).then_some(spec.orders.rest_hours),
             parameters: spec.parameters.clone(),
             chronicle: spec.chronicle.clone(),
             treasury: spec.treasury.clone(),

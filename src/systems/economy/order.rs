@@ -8,9 +8,12 @@ use super::floor::Floor;
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::Planner;
+use super::resting::bring_back;
 use super::stall::Slot;
 use crate::components::ids::StableId;
-use crate::components::market::{Beliefs, Budget, Ledger, Personality, Purse, Role, Side, Stock, Storeroom, Trader};
+use crate::components::market::{
+    Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
+};
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
 
@@ -28,6 +31,7 @@ type Buyers<'w, 's> = Query<
         &'static mut Stock,
         &'static Storeroom,
         &'static mut Budget,
+        Option<&'static mut Resting>,
     ),
 >;
 
@@ -42,7 +46,9 @@ pub fn place_orders(
     let draws = draws.of("economy.order");
     let Floor { roster, seats, stalls, rates, wishes, drafts, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
-    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget) in &mut traders {
+    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting) in
+        &mut traders
+    {
         let seat = seats.of(entity)?;
         let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
         let mut planner = Planner {
@@ -60,6 +66,9 @@ pub fn place_orders(
         planner.plan(&mut budget, wishes, drafts);
         if storeroom.capacity.is_some() {
             fit(drafts, storeroom.room(&stock));
+        }
+        if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
+            bring_back(&mut resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
         }
         for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
             if order.is_empty() {

@@ -7,11 +7,12 @@ use super::conditions::Conditions;
 use super::ledger::{destroy_goods, destroy_money};
 use super::maths::{by_chance, count};
 use super::model::Economy;
+use super::resting::end_all;
 use super::review::prospects;
 use super::setup::{Newcomer, settle, within};
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
-    GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, Purse, Role, RoleId, Stock, Trader,
+    GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, Purse, Resting, Role, RoleId, Stock, Trader,
 };
 use crate::components::money::Money;
 use crate::systems::random::{Draw, Draws};
@@ -19,7 +20,15 @@ use crate::systems::random::{Draw, Draws};
 type Agents<'w, 's> = Query<
     'w,
     's,
-    (Entity, &'static StableId, &'static mut Livelihood, &'static mut Role, &'static mut Purse, &'static mut Stock),
+    (
+        Entity,
+        &'static StableId,
+        &'static mut Livelihood,
+        &'static mut Role,
+        &'static mut Purse,
+        &'static mut Stock,
+        Option<&'static mut Resting>,
+    ),
     With<Trader>,
 >;
 
@@ -49,8 +58,8 @@ pub fn renew_population(
     let mut order: Vec<(StableId, Entity)> = agents.iter().map(|(entity, id, ..)| (*id, entity)).collect();
     order.sort_unstable_by_key(|(id, _)| *id);
     for (_, entity) in order {
-        let (_, _, mut livelihood, mut role, mut purse, mut stock) = agents.get_mut(entity)?;
-        if purse.free().0 >= renewal.broke_below {
+        let (_, _, mut livelihood, mut role, mut purse, mut stock, resting) = agents.get_mut(entity)?;
+        if purse.free().0.saturating_add(purse.escrow().0) >= renewal.broke_below {
             if livelihood.broke_hours > 0 {
                 livelihood.broke_hours = 0;
             }
@@ -65,6 +74,9 @@ pub fn renew_population(
             let utilisation = statistics.roles.get(best.index()).map_or(1.0, |known| known.utilisation);
             *role = Role { id: best, hours: 0, utilisation };
         } else if here > least {
+            if let Some(mut resting) = resting {
+                end_all(&mut resting, &mut purse, &mut stock)?;
+            }
             bid_farewell(&economy, &mut ledger, &mut purse, &mut stock)?;
             commands.entity(entity).despawn();
             here -= 1;
@@ -95,7 +107,10 @@ pub fn renew_population(
             entries: (MoneyEntry::Arrived, GoodsEntry::Arrived),
             given: None,
         };
-        commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
+        let mut agent = commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
+        if economy.rest_hours.is_some() {
+            agent.insert(Resting::default());
+        }
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use super::shocks::of_file;
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
-    PerCommodity, Personality, Purse, Role, RoleId, RoleStatistics, Stock, Storeroom, Trader, Treasury,
+    PerCommodity, Personality, Purse, Resting, Role, RoleId, RoleStatistics, Stock, Storeroom, Trader, Treasury,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::{Draw, Draws};
@@ -45,7 +45,10 @@ pub fn found_economy(
             entries: (MoneyEntry::Endowed, GoodsEntry::Endowed),
             given,
         };
-        commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
+        let mut agent = commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
+        if economy.rest_hours.is_some() {
+            agent.insert(Resting::default());
+        }
     }
     if let Some(spec) = &economy.treasury {
         let mut chest = Purse::default();

@@ -5,6 +5,7 @@
 mod agents;
 mod check;
 mod implied;
+mod orders;
 mod recipes;
 pub(crate) mod shock;
 pub(super) mod signal;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
+pub use orders::{OrdersSpec, Unfilled};
 pub use shock::{
     FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
     ShockKind, ShockSpec,
@@ -39,6 +41,9 @@ pub struct EconomySpec {
     /// How the price of a trade is found.
     #[serde(default)]
     pub clearing: ClearingRule,
+    /// What becomes of orders that find nobody.
+    #[serde(default)]
+    pub orders: OrdersSpec,
     /// How agents behave.
     #[serde(default)]
     pub parameters: EconomyParameters,

@@ -175,6 +175,9 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, report: &mut Report) {
     if listed > AGENTS_MAX || listed == 1 {
         report.append(path.clone(), Error::new(format!("there are {listed}; it takes 2 to {AGENTS_MAX}")));
     }
+    if listed > 0 && population.money() == Some(0) {
+        report.append(path.clone(), Error::new("they have no money: nothing could have a price"));
+    }
     let flawed = population.agents.iter().enumerate().filter_map(|(index, agent)| {
         let flaws = agent.flaws(spec);
         (!flaws.is_empty()).then_some((index, flaws))

@@ -36,6 +36,7 @@ impl Validate for EconomySpec {
             role.validate_into(ctx, &mut || path.join("roles").join(index), report);
         }
         self.population.validate_into(ctx, &mut || path.join("population"), report);
+        self.orders.validate_into(ctx, &mut || path.join("orders"), report);
         self.parameters.validate_into(ctx, &mut || path.join("parameters"), report);
         if let Some(treasury) = &self.treasury {
             treasury.validate_into(ctx, &mut || path.join("treasury"), report);

@@ -133,7 +133,9 @@ fn agent(head: &[Cell<'_>], row: &[Cell<'_>], economy: &EconomySpec, flaws: &mut
     }
     let unreadable: Vec<Range<usize>> = flaws.iter().skip(before).map(|flaw| flaw.span.clone()).collect();
     for (field, message) in agent.flaws(economy) {
-        let cell = head.iter().zip(row).find(|(name, _)| name.text == field).map(|(_, cell)| cell).or(row.first());
+        // What is wrong with all stocks together is told of the first.
+        let named = |name: &str| name == field || (field == "stocks" && name.starts_with("stocks."));
+        let cell = head.iter().zip(row).find(|(name, _)| named(name.text)).map(|(_, cell)| cell).or(row.first());
         let span = cell.map_or(0..0, |cell| cell.span.clone());
         if !unreadable.contains(&span) {
             flaws.push(AgentFlaw { span, message });
