@@ -103,6 +103,23 @@ fn a_world_of_listed_agents_lives_is_saved_and_replayed() -> Result<(), StepErro
 }
 
 #[test]
+fn a_world_says_what_its_prices_are_made_of_and_why_an_agent_did_not_trade() -> Result<(), StepError> {
+    let mut world = world_of(|economy| economy.population.agents = people(30))?;
+    let agent = |world: &mut Stepper, agent: u64| world.ask("economy.explain", serde_json::json!({ "agent": agent }));
+    // Before the first hour nobody has traded.
+    assert!(agent(&mut world, 4).is_err());
+    world.hours(2)?;
+    let prices = world.ask("economy.explain", serde_json::json!({})).expect("an answer");
+    let names: Vec<&str> =
+        prices["prices"].as_array().expect("a list").iter().filter_map(|p| p["commodity"].as_str()).collect();
+    assert_eq!(names, ["Bread", "Wood"]);
+    let dealings = agent(&mut world, 4).expect("an answer");
+    assert!(dealings["dealings"].as_array().expect("a list").iter().all(|dealing| dealing["said"].is_string()));
+    assert!(agent(&mut world, 999).expect_err("nobody").contains("no agent 999"));
+    Ok(())
+}
+
+#[test]
 fn agents_that_are_in_the_database_must_be_read_from_there() {
     let told = world_of(|economy| economy.population.from = AgentSource::MarketAgent).expect_err("refused").to_string();
     assert!(told.contains("market_agent"), "{told}");

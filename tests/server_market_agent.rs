@@ -31,8 +31,8 @@ fn import(server: &TestServer, csv: &str) -> (Option<i32>, String) {
         "people.csv",
         "--world",
         "town",
-        "--data-dir",
-        "data",
+        "--set",
+        "server.data_dir=data",
         "--set",
         "worlds.dir=worlds",
     ];
@@ -47,9 +47,33 @@ fn money(server: &TestServer) -> Vec<f64> {
 
 const PEOPLE: &str = "role,money,skill,stocks.Food,beliefs.Food
 Farmer,150000,1.5,12,850
-Lumberjack,140000,,5,
+Woodcutter,140000,,5,
 Miner,130000,0.9,5,800
 ";
+
+/// What a living world says of its prices and of one of its agents, over HTTP and by the program.
+fn explained(server: &TestServer, agent: u64) {
+    let api = server.api();
+    let prices = api.get("/api/v1/worlds/town/explain").ok();
+    assert_eq!(prices["prices"].as_array().map(Vec::len), Some(5), "{prices}");
+    let one = api.get(&format!("/api/v1/worlds/town/explain?agent={agent}")).ok();
+    assert_eq!(one["dealings"].as_array().map(Vec::len), Some(5), "{one}");
+    api.get("/api/v1/worlds/town/explain?agent=999999").problem(404);
+    api.get("/api/v1/worlds/town/explain?colour=red").problem(400);
+    let address = format!("http://{}", server.running().admin_address());
+    let say = |more: &[&str]| {
+        let arguments = [&["markets", "explain", "town", "--server", &address], more].concat();
+        let done = program(server.folder.path(), &arguments).output().expect("it runs");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).expect("text")
+    };
+    assert!(say(&[]).contains("the world file implies"), "{}", say(&[]));
+    assert!(say(&["--agent", &agent.to_string()]).starts_with(&format!("agent {agent}, ")));
+    assert_eq!(
+        serde_json::from_str::<Value>(&say(&["--agent", &agent.to_string(), "--output", "json"])).expect("JSON"),
+        one
+    );
+}
 
 #[test]
 fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
@@ -85,6 +109,8 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
         server.api().get(&format!("/api/v1/worlds/town/agents/{first}")).ok()["past"].clone()
     };
     assert_eq!(past(&server).as_array().map(Vec::len), Some(1));
+
+    explained(&server, first);
 
     // What the table says later changes nothing: the world is brought back with the agents that it began with.
     server.stop();

@@ -182,6 +182,13 @@ fn market_and_people() -> Vec<Route> {
             .asks(PAGE),
         get(Read, "/worlds/{world}/agents", worlds::agents, "Its agents: `after` (an id), `role`, `limit`.")
             .asks(&["after", "limit", "role"]),
+        get(
+            Read,
+            "/worlds/{world}/explain",
+            worlds::explain,
+            "What its prices are made of, or with `agent` why that one did or did not trade in the last hour.",
+        )
+        .asks(&["agent"]),
         get(Read, "/worlds/{world}/agents/{agent}", worlds::agent, "One agent: money, goods, inventory, beliefs."),
         get(
             Read,

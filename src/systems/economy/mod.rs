@@ -19,6 +19,7 @@
 mod abroad;
 pub mod book;
 mod conditions;
+pub mod explain;
 mod heard;
 pub mod ledger;
 
@@ -51,6 +52,7 @@ pub use abroad::place_outside_orders;
 pub use accounts::{AskLedger, show_ledger};
 pub use clear::{match_books, settle_orders};
 pub use conditions::{Conditions, turn_influences};
+pub use explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
 pub use floor::{Floor, call_roster};
 pub use heard::SignalCounts;
 pub use learn::{MarketNews, learn, learn_prices};

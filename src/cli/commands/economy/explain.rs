@@ -35,23 +35,31 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     match args.output {
         ExplainOutput::Json => print(&as_json(&json!({ "prices": prices, "idle_agents": idle }))),
         ExplainOutput::Text => {
-            print(&prices.iter().map(price_text).collect::<Vec<_>>().join("\n"))?;
-            if !idle.is_empty() {
-                let names: Vec<String> = idle.iter().map(u64::to_string).collect();
-                tell(&format!("placed orders and traded nothing in the last hour, among others: {}", names.join(", ")));
-            }
+            print(&prices_text(&prices))?;
+            tell_idle(&idle);
             Ok(())
         }
     }
 }
 
 // Writing to a string cannot fail.
-fn agent_text(dealings: &Dealings) -> String {
+pub(in crate::cli) fn agent_text(dealings: &Dealings) -> String {
     let mut text = format!("agent {}, {}, with {:.2} of money\n", dealings.agent, dealings.role, dealings.money);
     for dealing in &dealings.dealings {
         let _ = writeln!(text, "  {}: {}", dealing.commodity, dealing.said);
     }
     text
+}
+
+pub(in crate::cli) fn prices_text(prices: &[PriceMade]) -> String {
+    prices.iter().map(price_text).collect::<Vec<_>>().join("\n")
+}
+
+pub(in crate::cli) fn tell_idle(idle: &[u64]) {
+    if !idle.is_empty() {
+        let names: Vec<String> = idle.iter().map(u64::to_string).collect();
+        tell(&format!("placed orders and traded nothing in the last hour, among others: {}", names.join(", ")));
+    }
 }
 
 fn price_text(price: &PriceMade) -> String {
