@@ -103,7 +103,7 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
         (&one["role"], &one["skill"], &one["commodities"]["Food"]["stock"]),
         (&json!("Farmer"), &json!(1.5), &json!(12))
     );
-    server.api().post("/api/v1/worlds/town/step", &json!({ "game_seconds": 7200 })).ok();
+    server.api().post("/api/v1/worlds/town/tick", &json!({ "type": "hourly" })).ok();
     let hash = server.world("town")["state_hash"].clone();
     let past = |server: &TestServer| -> Value {
         server.api().get(&format!("/api/v1/worlds/town/agents/{first}")).ok()["past"].clone()
