@@ -129,6 +129,14 @@ export interface CategorySpec {
   description?: string | null;
 }
 
+/** What is remembered of each agent: its wealth and beliefs at regular times. */
+export interface ChronicleSpec {
+  /** Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760. */
+  everyHours?: number;
+  /** Samples kept of each agent; the oldest are forgotten. 0 to 1,000. */
+  samples?: number;
+}
+
 /** How the price of a trade is found. Volumes are the same with both. */
 export type ClearingRule = "midpoint" | "uniform";
 
@@ -333,6 +341,26 @@ export interface DiplomacyUpdate {
   reason: string;
 }
 
+/** How values are spread over those who have them. */
+export interface Distribution {
+  /** The mean. */
+  mean: number;
+  /** A tenth have less. */
+  p10: number;
+  /** A quarter have less. */
+  p25: number;
+  /** Half have less. */
+  median: number;
+  /** A quarter have more. */
+  p75: number;
+  /** A tenth have more. */
+  p90: number;
+  /** One in a hundred has more. */
+  p99: number;
+  /** Gini coefficient, 0 (all have the same) to 1 (one has everything). */
+  gini: number;
+}
+
 /** How agents behave. */
 export interface EconomyParameters {
   /** An agent spends its money over so many hours: the anchor of the price level. 5 to 1,000. */
@@ -365,6 +393,8 @@ export interface EconomyParameters {
   doubtMax?: number;
   /** Factor by which each failure raises doubt. 1 to 3. */
   doubtGrowth?: number;
+  /** Hours over which Smith's alpha of a market is measured. 1 to 1,000. */
+  alphaHours?: number;
 }
 
 /** The economy of a world: what is traded, who makes it, and who lives from it. */
@@ -383,6 +413,10 @@ export interface EconomySpec {
   shocks?: ShockSpec[];
   /** What signals from outside mean. */
   signals?: SignalsSpec;
+  /** What is remembered of each agent. */
+  chronicle?: ChronicleSpec;
+  /** Taxes, relief and wages of last resort; without it there are none. */
+  treasury?: TreasurySpec | null;
 }
 
 /** What an activity does. */
@@ -447,6 +481,22 @@ export interface MarketCleared {
   trend?: number;
   /** Standard deviation of the price over the last five clearings, as a share of their mean. */
   volatility?: number;
+  /** Highest price among the bids left, in major units. */
+  best_bid?: number | null;
+  /** Lowest price among the asks left, in major units. */
+  best_ask?: number | null;
+  /** How far these two lie apart, in major units. */
+  spread?: number | null;
+  /** Units that people needed in this hour. */
+  needs_due?: number;
+  /** Units of them that they had. */
+  needs_met?: number;
+  /** Smith's alpha: standard deviation of the prices paid over a window of hours, as a share of their mean. */
+  alpha?: number | null;
+  /** What the traders believe that a unit costs, in major units, when last counted. */
+  beliefs?: Distribution | null;
+  /** What the traders own, their goods at market prices included, in major units, when last counted. */
+  wealth?: Distribution | null;
 }
 
 /** How often a market is cleared. */
@@ -690,6 +740,8 @@ export interface PopulationSpec {
   socialInfluence?: Range;
   /** 0.01 to 1: how far one trade moves a belief towards the market price. */
   learningRate?: Range;
+  /** Who goes broke changes its role or leaves, and newcomers arrive; without it the agents stay the same. */
+  renewal?: RenewalSpec | null;
 }
 
 /** What somebody likes. What is not said falls to the next of the cascade: session, NPC, routine. */
@@ -761,6 +813,33 @@ export interface Range {
 /** How two factions stand. */
 export type RelationState = "WAR" | "COLD_WAR" | "PEACE" | "ALLIANCE";
 
+/** Help for who missed meals. */
+export interface ReliefSpec {
+  /** Only for those with less money than that, in minor units. 1 to 1,000,000,000. */
+  below: number;
+  /** For each unit that was needed and not there in the last hour, in minor units. 1 to 1,000,000. */
+  amount: number;
+}
+
+/** Who goes broke changes to the role that earns most, or leaves; newcomers arrive. Without it the same agents stay. */
+export interface RenewalSpec {
+  /** Agents below which nobody leaves, and up to which newcomers arrive at once. 2 to 1,000,000; not above the count. */
+  minimum: number;
+  /** Agents at which nobody arrives any more. 2 to 1,000,000; not below the count. */
+  maximum: number;
+  /** Who has less money than that is broke, in minor units. 1 to 1,000,000,000. */
+  brokeBelow: number;
+  /**
+   * Hours in a row after which who is broke changes its role; as many again in that role, and it leaves. 1 to
+   * 10,000.
+   */
+  brokeHours?: number;
+  /** Newcomers in a day, on average. 0 to 10,000. */
+  arrivalsPerDay?: number;
+  /** Money that a newcomer brings, in minor units: money that was not there before. 1 to 1,000,000,000. */
+  newcomerMoney: number;
+}
+
 /** What must hold for an NPC to choose an activity. What is not said does not matter. */
 export interface RequirementsSpec {
   /** There must be a place of one of these types where the NPC can go; it goes there. */
@@ -779,7 +858,7 @@ export interface RequirementsSpec {
   conditions?: ConditionSpec[];
 }
 
-/** A trade that agents follow: an hour of work turns inputs into output. */
+/** A trade that agents follow: an hour of work turns inputs into output, and wears out tools. */
 export interface RoleSpec {
   /** Name, 1 to 32 of letters, digits and `_`. */
   name: string;
@@ -789,6 +868,21 @@ export interface RoleSpec {
   quantity: number;
   /** Units of each commodity used up in an hour; parts of a unit are a chance. 0.001 to 1,000. */
   inputs?: Record<string, number>;
+  /**
+   * Tools that must be at hand, one of each, and the chance that an hour's work of an agent of skill 1 wears it out.
+   * 0.0001 to 1.
+   */
+  tools?: Record<string, number>;
+  /** Units of other commodities that an hour's success yields as well; parts of a unit are a chance. 0.001 to 1,000. */
+  byProducts?: Record<string, number>;
+  /** Probability that an hour's work succeeds; inputs are used up and tools worn either way. 0.01 to 1. */
+  chance?: number;
+  /** Units of the output made in an hour at most, whatever the skill; without it there is no limit. 1 to 1,000,000. */
+  hourlyMax?: number | null;
+  /** Units of the output that the store takes: full, work stops. 1 to 1,000,000. `capacityHours` holds as well. */
+  storeMax?: number | null;
+  /** Money lost in an hour in which inputs or tools are missing, in minor units, as far as it goes. 0 to 1,000,000. */
+  idleCost?: number;
   /**
    * Share of the quantity that is made where inputs are missing: what keeps a starving economy from locking up.
    * 0 to 0.9.
@@ -1169,6 +1263,24 @@ export interface TimeRangeSpec {
   end: number;
 }
 
+/** Public money: taxes, relief and wages of last resort. It pays no more than it has. */
+export interface TreasurySpec {
+  /** Money that it begins with, in minor units. 0 to 1,000,000,000,000. */
+  initialMoney?: number;
+  /** Share of what a seller receives. 0 to 0.5. */
+  salesTax?: number;
+  /** Share of what a trader earns in an hour: what it sold less the inputs that it bought. 0 to 0.5. */
+  incomeTax?: number;
+  /** Share of a trader's money above what is exempt, once in 24 hours. 0 to 0.5. */
+  wealthTax?: number;
+  /** Money that the wealth tax leaves alone, in minor units. 0 to 1,000,000,000,000. */
+  wealthExemption?: number;
+  /** Help for who missed meals. */
+  relief?: ReliefSpec | null;
+  /** Wages of last resort for who finds little to do. */
+  wages?: WagesSpec | null;
+}
+
 /** Kinds of trends: a closed list. */
 export type TrendType = "rumor" | "social_movement" | "cultural_shift" | "public_opinion" | "viral_content";
 
@@ -1183,6 +1295,16 @@ export interface ValueChange {
   from: unknown;
   /** What it is; null where it is not given any more. */
   to: unknown;
+}
+
+/** Wages of last resort. */
+export interface WagesSpec {
+  /** Only for those with less money than that, in minor units. 1 to 1,000,000,000. */
+  below: number;
+  /** Only for those whose output of late was less than this share of what their skill allows. 0 to 1. */
+  utilisationBelow: number;
+  /** For an hour, in minor units. 1 to 1,000,000. */
+  amount: number;
 }
 
 /** The weights of the scoring factors, 0 to 10 each. */

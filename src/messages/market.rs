@@ -177,7 +177,16 @@ impl SimulationEvent for MarketCleared {
                 p99: 11.6,
                 gini: 0.02,
             }),
-            wealth: None,
+            wealth: Some(Distribution {
+                mean: 1_640.0,
+                p10: 930.0,
+                p25: 1_180.0,
+                median: 1_570.0,
+                p75: 2_020.0,
+                p90: 2_480.0,
+                p99: 3_310.0,
+                gini: 0.22,
+            }),
         }
     }
 }

@@ -87,8 +87,8 @@ pub struct WealthStatistics {
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Belief, PerCommodity};
     use super::*;
-    use crate::components::market::{Belief, PerCommodity};
 
     fn beliefs(price: f64) -> Beliefs {
         Beliefs(PerCommodity::from_fn(2, |id| Belief { price: price + f64::from(id.0), doubt: 0.1 }))
