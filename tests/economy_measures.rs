@@ -35,7 +35,7 @@ fn every_clearing_says_what_it_left_and_whose_needs_it_met() -> Result<(), StepE
         let (due, met) = cleared.iter().fold((0, 0), |sum, m| (sum.0 + m.needs_due, sum.1 + m.needs_met));
         assert_eq!((due, met), (statistics.meals_due, statistics.meals_met), "hour {hour}");
         for market in &cleared {
-            assert_eq!(market.needs_due > 0, market.commodity.as_str() == "Food", "{market:?}");
+            assert_eq!(market.needs_due > 0, market.commodity == "Food", "{market:?}");
             assert_eq!(market.best_bid.is_some(), market.bids_unfilled > 0, "{market:?}");
             assert_eq!(market.best_ask.is_some(), market.asks_unfilled > 0, "{market:?}");
             match (market.best_bid, market.best_ask, market.spread) {
