@@ -79,10 +79,13 @@ fn goal(what: &str, value: f64, most: f64) -> bool {
     met
 }
 
+/// A part of the benchmark: whether its goals are met.
+type Part = fn() -> Result<bool, Failure>;
+
 fn main() -> Result<(), Failure> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     let mut met = true;
-    let parts: [(&str, fn() -> Result<bool, Failure>); 4] =
+    let parts: [(&str, Part); 4] =
         [("books", books::run), ("beliefs", books::run_with_beliefs), ("hours", hours::run), ("threads", threads::run)];
     for (name, part) in parts {
         if wanted.is_empty() || wanted.iter().any(|wish| wish == name) {

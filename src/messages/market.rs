@@ -39,6 +39,12 @@ impl PartialEq<String> for Label {
     }
 }
 
+impl PartialEq<&str> for Label {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
 impl fmt::Display for Label {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
@@ -177,7 +183,16 @@ impl SimulationEvent for MarketCleared {
                 p99: 11.6,
                 gini: 0.02,
             }),
-            wealth: None,
+            wealth: Some(Distribution {
+                mean: 1_640.0,
+                p10: 930.0,
+                p25: 1_180.0,
+                median: 1_570.0,
+                p75: 2_020.0,
+                p90: 2_480.0,
+                p99: 3_310.0,
+                gini: 0.22,
+            }),
         }
     }
 }

@@ -86,7 +86,6 @@ impl Filled {
         self.0 = self.0.wrapping_add(units << MONEY_BITS | (units * u64::from(price)));
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "22 bits are left")]
     fn units(self) -> u32 {
         (self.0 >> MONEY_BITS) as u32
     }
