@@ -36,7 +36,7 @@ fn world_of(change: impl FnOnce(&mut EconomySpec)) -> Result<Stepper, StepError>
 
 fn people(count: usize) -> Vec<AgentSpec> {
     let one = |number: usize| AgentSpec {
-        role: if number % 2 == 0 { "Baker" } else { "Woodcutter" }.into(),
+        role: if number.is_multiple_of(2) { "Baker" } else { "Woodcutter" }.into(),
         money: 100_000 + i64::try_from(number).expect("small"),
         stocks: [("Bread".to_owned(), 7), ("Wood".to_owned(), 3)].into(),
         beliefs: [("Bread".to_owned(), 900)].into(),
