@@ -8,6 +8,7 @@ use super::floor::Floor;
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::Planner;
+use super::stall::Slot;
 use crate::components::ids::StableId;
 use crate::components::market::{Beliefs, Budget, Ledger, Personality, Purse, Role, Side, Stock, Trader};
 use crate::components::money::{Goods, Money};
@@ -40,6 +41,7 @@ pub fn place_orders(
     let draws = draws.of("economy.order");
     let Floor { roster, seats, stalls, rates, wishes, drafts, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
+    drafts.resize(rates.len(), Slot::default());
     for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, mut budget) in &mut traders {
         let seat = seats.of(entity)?;
         let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
