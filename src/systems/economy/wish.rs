@@ -111,7 +111,7 @@ mod tests {
             [wish(0, [2, 0, 5], 10.0), wish(1, [0, 3, 0], 10.0)].into_iter().flatten().collect();
         cover(&mut wishes, 55);
         let bids: Vec<_> = wishes.iter().map(|wish| wish.bid().1).collect();
-        assert_eq!(bids, [Slot::bid(10, 20, 2, 2), Slot::bid(10, 30, 3, 3)]);
+        assert_eq!(bids, [Slot::bid(10, 30, 2, 2), Slot::bid(10, 30, 3, 3)]);
     }
 
     #[test]
