@@ -20,8 +20,8 @@ const SHIFT: f64 = 6_755_399_441_055_744.0;
 /// The nearest whole number, of two as near the even one, within what a quantity or an amount of money can be; 0 for what
 /// is not a number.
 ///
-/// By way of a sum that has no place for fractions: a cast takes four times as much, since it must look for what does not
-/// fit, and `f64::round` is a call into the C library. This is the innermost step of every plan.
+/// By way of a sum that has no place for fractions: a cast must look for what does not fit, and `f64::round` is a call into
+/// the C library. This is the innermost step of every plan.
 #[inline]
 pub(super) fn whole(x: f64) -> i64 {
     if x.abs() <= SHIFTED_MAX { shifted(x + SHIFT) } else { beyond(x) }
