@@ -22,7 +22,9 @@ const PARALLEL_FROM: usize = 20_000;
 
 /// Matches every commodity's orders and writes what came of it to its market. Runs in `Clear`, first.
 ///
-/// On several threads where the process has a [`ComputeTaskPool`] with several and there are many orders.
+/// On several threads where the process has a [`ComputeTaskPool`] with several and there are many orders. In an app of
+/// Bevy's its `TaskPoolPlugin` makes the pool. The server makes none: its worlds have threads of their own, and one that
+/// clears would take those of the others. What comes of it is the same for any number of threads.
 pub fn match_books(economy: Res<Economy>, mut floor: ResMut<Floor>, mut markets: Query<&mut Market>) -> Result {
     let Floor { stalls, markets: entities, .. } = &mut *floor;
     let orders: usize = stalls.iter().map(|stall| stall.book.len()).sum();
@@ -79,6 +81,7 @@ pub fn settle_orders(
     let hour = statistics.hours;
     for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
         let seat = seats.of(entity)? as usize;
+        let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
         let mut trades = 0;
         for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
             let Some(order) = stall.order(seat) else { continue };
@@ -87,10 +90,10 @@ pub fn settle_orders(
             match order.side {
                 Side::Bid => {
                     let covered = Money(i64::from(order.price) * i64::from(order.quantity));
-                    stall.house.settle_bid(&mut purse, &mut stock, commodity, (covered, money, filled))?;
-                    book_purchase(&economy, &mut budget, commodity, &order);
+                    stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
+                    book_purchase(&economy, budget, commodity, &order);
                 }
-                Side::Ask => stall.house.settle_ask(&mut purse, &mut stock, commodity, (quantity, filled, money))?,
+                Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
             }
             if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
                 let_rest(resting, commodity, &order, hours, (&mut purse, &mut stock))?;

@@ -8,13 +8,14 @@ use bevy_ecs::prelude::*;
 
 use super::book::{Book, TRADERS_MAX};
 use super::conditions::Conditions;
-use super::learn::MarketNews;
+use super::learn::Lesson;
 use super::maths::real;
+use super::measure::Census;
 use super::model::Economy;
-use super::plan::Wish;
 use super::rates::Rate;
 use super::signals::Activity;
 use super::stall::{Placed, Slot, Stall};
+use super::wish::Wish;
 use super::work::Move;
 use crate::components::ids::StableId;
 use crate::components::market::{
@@ -51,8 +52,10 @@ pub struct Floor {
     /// What one trader wishes to buy, and its orders.
     pub(super) wishes: Vec<Wish>,
     pub(super) drafts: Vec<Slot>,
-    /// What everybody sees of the markets after their clearing.
-    pub(super) news: Vec<MarketNews>,
+    /// What the markets teach everybody after their clearing.
+    pub(super) lessons: Vec<Lesson>,
+    /// What counts who has how much.
+    pub(super) census: Census,
     /// What each role promises.
     pub(super) prospects: Vec<f64>,
     /// Members of each role, and the sum of their utilisation.
@@ -164,6 +167,7 @@ pub fn call_roster(
 }
 
 /// Gives a trader that came without places for goods, or with places for others, what it lacks.
+#[inline]
 pub(super) fn furnish(
     doubt: f64,
     prices: &[f64],
@@ -171,6 +175,14 @@ pub(super) fn furnish(
     beliefs: &mut Mut<Beliefs>,
     budget: &mut Mut<Budget>,
 ) {
+    let places = [stock.goods.len(), beliefs.0.len(), budget.envelopes.len(), budget.treats.len()];
+    if places.iter().any(|places| *places != prices.len()) {
+        give_places(doubt, prices, stock, beliefs, budget);
+    }
+}
+
+#[cold]
+fn give_places(doubt: f64, prices: &[f64], stock: &mut Stock, beliefs: &mut Beliefs, budget: &mut Budget) {
     let count = prices.len();
     let price = |commodity: CommodityId| prices.get(commodity.index()).copied().unwrap_or(1.0);
     if stock.goods.len() != count {

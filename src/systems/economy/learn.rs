@@ -35,6 +35,38 @@ impl MarketNews {
         let price = self.price?.min(self.best_ask.unwrap_or(f64::INFINITY));
         Some(price.max(self.best_bid.unwrap_or(0.0)))
     }
+
+    /// What there is to learn from it, for everybody alike.
+    pub(super) fn lesson(&self) -> Lesson {
+        let market = self.price_at_margin();
+        Lesson { market, heard: market.or(self.best_bid) }
+    }
+}
+
+/// What a clearing teaches everybody: computed once in an hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(super) struct Lesson {
+    /// What the market would pay at its margin; nothing without trades.
+    market: Option<f64>,
+    /// The same; without trades, the best bid that was left.
+    heard: Option<f64>,
+}
+
+/// How fast a trader learns.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    /// From what it has met with itself.
+    own: f64,
+    /// From what others do.
+    hearsay: f64,
+}
+
+impl Pace {
+    fn of(personality: &Personality) -> Self {
+        let own = personality.learning_rate;
+        // Even who cares little for others sees what a thing costs.
+        Self { own, hearsay: own * (0.2 + 0.8 * personality.social_influence) }
+    }
 }
 
 /// Success takes this part of the doubt away.
@@ -47,20 +79,21 @@ pub fn learn_prices(
     markets: Query<&Market>,
     mut traders: Query<(Entity, &Personality, &mut Beliefs), With<Trader>>,
 ) -> Result {
-    let Floor { seats, stalls, news, markets: entities, .. } = &mut *floor;
-    news.clear();
+    let Floor { seats, stalls, lessons, markets: entities, .. } = &mut *floor;
+    lessons.clear();
     for entity in entities.iter() {
         let market = markets.get(*entity)?;
-        news.push(MarketNews {
+        let news = MarketNews {
             price: (market.volume.0 > 0).then(|| real(market.price.0)),
             best_bid: market.best_bid.map(|price| real(price.0)),
             best_ask: market.best_ask.map(|price| real(price.0)),
-        });
+        };
+        lessons.push(news.lesson());
     }
     for (entity, personality, mut beliefs) in &mut traders {
-        let seat = seats.of(entity)? as usize;
-        for ((belief, stall), news) in beliefs.0.as_mut_slice().iter_mut().zip(stalls.iter()).zip(news.iter()) {
-            *belief = learn(*belief, stall.order(seat).as_ref(), *news, personality, &economy.parameters);
+        let (seat, pace) = (seats.of(entity)? as usize, Pace::of(personality));
+        for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(&*stalls).zip(&*lessons) {
+            *belief = take_in(*belief, stall.order(seat).as_ref(), lesson, pace, &economy.parameters);
         }
     }
     Ok(())
@@ -74,20 +107,27 @@ pub fn learn(
     personality: &Personality,
     parameters: &EconomyParameters,
 ) -> Belief {
+    take_in(belief, order, &news.lesson(), Pace::of(personality), parameters)
+}
+
+#[inline]
+fn take_in(
+    belief: Belief,
+    order: Option<&Placed>,
+    lesson: &Lesson,
+    pace: Pace,
+    parameters: &EconomyParameters,
+) -> Belief {
     let Belief { mut price, mut doubt } = belief;
     let towards = |target: Option<f64>, rate: f64| target.map_or(0.0, |target| (target - price) * rate);
-    let rate = personality.learning_rate;
-    // Even who cares little for others sees what a thing costs.
-    let hearsay = rate * (0.2 + 0.8 * personality.social_influence);
-    let market = news.price_at_margin();
     match order {
-        None => price += towards(market.or(news.best_bid), hearsay),
+        None => price += towards(lesson.heard, pace.hearsay),
         Some(order) if order.filled == order.quantity => {
-            price += towards(market, rate);
+            price += towards(lesson.market, pace.own);
             doubt = (doubt * RELIEF).max(parameters.doubt_min);
         }
-        Some(order) if order.filled > 0 => price += towards(market, rate),
-        Some(order) if order.price == order.limit => price += towards(market.or(news.best_bid), rate),
+        Some(order) if order.filled > 0 => price += towards(lesson.market, pace.own),
+        Some(order) if order.price == order.limit => price += towards(lesson.heard, pace.own),
         Some(order) => {
             price *= match order.side {
                 Side::Bid => 1.0 + doubt,

@@ -155,8 +155,22 @@ pub fn destroy_goods(
     amount: Goods,
     entry: GoodsEntry,
 ) -> Result<(), LedgerError> {
+    destroy_held(ledger, holding(stock, commodity)?, commodity, amount, entry)
+}
+
+/// Takes goods away for good, of a holding of a commodity that is at hand.
+///
+/// # Errors
+/// When there are not so many, the commodity is unknown, or a sum does not fit.
+#[inline]
+pub fn destroy_held(
+    ledger: &mut Ledger,
+    held: &mut Holding,
+    commodity: CommodityId,
+    amount: Goods,
+    entry: GoodsEntry,
+) -> Result<(), LedgerError> {
     positive(amount.0)?;
-    let held = holding(stock, commodity)?;
     if held.free < amount {
         return Err(LedgerError::Goods { wanted: amount, there: held.free });
     }

@@ -32,6 +32,14 @@ pub fn measure_markets(
     Ok(())
 }
 
+/// Scratch space of a count.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    prices: Vec<Money>,
+    money: Vec<f64>,
+    wealth: Vec<f64>,
+}
+
 type Lives<'w, 's> =
     Query<'w, 's, (&'static Purse, &'static Stock, &'static Beliefs, &'static mut Chronicle), With<Trader>>;
 
@@ -39,7 +47,7 @@ type Lives<'w, 's> =
 /// in `Report`, after the hour has been counted.
 pub fn keep_chronicle(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
     statistics: Res<MarketStatistics>,
     mut spread: ResMut<WealthStatistics>,
     mut markets: Query<(&Market, &mut Measures)>,
@@ -50,15 +58,18 @@ pub fn keep_chronicle(
     if !hour.saturating_sub(1).is_multiple_of(u64::from(economy.chronicle.every_hours.max(1))) {
         return Ok(());
     }
-    let mut prices = Vec::with_capacity(floor.markets.len());
-    for entity in &floor.markets {
+    let Floor { roster, markets: entities, census, .. } = &mut *floor;
+    let Census { prices, money, wealth } = census;
+    prices.clear();
+    for entity in entities.iter() {
         prices.push(markets.get(*entity)?.0.price);
     }
     let most = usize::try_from(economy.chronicle.samples)?;
-    let (mut money, mut wealth) = (Vec::with_capacity(floor.roster.len()), Vec::with_capacity(floor.roster.len()));
-    for (_, entity) in &floor.roster {
+    money.clear();
+    wealth.clear();
+    for (_, entity) in roster.iter() {
         let (purse, stock, beliefs, mut chronicle) = traders.get_mut(*entity)?;
-        let sample = Sample { hour, money: owned(purse), wealth: worth(purse, stock, &prices) };
+        let sample = Sample { hour, money: owned(purse), wealth: worth(purse, stock, prices) };
         money.push(real(sample.money.0));
         wealth.push(real(sample.wealth.0));
         if most > 0 || !chronicle.is_empty() {
@@ -68,14 +79,14 @@ pub fn keep_chronicle(
     *spread = WealthStatistics {
         hour,
         traders: u64::try_from(money.len())?,
-        money: describe(&mut money),
-        wealth: describe(&mut wealth),
-        richest_share: richest_share(&money),
+        money: describe(money),
+        wealth: describe(wealth),
+        richest_share: richest_share(money),
     };
-    let values = &mut wealth;
-    for (commodity, entity) in economy.commodity_ids().zip(&floor.markets) {
+    let values = wealth;
+    for (commodity, entity) in economy.commodity_ids().zip(entities.iter()) {
         values.clear();
-        for (_, entity) in &floor.roster {
+        for (_, entity) in roster.iter() {
             let (_, _, beliefs, _) = traders.get(*entity)?;
             values.extend(beliefs.0.get(commodity).map(|belief| belief.price));
         }

@@ -46,6 +46,7 @@ mod signals;
 mod spread;
 mod stall;
 mod treasury;
+mod wish;
 mod work;
 
 pub use abroad::place_outside_orders;

@@ -46,6 +46,7 @@ pub fn place_orders(
     let draws = draws.of("economy.order");
     let Floor { roster, seats, stalls, rates, wishes, drafts, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
+    drafts.resize(rates.len(), Slot::default());
     for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting) in
         &mut traders
     {

@@ -11,6 +11,7 @@ use super::maths::{above, below, by_chance, real, soften, whole};
 use super::model::{Economy, Recipe};
 use super::rates::Rate;
 use super::stall::Slot;
+use super::wish::{Wish, cover};
 use crate::components::market::{Belief, Budget, CommodityId, Holding, Personality};
 use crate::systems::random::LightDraw;
 use crate::world::spec::EconomyParameters;
@@ -29,60 +30,27 @@ const ENVELOPE_UNITS: f64 = 1.25;
 /// Hours of the budget for which needs that took more than was there are made up.
 const DEBT_HOURS: f64 = 48.0;
 
-/// What an hour of work must bring: a share of what an hour earns, by the trader's own money but not above the mean, or
-/// the rich would withdraw.
-pub(super) fn reservation_wage(parameters: &EconomyParameters, money: f64, usual_wage: f64) -> f64 {
-    parameters.reservation_wage * (money / parameters.spending_hours).min(usual_wage)
+/// What an hour of work must bring: a share of what an hour earns, by the trader's own budget for an hour but not above the
+/// mean, or the rich would withdraw.
+pub(super) fn reservation_wage(parameters: &EconomyParameters, budget: f64, usual_wage: f64) -> f64 {
+    parameters.reservation_wage * budget.min(usual_wage)
 }
 
-/// The least that a unit of the recipe's output must bring.
-pub(super) fn cost_floor(recipe: &Recipe, skill: f64, beliefs: &[Belief], wage: f64) -> f64 {
-    let inputs = Economy::input_cost(recipe, |input| beliefs.get(input.index()).map_or(0.0, |belief| belief.price));
+/// The least that a unit of the recipe's output must bring, with what the inputs of an hour cost at skill 1.
+pub(super) fn cost_floor(recipe: &Recipe, skill: f64, inputs: f64, wage: f64) -> f64 {
     (inputs + wage / skill.max(0.01)) / recipe.quantity
 }
 
-/// What a trader wishes to buy of one commodity.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Wish {
-    id: CommodityId,
-    need: i64,
-    input: i64,
-    treat: i64,
-    price: f64,
-    limit: f64,
-}
-
-impl Wish {
-    fn raise(&mut self, price: f64, limit: f64) {
-        self.price = self.price.max(price.min(limit));
-        self.limit = self.limit.max(limit);
-    }
-
-    fn is_empty(&self) -> bool {
-        (self.need | self.input | self.treat) == 0
-    }
-
-    /// The price that is quoted, in minor units.
-    fn quote(&self) -> i64 {
-        whole(self.price).clamp(1, i64::from(PRICE_MAX))
-    }
-
-    fn bid(&self) -> Slot {
-        let quantity = (self.need + self.input + self.treat).min(i64::from(QUANTITY_MAX));
-        let (Ok(quantity @ 1..), Ok(price)) = (u32::try_from(quantity), u32::try_from(self.quote())) else {
-            return Slot::default();
-        };
-        let for_work = u32::try_from(self.need + self.input).unwrap_or(quantity);
-        let limit = u32::try_from(whole(self.limit)).unwrap_or(PRICE_MAX).clamp(price, PRICE_MAX);
-        Slot::bid(price, limit, quantity, for_work)
-    }
+/// What the inputs of an hour cost at skill 1, as the trader believes.
+pub(super) fn believed_inputs(recipe: &Recipe, beliefs: &[Belief]) -> f64 {
+    Economy::input_cost(recipe, |input| beliefs.get(input.index()).map_or(0.0, |belief| belief.price))
 }
 
 /// What a plan knows of one commodity.
 #[derive(Debug, Clone, Copy)]
-struct Good {
+struct Good<'a> {
     id: CommodityId,
-    rate: Rate,
+    rate: &'a Rate,
     /// Units that an hour of the trader's work uses up.
     used: f64,
     /// Units in stock.
@@ -91,7 +59,7 @@ struct Good {
     belief: f64,
 }
 
-impl Good {
+impl Good<'_> {
     /// More is held when a good is cheap against its usual price, less when it is dear.
     fn elasticity(&self) -> f64 {
         (self.rate.usual_price / self.belief).clamp(ELASTICITY.0, ELASTICITY.1)
@@ -125,112 +93,109 @@ pub(super) struct Planner<'a> {
     pub(super) draw: LightDraw,
 }
 
+/// What every part of a plan goes by: computed once.
+struct Terms {
+    /// How far past its belief the trader quotes.
+    margin: f64,
+    /// Its budget for an hour.
+    hour: f64,
+    /// What the inputs of an hour cost at skill 1, as it believes.
+    inputs: f64,
+    /// What is to be put into envelopes this hour.
+    open: i64,
+    /// What of it is left.
+    left: i64,
+}
+
 impl<'a> Planner<'a> {
     /// Writes the trader's orders, one at most for each commodity, and takes its budget an hour further.
-    pub(super) fn plan(&mut self, budget: &mut Budget, wishes: &mut Vec<Wish>, orders: &mut Vec<Slot>) {
+    pub(super) fn plan(&mut self, budget: &mut Budget, wishes: &mut Vec<Wish>, orders: &mut [Slot]) {
         wishes.clear();
-        orders.clear();
-        orders.resize(self.rates.len(), Slot::default());
-        self.fill_envelopes(budget);
-        let (past, envelopes, treats) =
-            (1.0 + self.margin(), budget.envelopes.as_mut_slice(), budget.treats.as_mut_slice());
-        for ((good, envelope), treats) in self.goods().zip(envelopes.iter_mut()).zip(treats.iter_mut()) {
+        let mut terms = self.terms(budget);
+        let plans = budget.envelopes.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
+        for ((good, (envelope, treats)), order) in self.goods().zip(plans).zip(orders.iter_mut()) {
+            *order = Slot::default();
+            fill_envelope(&good, &mut terms, envelope);
             if good.id == self.recipe.output {
                 self.keep_own_product(&good, envelope, treats);
+            } else if let Some(wish) = self.wish(&good, &terms, *envelope).quoted() {
+                wishes.push(wish);
                 continue;
             }
-            let mut wish = Wish { id: good.id, ..Wish::default() };
-            if good.rate.need > 0.0 {
-                self.wish_need(&good, past, &mut wish);
-            }
-            if good.used > 0.0 {
-                self.wish_input(&good, past, &mut wish);
-            }
-            wish_treat(&good, past, *envelope, &mut wish);
-            if !wish.is_empty() {
-                wishes.push(wish);
+            let spare = good.held - *treats;
+            if spare > 0 {
+                *order = self.offer(&good, &terms, spare).unwrap_or_default();
             }
         }
         cover(wishes, self.money);
-        for wish in wishes.iter() {
-            if let Some(order) = orders.get_mut(wish.id.index()) {
-                *order = wish.bid();
-            }
-        }
-        for ((good, treats), order) in self.goods().zip(treats.iter()).zip(orders.iter_mut()) {
-            let spare = good.held - *treats;
-            if spare > 0 && order.is_empty() {
-                *order = self.offer(&good, spare).unwrap_or_default();
+        for (id, bid) in wishes.iter().map(Wish::bid) {
+            if let Some(order) = orders.get_mut(id.index()) {
+                *order = bid;
             }
         }
     }
 
     /// What it knows of each commodity, in their order.
-    fn goods(&self) -> impl Iterator<Item = Good> + use<'a> {
-        let uses = self.recipe.uses.as_slice().iter();
-        let (skill, beliefs, stock) = (self.skill, self.beliefs.iter(), self.stock.iter());
-        (0_u16..).zip(self.rates).zip(uses).zip(beliefs.zip(stock)).map(move |(((id, rate), used), (belief, held))| {
-            Good { id: CommodityId(id), rate: *rate, used: used * skill, held: held.free().0, belief: belief.price }
+    fn goods(&self) -> impl Iterator<Item = Good<'a>> + use<'a> {
+        let (skill, uses) = (self.skill, self.recipe.uses.as_slice());
+        let known = self.rates.iter().zip(uses).zip(self.beliefs.iter().zip(self.stock));
+        known.map(move |((rate, used), (belief, held))| Good {
+            id: rate.id,
+            rate,
+            used: used * skill,
+            held: held.free().0,
+            belief: belief.price,
         })
     }
 
-    fn belief(&self, commodity: CommodityId) -> f64 {
-        self.beliefs.get(commodity.index()).map_or(1.0, |belief| belief.price)
-    }
-
-    /// How far past its belief this trader quotes.
-    fn margin(&self) -> f64 {
-        self.parameters.quote_margin * (0.5 + self.personality.impatience)
-    }
-
-    /// Takes an hour's budget, less what needs took, into the envelopes.
-    fn fill_envelopes(&self, budget: &mut Budget) {
+    /// Takes an hour's budget, less what needs took, to be put into the envelopes.
+    fn terms(&self, budget: &mut Budget) -> Terms {
         let hour = real(self.money) / self.parameters.spending_hours;
-        budget.open = budget.open.saturating_add(whole(hour)).max(-whole(hour * DEBT_HOURS));
-        if budget.open <= 0 {
-            return;
-        }
-        let open = real(budget.open);
-        let mut left = budget.open;
-        let envelopes = budget.envelopes.as_mut_slice().iter_mut();
-        for ((rate, belief), envelope) in self.rates.iter().zip(self.beliefs).zip(envelopes) {
-            if rate.spending_share > 0.0 {
-                let part = whole(open * rate.spending_share).min(left);
-                let most = (hour * rate.spending_share * ENVELOPE_HOURS).max(belief.price * ENVELOPE_UNITS);
-                left -= part;
-                *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
-            }
-        }
-        budget.open = 0;
+        let open = budget.open.saturating_add(whole(hour)).max(-whole(hour * DEBT_HOURS));
+        budget.open = open.min(0);
+        let margin = self.parameters.quote_margin * (0.5 + self.personality.impatience);
+        let inputs = believed_inputs(self.recipe, self.beliefs);
+        Terms { margin, hour, inputs, open, left: open }
     }
 
-    fn wish_need(&mut self, good: &Good, past: f64, wish: &mut Wish) {
+    fn wish(&mut self, good: &Good, terms: &Terms, envelope: i64) -> Wish {
+        let mut wish = Wish::of(good.id);
+        let price = good.belief * (1.0 + terms.margin);
+        if good.rate.need > 0.0 {
+            self.wish_need(good, price, &mut wish);
+        }
+        if good.used > 0.0 {
+            self.wish_input(good, price, terms.inputs, &mut wish);
+        }
+        wish_treat(price.max(1.0), real(envelope), &mut wish);
+        wish
+    }
+
+    fn wish_need(&mut self, good: &Good, price: f64, wish: &mut Wish) {
         let (need, target, held) = (good.rate.need, good.pantry_target(self.parameters), real(good.held));
         let wanted = need + (target - held) * self.parameters.restock_share;
-        wish.need = by_chance(wanted, &mut self.draw);
-        if wish.need > 0 {
-            let urgency = soften((target + need) / (held + need)).clamp(BUY_URGENCY.0, BUY_URGENCY.1);
+        let units = by_chance(wanted, &mut self.draw);
+        if units > 0 {
             // Who must eat pays what it has, short of ruin in a single hour.
-            let limit = real(self.money) * 0.5 / real(wish.need);
-            wish.raise(good.belief * past * urgency, limit);
+            let limit = real(self.money) * 0.5 / real(units);
+            wish.need(units, price * urgency(target + need, held + need, BUY_URGENCY), limit);
         }
     }
 
-    fn wish_input(&mut self, good: &Good, past: f64, wish: &mut Wish) {
+    fn wish_input(&mut self, good: &Good, price: f64, inputs: f64, wish: &mut Wish) {
         let used = good.used;
         // Up to this price an hour's work still brings more with the inputs than without.
-        let others = Economy::input_cost(self.recipe, |input| if input == good.id { 0.0 } else { self.belief(input) });
-        let gain = self.belief(self.recipe.output) * self.recipe.quantity * (1.0 - self.recipe.subsistence);
-        let limit = (gain - others) * self.skill / used;
+        let product = self.beliefs.get(self.recipe.output.index()).map_or(1.0, |belief| belief.price);
+        let gain = product * self.recipe.quantity * (1.0 - self.recipe.subsistence);
+        let limit = (gain - inputs) * self.skill / used + good.belief;
         if limit < 1.0 {
             return;
         }
         let (target, held) = (good.input_target(self.parameters), real(good.held));
         let wanted = used + (target - held) * self.parameters.restock_share;
-        wish.input = by_chance(wanted, &mut self.draw);
-        if wish.input > 0 {
-            let urgency = soften((target + used) / (held + used)).clamp(BUY_URGENCY.0, BUY_URGENCY.1);
-            wish.raise(good.belief * past * urgency, limit);
+        let units = by_chance(wanted, &mut self.draw);
+        if units > 0 {
+            wish.input(units, price * urgency(target + used, held + used, BUY_URGENCY), limit);
         }
     }
 
@@ -247,7 +212,7 @@ impl<'a> Planner<'a> {
     }
 
     /// Offers a part of what is not needed; `spare` units are not to be enjoyed.
-    fn offer(&mut self, good: &Good, spare: i64) -> Option<Slot> {
+    fn offer(&mut self, good: &Good, terms: &Terms, spare: i64) -> Option<Slot> {
         // Inputs are sold only when there are far too many: after a change of role, or of mind about prices.
         let keep = good.pantry_target(self.parameters) + good.input_target(self.parameters) * 2.0;
         let surplus = real(spare) - keep;
@@ -257,13 +222,12 @@ impl<'a> Planner<'a> {
         let share = 0.3 + 0.4 * self.personality.risk_tolerance;
         let quantity = by_chance(surplus * share, &mut self.draw).min(spare).min(i64::from(QUANTITY_MAX));
         let quantity = u32::try_from(quantity).ok().filter(|units| *units > 0)?;
-        let belief = good.belief * (1.0 - self.margin());
+        let belief = good.belief * (1.0 - terms.margin);
         let (price, limit) = if good.id == self.recipe.output {
-            let wage = reservation_wage(self.parameters, real(self.money), self.usual_wage);
-            let floor = cost_floor(self.recipe, self.skill, self.beliefs, wage);
+            let wage = reservation_wage(self.parameters, terms.hour, self.usual_wage);
+            let floor = cost_floor(self.recipe, self.skill, terms.inputs, wage);
             let usual = self.recipe.quantity * self.skill * self.parameters.output_hours;
-            let urgency = soften((usual + 1.0) / (surplus + 1.0)).clamp(SELL_URGENCY.0, SELL_URGENCY.1);
-            ((belief * urgency).max(floor), floor)
+            ((belief * urgency(usual + 1.0, surplus + 1.0, SELL_URGENCY)).max(floor), floor)
         } else {
             (belief, 1.0)
         };
@@ -273,28 +237,26 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn wish_treat(good: &Good, past: f64, envelope: i64, wish: &mut Wish) {
-    let (envelope, price) = (real(envelope), (good.belief * past).max(1.0));
-    if envelope < price {
-        return;
-    }
-    wish.treat = below(envelope / price);
-    wish.raise(price, envelope / real(wish.treat));
+/// How far a quote goes when there is `held` where there should be `target`.
+fn urgency(target: f64, held: f64, (least, most): (f64, f64)) -> f64 {
+    soften(target / held).clamp(least, most)
 }
 
-/// Cuts wishes down to what the money covers: needs first, then inputs, then treats.
-fn cover(wishes: &mut [Wish], mut money: i64) {
-    let cost = |wish: &Wish| (wish.need + wish.input + wish.treat).checked_mul(wish.quote());
-    let all = wishes.iter().map(cost).try_fold(0_i64, |sum, cost| sum.checked_add(cost?));
-    if all.is_some_and(|all| all <= money) {
+/// Puts a good's share of an hour's budget into its envelope.
+fn fill_envelope(good: &Good, terms: &mut Terms, envelope: &mut i64) {
+    let share = good.rate.spending_share;
+    if terms.open <= 0 || share <= 0.0 {
         return;
     }
-    let mut afford = |units: i64, price: i64| {
-        let units = units.min(money / price).max(0);
-        money -= units * price;
-        units
-    };
-    wishes.iter_mut().for_each(|wish| wish.need = afford(wish.need, wish.quote()));
-    wishes.iter_mut().for_each(|wish| wish.input = afford(wish.input, wish.quote()));
-    wishes.iter_mut().for_each(|wish| wish.treat = afford(wish.treat, wish.quote()));
+    let part = whole(real(terms.open) * share).min(terms.left);
+    let most = (terms.hour * share * ENVELOPE_HOURS).max(good.belief * ENVELOPE_UNITS);
+    terms.left -= part;
+    *envelope = envelope.saturating_add(part).min(whole(most).max(*envelope));
+}
+
+fn wish_treat(price: f64, envelope: f64, wish: &mut Wish) {
+    if envelope >= price {
+        let units = below(envelope / price);
+        wish.treat(units, price, envelope / real(units));
+    }
 }

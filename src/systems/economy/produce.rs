@@ -5,14 +5,14 @@ use bevy_ecs::prelude::*;
 
 use super::conditions::Conditions;
 use super::floor::{Floor, furnish};
-use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_money};
+use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_held, destroy_money};
 use super::maths::{average, by_chance, real, whole};
 use super::model::Economy;
 use super::plan::reservation_wage;
 use super::work::{Hour, Move, Worker};
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Role, Stock, Storeroom, Trader,
+    Beliefs, Budget, CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Role, Stock, Storeroom, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
@@ -26,51 +26,49 @@ pub fn meet_needs(
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let Floor { rates, prices, used, meals, needs, .. } = &mut *floor;
+    let (floor, ledger) = (&mut *floor, &mut *ledger);
     for (id, role, mut beliefs, mut stock, mut budget) in &mut traders {
-        furnish(economy.parameters.doubt_min, prices, &mut stock, &mut beliefs, &mut budget);
+        furnish(economy.parameters.doubt_min, &floor.prices, &mut stock, &mut beliefs, &mut budget);
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
         let mut draw = draws.light_for_id(*id);
-        let (mut due, mut met) = (0, 0);
-        for (commodity, rate) in economy.commodity_ids().zip(rates.iter()) {
+        let (budget, beliefs) = (&mut *budget, &*beliefs);
+        (budget.meals_due, budget.meals_met) = (0, 0);
+        let goods = stock.goods.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
+        let sums = floor.used.iter_mut().zip(&mut floor.needs);
+        for ((rate, (held, treats)), (used, needs)) in floor.rates.iter().zip(goods).zip(sums) {
+            let mut take = |held: &mut Holding, amount: i64, entry| {
+                let amount = amount.min(held.free().0);
+                if amount > 0 {
+                    *used += amount;
+                    destroy_held(ledger, held, rate.id, Goods(amount), entry)?;
+                }
+                Ok::<_, LedgerError>(amount)
+            };
             if rate.need > 0.0 {
                 let wanted = by_chance(rate.need, &mut draw);
-                let eaten = wanted.min(stock.free(commodity));
-                use_goods(&mut ledger, &mut stock, used, commodity, (eaten, GoodsEntry::Eaten))?;
-                if own == Some(commodity) {
+                let eaten = take(held, wanted, GoodsEntry::Eaten)?;
+                if own == Some(rate.id) {
                     // A maker pays itself for what it eats, or it would have more to spend than its work is worth.
-                    let price = beliefs.0.get(commodity).map_or(0.0, |belief| belief.price);
+                    let price = beliefs.0.get(rate.id).map_or(0.0, |belief| belief.price);
                     budget.open = budget.open.saturating_sub(whole(price * real(eaten)));
                 }
-                due += u32::try_from(wanted)?;
-                met += u32::try_from(eaten)?;
-                note_need(needs, commodity, (wanted, eaten));
+                budget.meals_due += u32::try_from(wanted)?;
+                budget.meals_met += u32::try_from(eaten)?;
+                needs.0 += wanted.unsigned_abs();
+                needs.1 += eaten.unsigned_abs();
             }
-            let treats = budget.treats.get(commodity).copied().unwrap_or(0).min(stock.free(commodity));
-            if treats > 0 {
-                use_goods(&mut ledger, &mut stock, used, commodity, (treats, GoodsEntry::Enjoyed))?;
-                budget.treats[commodity] = 0;
+            if *treats > 0 && take(held, *treats, GoodsEntry::Enjoyed)? > 0 {
+                *treats = 0;
             }
             if rate.spoilage > 0.0 {
-                let held = stock.free(commodity);
-                let spoiled = by_chance(real(held) * rate.spoilage, &mut draw).min(held);
                 // What spoils must be made again as well: left out, it would look as if too much was made.
-                use_goods(&mut ledger, &mut stock, used, commodity, (spoiled, GoodsEntry::Spoiled))?;
+                take(held, by_chance(real(held.free().0) * rate.spoilage, &mut draw), GoodsEntry::Spoiled)?;
             }
         }
-        (budget.meals_due, budget.meals_met) = (due, met);
-        meals.0 += u64::from(due);
-        meals.1 += u64::from(met);
+        floor.meals.0 += u64::from(budget.meals_due);
+        floor.meals.1 += u64::from(budget.meals_met);
     }
     Ok(())
-}
-
-/// Counts what was needed of a commodity, and what of it was there.
-fn note_need(needs: &mut [(u64, u64)], commodity: CommodityId, (wanted, eaten): (i64, i64)) {
-    if let Some((due, met)) = needs.get_mut(commodity.index()) {
-        *due += wanted.unsigned_abs();
-        *met += eaten.unsigned_abs();
-    }
 }
 
 /// Takes goods out of a stock for good, and counts them as used.
@@ -102,12 +100,14 @@ pub fn run_recipes(
 ) -> Result {
     let draws = draws.of("economy.work");
     let Floor { roster, rates, used, produced, moves, .. } = &mut *floor;
-    let usual_wage = economy.usual_wage(&ledger, roster.len());
+    let ledger = &mut *ledger;
+    let usual_wage = economy.usual_wage(ledger, roster.len());
     for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role) in &mut traders {
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
-        let wage = reservation_wage(&economy.parameters, real(purse.free().0), usual_wage);
+        let budget = real(purse.free().0) / economy.parameters.spending_hours;
+        let wage = reservation_wage(&economy.parameters, budget, usual_wage);
         let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
         let yields = conditions.yield_of(role.id);
         let beliefs = beliefs.0.as_slice();
@@ -122,17 +122,17 @@ pub fn run_recipes(
         };
         for Move { commodity, units, entry } in moves.drain(..) {
             if entry.is_source() {
-                create_goods(&mut ledger, &mut stock, commodity, Goods(units), entry)?;
+                create_goods(ledger, &mut stock, commodity, Goods(units), entry)?;
                 if let Some(sum) = produced.get_mut(commodity.index()) {
                     *sum += units;
                 }
             } else {
-                use_goods(&mut ledger, &mut stock, used, commodity, (units, entry))?;
+                use_goods(ledger, &mut stock, used, commodity, (units, entry))?;
             }
         }
         if hour.in_want && recipe.idle_cost > 0 {
             let lost = Money(recipe.idle_cost.min(purse.free().0));
-            destroy_money(&mut ledger, &mut purse, lost, MoneyEntry::Idle)?;
+            destroy_money(ledger, &mut purse, lost, MoneyEntry::Idle)?;
         }
         role.utilisation = average(role.utilisation, hour.effort, economy.parameters.flow_hours);
     }

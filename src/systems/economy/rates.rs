@@ -8,6 +8,8 @@ use crate::components::market::CommodityId;
 /// What holds for a commodity this hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Rate {
+    /// Which.
+    pub(super) id: CommodityId,
     /// Units that everybody needs.
     pub(super) need: f64,
     /// Share of what needs leave of the budget.
@@ -21,6 +23,7 @@ pub(super) struct Rate {
 impl Rate {
     pub(super) fn of(id: CommodityId, commodity: &Commodity, conditions: &Conditions, usual_price: f64) -> Self {
         Self {
+            id,
             need: commodity.need * conditions.need_of(id),
             spending_share: commodity.spending_share * conditions.spending_on(id),
             spoilage: commodity.spoilage,

@@ -125,6 +125,9 @@ impl Stall {
         self.results.clear();
         self.results.resize(traders, Filled::default());
         self.book.clear();
+        self.book.reserve(traders);
+        self.limits.clear();
+        self.limits.reserve(traders);
         self.house = ClearingHouse::default();
         self.outcome = None;
     }

@@ -2,7 +2,7 @@
 
 use super::maths::{above, by_chance, real};
 use super::model::Recipe;
-use super::plan::cost_floor;
+use super::plan::{believed_inputs, cost_floor};
 use crate::components::market::{Belief, CommodityId, GoodsEntry, Stock};
 use crate::systems::random::{Chance, LightDraw};
 
@@ -53,7 +53,7 @@ impl Worker<'_> {
         }
         let pays = || {
             let price = self.beliefs.get(self.recipe.output.index()).map_or(0.0, |belief| belief.price);
-            price >= cost_floor(self.recipe, self.skill, self.beliefs, self.wage)
+            price >= cost_floor(self.recipe, self.skill, believed_inputs(self.recipe, self.beliefs), self.wage)
         };
         (self.needed && held < output.max(2.0)) || pays()
     }

@@ -20,6 +20,14 @@ impl Limits {
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
+        self.spare.clear();
+    }
+
+    /// Makes room for the limit of each of so many traders.
+    pub(in crate::systems::economy) fn reserve(&mut self, traders: usize) {
+        self.bids.reserve(traders);
+        self.asks.reserve(traders);
+        self.spare.reserve(traders);
     }
 
     /// Takes the limit of an order: the most that a buyer would have paid for each unit, or the least that a seller would

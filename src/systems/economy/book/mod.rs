@@ -121,7 +121,18 @@ impl Book {
         self.bids.clear();
         self.asks.clear();
         self.fills.clear();
+        self.spare.clear();
         self.sides.fill(NO_SIDE);
+    }
+
+    /// Makes room for an order of each of so many traders: nothing grows then, whatever an hour brings.
+    pub(super) fn reserve(&mut self, traders: usize) {
+        // A fill uses up at least one of its two orders, so that there are no more fills than orders.
+        self.bids.reserve(traders);
+        self.asks.reserve(traders);
+        self.fills.reserve(traders);
+        self.spare.reserve(traders);
+        self.sides.resize(traders.max(self.sides.len()), NO_SIDE);
     }
 
     /// Takes an order.
