@@ -151,6 +151,41 @@ fn tools_chance_and_by_products_enter_into_what_a_file_implies() {
 }
 
 #[test]
+fn what_spoils_in_stock_must_be_made_as_well() {
+    let file = "\
+commodities:
+  - { name: Bread, need: 1, spoilage: 0.02 }
+  - { name: Grain, spoilage: 0.01 }
+  - { name: Wine, spendingShare: 1 }
+roles:
+  - { name: Baker, output: Bread, quantity: 4, inputs: { Grain: 2 } }
+  - { name: Reaper, output: Grain, quantity: 5 }
+  - { name: Vintner, output: Wine, quantity: 1 }
+population: { skill: { min: 1, max: 1 } }
+parameters: { pantryHours: 10, inputHours: 24, outputHours: 5 }
+";
+    let implied = read(file).expect("valid").economy.expect("an economy").implied().expect("sound");
+    // Of an hour's 5 of grain, 25 wait to be sold and lose 0.25 for each hour's sale of 5: 1.05 are made for 1 sold.
+    let grain = 1.05 / 5.0;
+    // 48 units of grain and an hour's 2 wait to be baked, and lose a half; of bread 1.1 are made for 1 sold.
+    let taken = 2.0 + 0.01 * (48.0 + 2.0);
+    let bread = 1.1 * (1.0 + taken * grain) / 4.0;
+    for (found, expected) in implied.work.iter().zip([bread, grain, 1.0]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.work);
+    }
+    for (found, expected) in implied.least_work.iter().zip([0.35, 0.2, 1.0]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.least_work);
+    }
+    // Ten units in the pantry lose 0.2 in an hour: they are paid for, and no part of the price.
+    let bakers = 1.2 * 1.1 / 4.0;
+    let reapers = bakers * taken * 1.05 / 5.0;
+    assert!((implied.consumption[0] - 1.0).abs() < 1e-9 && (implied.consumption[2] - (1.0 - 1.2 * bread)).abs() < 1e-9);
+    for (found, expected) in implied.shares.iter().zip([bakers, reapers, 1.0 - bakers - reapers]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.shares);
+    }
+}
+
+#[test]
 fn recipes_that_make_goods_from_nothing_are_refused_all_at_once() {
     let report = read(
         "\

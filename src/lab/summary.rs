@@ -106,10 +106,11 @@ fn market(record: &Record, commodity: usize, late: &[&Sample]) -> MarketSummary 
     }
 }
 
-/// With work as the only thing that is not made, no plan can give more than the work that there is.
+/// With work as the only thing that is not made, no plan can give more than the work that there is; the planner needs no
+/// stocks, and nothing of his spoils.
 fn consumption(record: &Record, late: &[&Sample]) -> f64 {
     let work = |sample: &Sample| {
-        let contents = sample.markets.iter().zip(&record.implied.work);
+        let contents = sample.markets.iter().zip(&record.implied.least_work);
         contents.filter(|(_, work)| work.is_finite()).map(|(market, work)| real(market.consumed) * work).sum::<f64>()
     };
     let used: Vec<f64> = late.iter().map(|sample| work(sample)).collect();

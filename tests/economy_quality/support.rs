@@ -82,6 +82,11 @@ pub fn price_ratios(pairs: &[(Record, Record)], commodity: usize) -> Vec<f64> {
     (0..hours).map(|hour| ratios.iter().map(|seed| seed[hour]).sum::<f64>() / ratios.len() as f64).collect()
 }
 
+/// The mean of values; there are some.
+pub fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
 /// The last hour, counted from 1, at which a ratio is further from 1 than this; smoothed over a day.
 pub fn last_hour_off(ratios: &[f64], tolerance: f64) -> usize {
     let smooth: Vec<f64> = ratios.windows(24).map(|day| day.iter().sum::<f64>() / 24.0).collect();

@@ -35,24 +35,24 @@ fn large(spec: WorldSpec) -> WorldSpec {
 
 #[test]
 fn the_default_world_keeps_its_prices_feeds_its_people_and_shares_its_money() {
-    let records = runs(&default_world(), seeds(3), hours(1_500, 10_000));
+    let records = runs(&default_world(), seeds(2), hours(1_500, 10_000));
     hold_to_the_goals("default world", &records, 0.05);
 }
 
 #[test]
 fn a_larger_default_world_is_calmer() {
-    let records = runs(&large(default_world()), seeds(1), hours(700, 10_000));
+    let records = runs(&large(default_world()), seeds(1), hours(600, 2_500));
     hold_to_the_goals("default world of 2,000", &records, 0.02);
 }
 
 #[test]
 fn a_second_world_does_as_well_without_retuning() {
-    let records = runs(&mill_valley(), seeds(3), hours(1_500, 10_000));
+    let records = runs(&mill_valley(), seeds(2), hours(1_500, 10_000));
     hold_to_the_goals("mill valley", &records, 0.05);
 }
 
 #[test]
 fn a_larger_second_world_is_calmer() {
-    let records = runs(&large(mill_valley()), seeds(1), hours(700, 10_000));
+    let records = runs(&large(mill_valley()), seeds(1), hours(600, 2_500));
     hold_to_the_goals("mill valley of 2,000", &records, 0.02);
 }

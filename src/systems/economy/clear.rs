@@ -96,7 +96,7 @@ pub fn settle_orders(
                 Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
             }
             if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
-                let_rest(resting, commodity, &order, hours, (&mut purse, &mut stock))?;
+                let_rest(resting, commodity, &order, hours, (purse, stock))?;
             }
             if filled > Goods::ZERO {
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });

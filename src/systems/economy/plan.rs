@@ -20,11 +20,12 @@ use crate::world::spec::EconomyParameters;
 const BUY_URGENCY: (f64, f64) = (0.8, 2.0);
 /// How far a seller's quote may go with the state of its stock.
 const SELL_URGENCY: (f64, f64) = (0.8, 1.2);
-/// How far stocks follow prices.
-const ELASTICITY: (f64, f64) = (0.4, 2.0);
+/// How far stocks follow prices. The further, the longer stocks laid in during a shock weigh on prices after it.
+const ELASTICITY: (f64, f64) = (0.6, 1.6);
 /// Hours of its share of the budget that an envelope holds at most. What is saved up while a good is short is bid for it
-/// as soon as it is there: with 48 hours, money that is doubled drove prices to six times what they had been.
-const ENVELOPE_HOURS: f64 = 2.0;
+/// as soon as it is there: with 48 hours, money that is doubled drove prices to six times what they had been, with two
+/// hours to 3.7 times in some worlds.
+const ENVELOPE_HOURS: f64 = 1.5;
 /// Units, at the believed price, for which an envelope may save in any case: one, and what its quote lies above.
 const ENVELOPE_UNITS: f64 = 1.25;
 /// Hours of the budget for which needs that took more than was there are made up.

@@ -389,7 +389,7 @@ impl Default for EconomyParameters {
             restock_share: 0.2,
             output_hours: 4.0,
             capacity_hours: 48.0,
-            usual_price_hours: 72.0,
+            usual_price_hours: 168.0,
             quote_margin: 0.03,
             reservation_wage: 0.8,
             doubt_min: 0.015,
