@@ -1,7 +1,7 @@
 //! Tokens and the audit: under no lease, and never half.
 
 use worldtick::plugins::store::{
-    AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit, Store, Sweep, Swept, TokenMade, TokenRow,
+    AgentRow, AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit, Store, Sweep, Swept, TokenMade, TokenRow,
 };
 
 use crate::harness::Bench;
@@ -184,5 +184,32 @@ pub(crate) async fn the_audit_goes_by_age_and_by_number(bench: &Bench) {
     let last = rows(&store, AuditFilter::default()).await[0].seq;
     assert_eq!(swept(&store, Swept::Audit, 100, None).await, 5);
     assert!(store.audit(&change("anna", None, 200)).await.unwrap() > last);
+    store.close().await;
+}
+
+fn agent(role: &str, money: i64, skill: Option<f64>) -> AgentRow {
+    AgentRow {
+        role: role.into(),
+        money,
+        capacity: skill.map(|_| 40),
+        skill,
+        impatience: Some(0.25),
+        stocks: r#"{"Food":3}"#.into(),
+        beliefs: "{}".into(),
+        ..AgentRow::default()
+    }
+}
+
+pub(crate) async fn agents_are_imported_whole_and_read_in_their_order(bench: &Bench) {
+    let store = bench.open().await;
+    assert_eq!(store.agents("a").await.unwrap(), []);
+    let many: Vec<AgentRow> = (0..300).map(|n| agent("Smith", n, (n % 2 == 0).then_some(0.1))).collect();
+    store.replace_agents("a", &many, 7).await.unwrap();
+    store.replace_agents("b", &[agent("Farmer", i64::MAX, Some(2.5))], 7).await.unwrap();
+    assert_eq!(store.agents("a").await.unwrap(), many);
+    // An import takes the place of the one before, and of no other world's.
+    store.replace_agents("a", &many[..2], 8).await.unwrap();
+    assert_eq!(store.agents("a").await.unwrap(), &many[..2]);
+    assert_eq!(store.agents("b").await.unwrap(), [agent("Farmer", i64::MAX, Some(2.5))]);
     store.close().await;
 }

@@ -1,19 +1,24 @@
 //! `worldtick markets`: asking for markets and their history.
 
 use clap::{Args, Subcommand};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::economy::explain::{agent_text, prices_text, tell_idle};
 use super::worlds::items;
 use crate::cli::client::{Client, ClientArgs, segment};
-use crate::cli::error::CliError;
-use crate::cli::output::{Column, list, tell};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::output::{Column, Output, list, object, print, tell};
 use crate::components::ids::WorldId;
+use crate::systems::economy::PriceMade;
 
 /// Arguments of `markets`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   worldtick markets list                             the markets of every world
   worldtick markets show night-city market-Food      the latest clearings of one market
+  worldtick markets explain night-city               what its prices are made of
+  worldtick markets explain night-city --agent 17    why agent 17 did or did not trade
   worldtick markets show night-city market-Food --limit 500 --output csv > food.csv")]
 pub struct MarketsArgs {
     /// How to reach the server.
@@ -31,6 +36,14 @@ pub enum MarketsCommand {
     List {
         /// The world; without it, every one
         world: Option<WorldId>,
+    },
+    /// Say what the prices of a living world are made of, or why an agent did not trade
+    Explain {
+        /// The world
+        world: WorldId,
+        /// The agent, by its number; without it, prices are explained
+        #[arg(long)]
+        agent: Option<u64>,
     },
     /// Show the history of one market, the latest first
     Show {
@@ -83,6 +96,10 @@ pub(in crate::cli) fn run(args: &MarketsArgs) -> Result<(), CliError> {
             }
             list(&json!({ "items": &rows }), &rows, &COLUMNS, output)
         }
+        MarketsCommand::Explain { world, agent } => {
+            let path = format!("/api/v1/worlds/{}/explain", segment(world.as_str()));
+            explain(client.get(&path, &[("agent", agent.map(|agent| agent.to_string()))])?, agent.is_some(), output)
+        }
         MarketsCommand::Show { world, market, limit, before } => {
             let path = format!("/api/v1/worlds/{}/markets/{}", segment(world.as_str()), segment(market));
             let answer = client.get(&path, &[("limit", Some(limit.to_string())), ("before", before.clone())])?;
@@ -93,6 +110,28 @@ pub(in crate::cli) fn run(args: &MarketsArgs) -> Result<(), CliError> {
             Ok(())
         }
     }
+}
+
+/// For people in sentences, for programs as the server says it.
+fn explain(answer: Value, of_agent: bool, output: Output) -> Result<(), CliError> {
+    if output != Output::Table {
+        return object(&answer, output);
+    }
+    let unread = |error: serde_json::Error| CliError::new(Exit::Failure, format!("the server's answer: {error}"));
+    if of_agent {
+        return print(&agent_text(&serde_json::from_value(answer).map_err(unread)?));
+    }
+    let Explained { prices, idle_agents } = serde_json::from_value(answer).map_err(unread)?;
+    print(&prices_text(&prices))?;
+    tell_idle(&idle_agents);
+    Ok(())
+}
+
+/// What a server says of prices.
+#[derive(Deserialize)]
+struct Explained {
+    prices: Vec<PriceMade>,
+    idle_agents: Vec<u64>,
 }
 
 fn names(answer: &Value) -> Vec<String> {

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use bevy_ecs::prelude::Component;
 use serde::{Deserialize, Serialize};
 
-use super::CommodityId;
+use super::{CommodityId, Measures};
 use crate::components::money::{Goods, Money};
 
 /// Hours that a market remembers.
@@ -22,6 +22,7 @@ pub struct MarketHour {
 
 /// The market of a commodity, as its last clearing left it.
 #[derive(Component, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[require(Measures)]
 pub struct Market {
     /// What is traded.
     pub commodity: CommodityId,

@@ -282,6 +282,24 @@ pub(super) async fn agents(
     order(&app, &world, Order::Ask { query: "economy.agents".into(), payload }, None).await.map(Json)
 }
 
+/// Whom to explain.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainQuery {
+    agent: Option<u64>,
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    Path(world): Path<String>,
+    query: Result<Query<ExplainQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(query) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let ask = Order::Ask { query: "economy.explain".into(), payload: json!({ "agent": query.agent }) };
+    // A world that refuses the question has no economy, or no such agent.
+    order(&app, &world, ask, None).await.map(Json).map_err(Problem::refusal_as_not_found)
+}
+
 pub(super) async fn agent(
     State(app): State<App>,
     Path((world, agent)): Path<(String, String)>,

@@ -120,7 +120,7 @@ fn by_file(
     if file.id != *id {
         return Err(OrderError::Refused(format!("the file is of world `{}`, not `{id}`", file.id)));
     }
-    let mut living = spec.clone();
+    let mut living = spec.as_written();
     living.meta.simulation = present.clone();
     let all: Vec<Value> = differences(&json_of(&living), &json_of(&file))
         .into_iter()

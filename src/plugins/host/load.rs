@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use garde::Validate;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,7 +13,8 @@ use super::hosted::Hosted;
 use super::unit::{OrderWork, Unit, Work};
 use super::worker::Job;
 use crate::plugins::store::{ShardId, UnregisteredWorld, WorldChange, WorldRow, WorldStatus};
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{AgentSpec, WorldSpec};
+
 impl Engine {
     /// Brings back the worlds of the store and registers those that are new. A faulted world is brought back too, to
     /// show its last commit; it stays faulted and takes nothing in. Blocks until every one lives or is known to be
@@ -67,8 +69,12 @@ impl Engine {
             let most = self.config.worlds_max;
             return tracing::error!(world_id = %spec.id, most, "the world is not registered: host.worlds_max are there");
         }
-        let row = match self.registration(&spec, self.shard_of_world(&spec.id)) {
-            Ok(row) => row,
+        let registered = self.with_agents(spec.clone()).and_then(|spec| {
+            let row = self.registration(&spec, self.shard_of_world(&spec.id))?;
+            Ok((spec, row))
+        });
+        let (spec, row) = match registered {
+            Ok(registered) => registered,
             Err(error) => return tracing::error!(world_id = %spec.id, error, "the world cannot be registered"),
         };
         tracing::info!(world_id = %spec.id, shard = row.shard, incarnation = %row.incarnation, "world is registered");
@@ -80,6 +86,23 @@ impl Engine {
         self.send_one(unit, &id, Job::Create { spec: Box::new(spec), incarnation });
     }
 
+    /// The same with the agents that the database has for it, if its population comes from there and was not read before.
+    /// Waits for the database, as long as an operation may take: worlds are registered seldom.
+    pub(super) fn with_agents(&self, mut spec: WorldSpec) -> Result<WorldSpec, String> {
+        let id = spec.id.clone();
+        let Some(economy) = spec.economy.as_mut().filter(|economy| economy.population.waits_for_agents()) else {
+            return Ok(spec);
+        };
+        let rows = self.parts.runtime.block_on(self.store.agents(id.as_str())).map_err(|error| error.to_string())?;
+        if rows.is_empty() {
+            let help = "import some (`worldtick economy import-agents`)";
+            return Err(format!("the table market_agent has no agents of world `{id}`: {help}"));
+        }
+        economy.population.agents = rows.into_iter().map(AgentSpec::try_from).collect::<Result<_, _>>()?;
+        economy.validate().map_err(|report| format!("the agents of the table market_agent do not fit: {report}"))?;
+        Ok(spec)
+    }
+
     /// The row of a world that begins now.
     pub(super) fn registration(&self, spec: &WorldSpec, shard: ShardId) -> Result<WorldRow, String> {
         let json = serde_json::to_string(spec).map_err(|error| error.to_string())?;
@@ -87,7 +110,7 @@ impl Engine {
             world_id: spec.id.to_string(),
             shard,
             incarnation: Uuid::new_v4(),
-            spec_hash: xxh3_64(json.as_bytes()).cast_signed(),
+            spec_hash: hash_as_written(spec)?,
             spec: json,
             status: WorldStatus::Running,
             registered_at: self.wall_micros(),
@@ -111,11 +134,17 @@ impl Engine {
     }
 }
 
+/// The hash of a world as its author has written it: agents that came from the database have no part in it.
+fn hash_as_written(spec: &WorldSpec) -> Result<i64, String> {
+    let json = serde_json::to_string(&spec.as_written()).map_err(|error| error.to_string())?;
+    Ok(xxh3_64(json.as_bytes()).cast_signed())
+}
+
 fn report_changed_file(row: &WorldRow, living: &WorldSpec, specs: &[(WorldSpec, i64)]) {
     let file = specs.iter().find(|(spec, hash)| spec.id == living.id && *hash != row.spec_hash);
     let Some((file, _)) = file else { return };
     // What `worlds apply` has changed in place is no difference any more.
-    let mut living = living.clone();
+    let mut living = living.as_written();
     if let Some(Ok(simulation)) = row.simulation.as_deref().map(serde_json::from_str) {
         living.meta.simulation = simulation;
     }

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::steps::{StepCause, cause, deferred};
 use super::unit::{Slot, Unit, Work};
+use crate::messages::shock::MarketShock;
 use crate::messages::tier::{LATENESS_BOUNDS, Lateness, StepReport};
+use crate::messages::{EventRecord, SimulationEvent};
 use crate::plugins::bridge::outbound::Published;
 use crate::plugins::metrics::WorldSeries;
 use crate::plugins::store::{Commit, MarketStateRow};
@@ -81,6 +83,7 @@ fn unit(unit: &Unit) {
     };
     for slot in unit.slots.values() {
         let Slot::Applied { outcome, cost_micros, .. } = slot else { continue };
+        outcome.events.iter().filter(|event| event.event_type == MarketShock::EVENT_TYPE).for_each(shock);
         match (tick, &unit.work) {
             (Some(tick), _) => {
                 let tick_type = tick.tick_type.as_str();
@@ -157,16 +160,48 @@ fn spread(lateness: &Lateness) -> Vec<(f64, usize)> {
     values
 }
 
+fn shock(event: &EventRecord) {
+    let word = |name: &str| event.payload.get(name).and_then(|word| word.as_str()).unwrap_or("unknown").to_owned();
+    metrics::counter!("worldtick_economy_shocks_total", "kind" => word("kind"), "phase" => word("phase")).increment(1);
+}
+
 fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {
     let (world, commodity) = (row.world_id.as_str(), Some(row.commodity.as_str()));
     if let Some(price) = row.price {
         let price = crate::components::money::Money(price).to_major();
         of_worlds.set("worldtick_market_clearing_price", world, commodity, price);
     }
+    of_worlds.set("worldtick_market_volume_units", world, commodity, units(row.volume));
+    of_worlds.set("worldtick_market_bids_unfilled_units", world, commodity, units(row.bids_unfilled));
+    of_worlds.set("worldtick_market_asks_unfilled_units", world, commodity, units(row.asks_unfilled));
     let measures: serde_json::Value = serde_json::from_str(&row.measures).unwrap_or_default();
-    if let Some(efficiency) = measures.get("efficiency").and_then(serde_json::Value::as_f64) {
-        of_worlds.set("worldtick_market_efficiency_ratio", world, commodity, efficiency);
+    let number = |path: &str| measures.pointer(path).and_then(serde_json::Value::as_f64);
+    for (path, name) in MARKET_MEASURES {
+        if let Some(value) = number(path) {
+            of_worlds.set(name, world, commodity, value);
+        }
     }
+    if let (Some(due), Some(met)) = (number("/needs_due").filter(|due| *due > 0.0), number("/needs_met")) {
+        of_worlds.set("worldtick_market_needs_met_ratio", world, commodity, met / due);
+    }
+    if let Some(gini) = number("/wealth/gini") {
+        of_worlds.set("worldtick_economy_wealth_gini_ratio", world, None, gini);
+    }
+}
+
+/// Where a market's measures are found in its row, and the gauges that show them.
+const MARKET_MEASURES: [(&str, &str); 6] = [
+    ("/efficiency", "worldtick_market_efficiency_ratio"),
+    ("/spread", "worldtick_market_spread"),
+    ("/alpha", "worldtick_market_alpha_ratio"),
+    ("/volatility", "worldtick_market_volatility_ratio"),
+    ("/trend", "worldtick_market_trend_ratio"),
+    ("/beliefs/median", "worldtick_market_belief_median"),
+];
+
+#[expect(clippy::cast_precision_loss, reason = "a representation for readers")]
+fn units(amount: i64) -> f64 {
+    amount as f64
 }
 
 /// What has been published.

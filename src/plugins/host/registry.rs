@@ -35,6 +35,10 @@ impl Engine {
             );
             return no(OrderError::Conflict(words), asked);
         }
+        let spec = match self.with_agents(spec) {
+            Ok(spec) => spec,
+            Err(error) => return no(OrderError::Refused(error), asked),
+        };
         let row = match self.registration(&spec, self.shard_of_world(id)) {
             Ok(row) => row,
             Err(error) => return no(OrderError::Refused(error), asked),
@@ -77,6 +81,10 @@ impl Engine {
             let words = format!("the file is of world `{}`, not `{id}`", spec.id);
             return no(OrderError::Refused(words), asked);
         }
+        let spec = match self.with_agents(spec) {
+            Ok(spec) => spec,
+            Err(error) => return no(OrderError::Refused(error), asked),
+        };
         let row = match self.registration(&spec, world.shard) {
             Ok(row) => row,
             Err(error) => return no(OrderError::Refused(error), asked),

@@ -26,6 +26,7 @@ const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
     (7, "audit", include_str!("migrations/0007_audit_postgres.sql"), Some(EngineKind::Postgres)),
     (10, "metric snapshots", include_str!("migrations/0010_metric_snapshot.sql"), None),
     (12, "command identity", include_str!("migrations/0012_command_identity.sql"), None),
+    (13, "agents", include_str!("migrations/0013_market_agent.sql"), None),
 ];
 
 /// Runs the migrations that the store has not seen.

@@ -2,111 +2,111 @@
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
+use bevy_tasks::ComputeTaskPool;
 
-use super::book::{Book, Order};
-use super::floor::{Floor, Placed};
-use super::ledger::ClearingHouse;
+use super::abroad::settle_outside;
+use super::conditions::Conditions;
+use super::floor::Floor;
 use super::model::Economy;
+use super::parallel::match_in_parallel;
+use super::resting::let_rest;
+use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Resting, Side, Stock, TradeHistory, TradeRecord,
+    Trader,
 };
 use crate::components::money::{Goods, Money};
-use crate::world::spec::ClearingRule;
+
+/// Orders in an hour from which on a second thread brings more than it costs to call it.
+const PARALLEL_FROM: usize = 20_000;
 
 /// Matches every commodity's orders and writes what came of it to its market. Runs in `Clear`, first.
+///
+/// On several threads where the process has a [`ComputeTaskPool`] with several and there are many orders. In an app of
+/// Bevy's its `TaskPoolPlugin` makes the pool. The server makes none: its worlds have threads of their own, and one that
+/// clears would take those of the others. What comes of it is the same for any number of threads.
 pub fn match_books(economy: Res<Economy>, mut floor: ResMut<Floor>, mut markets: Query<&mut Market>) -> Result {
-    let Floor { placed, books, limits, markets: entities, .. } = &mut *floor;
-    let commodities = economy.commodities.len();
-    for ((commodity, book), entity) in economy.commodity_ids().zip(books.iter_mut()).zip(entities.iter()) {
-        let mut market = markets.get_mut(*entity)?;
-        let clearing = book.match_orders(economy.clearing);
-        let mut realised = 0_i128;
-        for fill in book.fills() {
-            let money = i64::from(fill.price) * i64::from(fill.quantity);
-            for (trader, sign) in [(fill.buyer, 1), (fill.seller, -1)] {
-                let place = trader as usize * commodities + commodity.index();
-                let order = placed.get_mut(place).and_then(Option::as_mut).ok_or("a fill without an order")?;
-                order.filled += fill.quantity;
-                order.money = order.money.checked_add(money).ok_or("a trader's turnover does not fit")?;
-                realised += sign * i128::from(order.limit) * i128::from(fill.quantity);
-            }
-        }
-        if let Some(price) = clearing.price() {
-            market.price = Money(i64::from(price));
-        }
-        market.volume = Goods(i64::try_from(clearing.volume)?);
-        market.turnover = Money(i64::try_from(clearing.turnover)?);
-        market.trades = u64::try_from(book.fills().len())?;
-        market.bids_unfilled = Goods(i64::try_from(clearing.bids_unfilled)?);
-        market.asks_unfilled = Goods(i64::try_from(clearing.asks_unfilled)?);
-        market.best_bid = clearing.best_bid.map(|price| Money(i64::from(price)));
-        market.best_ask = clearing.best_ask.map(|price| Money(i64::from(price)));
-        market.efficiency = efficiency(limits, placed, commodity, commodities, realised)?;
+    let Floor { stalls, markets: entities, .. } = &mut *floor;
+    let orders: usize = stalls.iter().map(|stall| stall.book.len()).sum();
+    let pool = if orders < PARALLEL_FROM { None } else { ComputeTaskPool::try_get() };
+    match_in_parallel(pool.map(|pool| &**pool), stalls, |stall| stall.clear_market(economy.clearing));
+    for (stall, entity) in stalls.iter().zip(entities.iter()) {
+        post(stall, &mut *markets.get_mut(*entity)?)?;
     }
     Ok(())
 }
 
-/// The share of the surplus that the traders' own limits allowed and that was realised (Gode and Sunder 1993).
-#[expect(clippy::cast_precision_loss, reason = "a ratio for readers; nothing computes with it")]
-fn efficiency(
-    limits: &mut Book,
-    placed: &[Option<Placed>],
-    commodity: CommodityId,
-    commodities: usize,
-    realised: i128,
-) -> Result<Option<f64>> {
-    limits.clear();
-    for (number, orders) in placed.chunks(commodities.max(1)).enumerate() {
-        if let Some(Some(order)) = orders.get(commodity.index()) {
-            let trader = u32::try_from(number)?;
-            limits.submit(Order { side: order.side, price: order.limit, quantity: order.quantity, trader })?;
-        }
+/// Writes what a matching came to to its market.
+fn post(stall: &Stall, market: &mut Market) -> Result {
+    let outcome = stall.outcome.ok_or("a book that was not matched")??;
+    let clearing = outcome.clearing;
+    if let Some(price) = clearing.price() {
+        market.price = Money(i64::from(price));
     }
-    let possible = limits.match_orders(ClearingRule::Midpoint).surplus;
-    Ok((possible > 0).then(|| (realised as f64 / possible as f64).clamp(0.0, 1.0)))
+    market.volume = Goods(i64::try_from(clearing.volume)?);
+    market.turnover = Money(i64::try_from(clearing.turnover)?);
+    market.trades = u64::try_from(stall.book.fills().len())?;
+    market.bids_unfilled = Goods(i64::try_from(clearing.bids_unfilled)?);
+    market.asks_unfilled = Goods(i64::try_from(clearing.asks_unfilled)?);
+    market.best_bid = clearing.best_bid.map(|price| Money(i64::from(price)));
+    market.best_ask = clearing.best_ask.map(|price| Money(i64::from(price)));
+    market.efficiency = outcome.efficiency;
+    Ok(())
 }
 
 type Parties<'w, 's> = Query<
     'w,
     's,
-    (&'static mut Purse, &'static mut Stock, &'static mut Budget, &'static mut TradeHistory),
+    (
+        Entity,
+        &'static mut Purse,
+        &'static mut Stock,
+        &'static mut Budget,
+        &'static mut TradeHistory,
+        Option<&'static mut Resting>,
+    ),
     With<Trader>,
 >;
 
 /// Moves money and goods as the books say, and gives back what covered nothing. Runs in `Clear`, last.
 pub fn settle_orders(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
+    (conditions, mut ledger): (Res<Conditions>, ResMut<Ledger>),
     statistics: Res<MarketStatistics>,
     mut traders: Parties,
 ) -> Result {
-    let commodities = economy.commodities.len();
-    let mut houses = vec![ClearingHouse::default(); commodities];
-    for ((_, entity), orders) in floor.roster.iter().zip(floor.placed.chunks(commodities.max(1))) {
-        if orders.iter().all(Option::is_none) {
-            continue;
-        }
-        let (mut purse, mut stock, mut budget, mut history) = traders.get_mut(*entity)?;
-        for ((commodity, order), house) in economy.commodity_ids().zip(orders).zip(&mut houses) {
-            let Some(order) = order else { continue };
+    settle_outside(&conditions, &mut floor, &mut ledger)?;
+    let Floor { seats, stalls, activity, .. } = &mut *floor;
+    let hour = statistics.hours;
+    for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
+        let seat = seats.of(entity)? as usize;
+        let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
+        let mut trades = 0;
+        for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
+            let Some(order) = stall.order(seat) else { continue };
             let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
             let money = Money(order.money);
             match order.side {
                 Side::Bid => {
                     let covered = Money(i64::from(order.price) * i64::from(order.quantity));
-                    house.settle_bid(&mut purse, &mut stock, commodity, (covered, money, filled))?;
-                    book_purchase(&economy, &mut budget, commodity, order);
+                    stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
+                    book_purchase(&economy, budget, commodity, &order);
                 }
-                Side::Ask => house.settle_ask(&mut purse, &mut stock, commodity, (quantity, filled, money))?,
+                Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
+            }
+            if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
+                let_rest(resting, commodity, &order, hours, (purse, stock))?;
             }
             if filled > Goods::ZERO {
-                let hour = statistics.hours;
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });
+                trades += 1;
             }
         }
+        activity.note(trades);
     }
-    for house in houses {
-        house.close()?;
+    for stall in stalls {
+        stall.house.close()?;
     }
     Ok(())
 }
@@ -117,7 +117,7 @@ fn book_purchase(economy: &Economy, budget: &mut Budget, commodity: CommodityId,
         return;
     }
     let treats = i64::from(order.filled.saturating_sub(order.for_work));
-    let for_treats = order.money / i64::from(order.filled) * treats;
+    let for_treats = if treats == 0 { 0 } else { order.money / i64::from(order.filled) * treats };
     if let (Some(envelope), Some(due)) = (budget.envelopes.get_mut(commodity), budget.treats.get_mut(commodity)) {
         *envelope -= for_treats;
         *due += treats;

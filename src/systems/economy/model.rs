@@ -4,8 +4,11 @@ use bevy_ecs::prelude::Resource;
 use garde::Validate;
 
 use super::maths::{count, real, whole};
-use crate::components::market::{CommodityId, Ledger, RoleId};
-use crate::world::spec::{ClearingRule, EconomyParameters, EconomySpec, PopulationSpec};
+use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
+use crate::messages::market::Label;
+use crate::world::spec::{
+    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec, Unfilled,
+};
 
 /// A commodity.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +17,8 @@ pub struct Commodity {
     pub name: String,
     /// Its market's name.
     pub market_id: String,
+    /// Both names, as events tell them.
+    pub labels: (Label, Label),
     /// The first price, in minor units.
     pub initial_price: i64,
     /// Units that everybody needs in an hour.
@@ -22,6 +27,8 @@ pub struct Commodity {
     pub spending_share: f64,
     /// Share of a stock that spoils in an hour.
     pub spoilage: f64,
+    /// The name under which demand for it goes out; nothing, where it does not.
+    pub signal: Option<String>,
 }
 
 /// What a role does in an hour.
@@ -31,10 +38,24 @@ pub struct Recipe {
     pub name: String,
     /// What it makes.
     pub output: CommodityId,
-    /// Units made at skill 1.
+    /// Units made at skill 1, on average: the chance of success is in it.
     pub quantity: f64,
-    /// Units used up at skill 1.
+    /// Units used up at skill 1, and after them tools by the chance with which an hour's work wears them out.
     pub inputs: Vec<(CommodityId, f64)>,
+    /// The same for each commodity: 0 for what is not used.
+    pub uses: PerCommodity<f64>,
+    /// How many of the inputs, from the end, are tools.
+    pub tools: usize,
+    /// Units of other commodities that come with it at skill 1, on average.
+    pub by_products: Vec<(CommodityId, f64)>,
+    /// Probability with which an hour's work makes anything. Above 0.
+    pub chance: f64,
+    /// Units of the output made in an hour at most.
+    pub hourly_max: i64,
+    /// Units of the output in stock at which work stops.
+    pub store_max: i64,
+    /// What an hour without all inputs costs, in minor units.
+    pub idle_cost: i64,
     /// Share of the quantity that is made without inputs.
     pub subsistence: f64,
     /// Agents that begin in it.
@@ -52,8 +73,14 @@ pub struct Economy {
     pub population: PopulationSpec,
     /// How the price of a trade is found.
     pub clearing: ClearingRule,
+    /// Hours for which what is left of an order rests; nothing where it lapses.
+    pub rest_hours: Option<u16>,
     /// How agents behave.
     pub parameters: EconomyParameters,
+    /// What is remembered of each agent.
+    pub chronicle: ChronicleSpec,
+    /// Public money.
+    pub treasury: Option<TreasurySpec>,
 }
 
 impl Economy {
@@ -63,18 +90,29 @@ impl Economy {
     /// With all that is wrong with it.
     pub fn new(spec: &EconomySpec) -> Result<Self, String> {
         spec.validate().map_err(|report| report.to_string())?;
+        if spec.population.waits_for_agents() {
+            return Err(
+                "its agents are in the database (`population.from: market_agent`) and were not read from there".into(),
+            );
+        }
         let implied = spec.implied()?;
         let commodities = spec
             .commodities
             .iter()
             .zip(&implied.prices)
-            .map(|(commodity, price)| Commodity {
+            .map(|(commodity, price)| (commodity, format!("market-{}", commodity.name), price))
+            .map(|(commodity, market_id, price)| Commodity {
                 name: commodity.name.clone(),
-                market_id: format!("market-{}", commodity.name),
+                labels: (commodity.name.as_str().into(), market_id.as_str().into()),
+                market_id,
                 initial_price: commodity.initial_price.unwrap_or_else(|| whole(*price).max(1)),
                 need: commodity.need,
                 spending_share: commodity.spending_share,
                 spoilage: commodity.spoilage,
+                signal: match commodity.signal {
+                    Some(DemandName::None) => None,
+                    name => Some(name.and_then(DemandName::known).unwrap_or(&commodity.name).to_owned()),
+                },
             })
             .collect();
         let number = |name: &str| {
@@ -84,13 +122,23 @@ impl Economy {
         let counts = initial_counts(spec, &implied.shares);
         let mut roles = Vec::with_capacity(spec.roles.len());
         for (role, count) in spec.roles.iter().zip(counts) {
-            let inputs: Result<Vec<_>, String> =
-                role.inputs.iter().map(|(name, quantity)| Ok((number(name)?, *quantity))).collect();
+            let numbered = |(name, quantity): (&String, &f64)| Ok((number(name)?, *quantity));
+            let inputs: Result<Vec<_>, String> = role.inputs.iter().chain(&role.tools).map(numbered).collect();
+            let inputs = inputs?;
+            let used = |id| inputs.iter().filter(|(input, _)| *input == id).map(|(_, quantity)| quantity).sum();
+            let by_products: Result<Vec<_>, String> = role.by_products.iter().map(numbered).collect();
             roles.push(Recipe {
                 name: role.name.clone(),
                 output: number(&role.output)?,
-                quantity: role.quantity,
-                inputs: inputs?,
+                quantity: role.expected(),
+                uses: PerCommodity::from_fn(spec.commodities.len(), used),
+                inputs,
+                tools: role.tools.len(),
+                by_products: by_products?.into_iter().map(|(id, units)| (id, units * role.chance)).collect(),
+                chance: role.chance,
+                hourly_max: role.hourly_max.map_or(i64::MAX, i64::from),
+                store_max: role.store_max.map_or(i64::MAX, i64::from),
+                idle_cost: role.idle_cost,
                 subsistence: role.subsistence,
                 count,
             });
@@ -100,7 +148,10 @@ impl Economy {
             roles,
             population: spec.population.clone(),
             clearing: spec.clearing,
+            rest_hours: (spec.orders.unfilled == Unfilled::Rest).then_some(spec.orders.rest_hours),
             parameters: spec.parameters.clone(),
+            chronicle: spec.chronicle.clone(),
+            treasury: spec.treasury.clone(),
         })
     }
 
@@ -121,17 +172,23 @@ impl Economy {
 
     /// What an hour of work earns, on average, when all money is spent over the spending hours; in minor units.
     pub fn usual_wage(&self, ledger: &Ledger, traders: usize) -> f64 {
-        real(ledger.money_expected()) / count(traders.max(1)) / self.parameters.spending_hours
+        real(ledger.money_of_traders()) / count(traders.max(1)) / self.parameters.spending_hours
     }
 
-    /// Inputs of an hour of work at these prices, in minor units at skill 1.
+    /// Inputs of an hour of work at these prices, less what its by-products bring, in minor units at skill 1.
     pub(super) fn input_cost(recipe: &Recipe, price: impl Fn(CommodityId) -> f64) -> f64 {
-        recipe.inputs.iter().map(|(input, quantity)| price(*input) * quantity).sum()
+        let value = |goods: &[(CommodityId, f64)]| goods.iter().map(|(id, units)| price(*id) * units).sum::<f64>();
+        value(&recipe.inputs) - value(&recipe.by_products)
     }
 }
 
 /// Agents in each role at first: what is counted, then the rest by shares, whole numbers by largest remainders.
 fn initial_counts(spec: &EconomySpec, implied: &[f64]) -> Vec<u32> {
+    let listed = &spec.population.agents;
+    if !listed.is_empty() {
+        let of = |name: &str| listed.iter().filter(|agent| agent.role == name).count();
+        return spec.roles.iter().map(|role| u32::try_from(of(&role.name)).unwrap_or(u32::MAX)).collect();
+    }
     let mut counts: Vec<u32> = spec.roles.iter().map(|role| role.count.unwrap_or(0)).collect();
     let left = spec.population.count.saturating_sub(counts.iter().sum());
     let by_file = spec.roles.iter().any(|role| role.share.is_some());

@@ -3,60 +3,70 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
-use super::ledger::{LedgerError, create_goods, destroy_goods};
+use super::conditions::Conditions;
+use super::floor::{Floor, furnish};
+use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_held, destroy_money};
 use super::maths::{average, by_chance, real, whole};
-use super::model::{Economy, Recipe};
-use super::plan::{cost_floor, reservation_wage};
+use super::model::Economy;
+use super::plan::reservation_wage;
+use super::work::{Hour, Move, Worker};
+use crate::components::ids::StableId;
 use crate::components::market::{
-    Belief, Beliefs, Budget, CommodityId, GoodsEntry, Ledger, PerCommodity, Purse, Role, Stock, Trader,
+    Beliefs, Budget, CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Role, Stock, Storeroom, Trader,
 };
-use crate::components::money::Goods;
-use crate::systems::random::{Draw, Draws};
+use crate::components::money::{Goods, Money};
+use crate::systems::random::Draws;
 
 /// Traders eat, enjoy what they bought for it, and lose what spoils. Runs in `Produce`, first.
 pub fn meet_needs(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&Role, &Beliefs, &mut Stock, &mut Budget), With<Trader>>,
+    mut traders: Query<(&StableId, &Role, &mut Beliefs, &mut Stock, &mut Budget), With<Trader>>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let Floor { roster, used, meals, .. } = &mut *floor;
-    for (id, entity) in roster.iter() {
-        let (role, beliefs, mut stock, mut budget) = traders.get_mut(*entity)?;
+    let (floor, ledger) = (&mut *floor, &mut *ledger);
+    for (id, role, mut beliefs, mut stock, mut budget) in &mut traders {
+        furnish(economy.parameters.doubt_min, &floor.prices, &mut stock, &mut beliefs, &mut budget);
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
-        let mut draw = draws.for_id(*id);
-        let (mut due, mut met) = (0, 0);
-        for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
-            if spec.need > 0.0 {
-                let wanted = by_chance(spec.need, &mut draw);
-                let eaten = wanted.min(stock.free(commodity));
-                use_goods(&mut ledger, &mut stock, used, commodity, (eaten, GoodsEntry::Eaten))?;
-                if own == Some(commodity) {
+        let mut draw = draws.light_for_id(*id);
+        let (budget, beliefs) = (&mut *budget, &*beliefs);
+        (budget.meals_due, budget.meals_met) = (0, 0);
+        let goods = stock.goods.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
+        let sums = floor.used.iter_mut().zip(&mut floor.needs);
+        for ((rate, (held, treats)), (used, needs)) in floor.rates.iter().zip(goods).zip(sums) {
+            let mut take = |held: &mut Holding, amount: i64, entry| {
+                let amount = amount.min(held.free().0);
+                if amount > 0 {
+                    *used += amount;
+                    destroy_held(ledger, held, rate.id, Goods(amount), entry)?;
+                }
+                Ok::<_, LedgerError>(amount)
+            };
+            if rate.need > 0.0 {
+                let wanted = by_chance(rate.need, &mut draw);
+                let eaten = take(held, wanted, GoodsEntry::Eaten)?;
+                if own == Some(rate.id) {
                     // A maker pays itself for what it eats, or it would have more to spend than its work is worth.
-                    let price = beliefs.0.get(commodity).map_or(0.0, |belief| belief.price);
+                    let price = beliefs.0.get(rate.id).map_or(0.0, |belief| belief.price);
                     budget.open = budget.open.saturating_sub(whole(price * real(eaten)));
                 }
-                due += u32::try_from(wanted)?;
-                met += u32::try_from(eaten)?;
+                budget.meals_due += u32::try_from(wanted)?;
+                budget.meals_met += u32::try_from(eaten)?;
+                needs.0 += wanted.unsigned_abs();
+                needs.1 += eaten.unsigned_abs();
             }
-            let treats = budget.treats.get(commodity).copied().unwrap_or(0).min(stock.free(commodity));
-            if treats > 0 {
-                use_goods(&mut ledger, &mut stock, used, commodity, (treats, GoodsEntry::Enjoyed))?;
-                budget.treats[commodity] = 0;
+            if *treats > 0 && take(held, *treats, GoodsEntry::Enjoyed)? > 0 {
+                *treats = 0;
             }
-            if spec.spoilage > 0.0 {
-                let held = stock.free(commodity);
-                let spoiled = by_chance(real(held) * spec.spoilage, &mut draw).min(held);
+            if rate.spoilage > 0.0 {
                 // What spoils must be made again as well: left out, it would look as if too much was made.
-                use_goods(&mut ledger, &mut stock, used, commodity, (spoiled, GoodsEntry::Spoiled))?;
+                take(held, by_chance(real(held.free().0) * rate.spoilage, &mut draw), GoodsEntry::Spoiled)?;
             }
         }
-        (budget.meals_due, budget.meals_met) = (due, met);
-        meals.0 += u64::from(due);
-        meals.1 += u64::from(met);
+        floor.meals.0 += u64::from(budget.meals_due);
+        floor.meals.1 += u64::from(budget.meals_met);
     }
     Ok(())
 }
@@ -69,6 +79,9 @@ fn use_goods(
     commodity: CommodityId,
     (amount, entry): (i64, GoodsEntry),
 ) -> Result<(), LedgerError> {
+    if amount == 0 {
+        return Ok(());
+    }
     destroy_goods(ledger, stock, commodity, Goods(amount), entry)?;
     if let Some(sum) = used.get_mut(commodity.index()) {
         *sum += amount;
@@ -81,81 +94,47 @@ pub fn run_recipes(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&Trader, &Purse, &Beliefs, &mut Stock, &mut Role)>,
+    mut traders: Query<(&StableId, &Trader, &mut Purse, &Beliefs, &mut Stock, &Storeroom, &mut Role)>,
+    conditions: Res<Conditions>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
-    let Floor { roster, used, produced, .. } = &mut *floor;
-    let usual_wage = economy.usual_wage(&ledger, roster.len());
-    for (id, entity) in roster.iter() {
-        let (trader, purse, beliefs, mut stock, mut role) = traders.get_mut(*entity)?;
+    let Floor { roster, rates, used, produced, moves, .. } = &mut *floor;
+    let ledger = &mut *ledger;
+    let usual_wage = economy.usual_wage(ledger, roster.len());
+    for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role) in &mut traders {
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
-        let wage = reservation_wage(&economy.parameters, real(purse.free().0), usual_wage);
-        let needed = economy.commodity(recipe.output).is_some_and(|commodity| commodity.need > 0.0);
-        let worker = Worker { recipe, skill: trader.skill, beliefs: &beliefs.0, wage, needed };
-        let mut draw = draws.for_id(*id);
-        let effort = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
-            worker.work(&mut ledger, &mut stock, used, produced, &mut draw)?
+        let budget = real(purse.free().0) / economy.parameters.spending_hours;
+        let wage = reservation_wage(&economy.parameters, budget, usual_wage);
+        let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
+        let yields = conditions.yield_of(role.id);
+        let beliefs = beliefs.0.as_slice();
+        let room = storeroom.room(&stock);
+        let worker = Worker { recipe, skill: trader.skill, beliefs, wage, needed, yields, room };
+        let mut draw = draws.light_for_id(*id);
+        let hour = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
+            worker.work(&stock, &mut draw, moves)
         } else {
-            0.0
+            moves.clear();
+            Hour::default()
         };
-        role.utilisation = average(role.utilisation, effort, economy.parameters.flow_hours);
-    }
-    Ok(())
-}
-
-struct Worker<'a> {
-    recipe: &'a Recipe,
-    skill: f64,
-    beliefs: &'a PerCommodity<Belief>,
-    wage: f64,
-    /// Whether the product is something that the worker itself needs.
-    needed: bool,
-}
-
-impl Worker<'_> {
-    /// Not with a full store, nor for less than the reservation wage; who is hungry works for its own pantry.
-    fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
-        let held = real(stock.free(self.recipe.output));
-        let output = self.recipe.quantity * self.skill;
-        if held >= (output * capacity_hours).max(1.0) {
-            return false;
-        }
-        let pays = || {
-            let price = self.beliefs.get(self.recipe.output).map_or(0.0, |belief| belief.price);
-            price >= cost_floor(self.recipe, self.skill, self.beliefs, self.wage)
-        };
-        (self.needed && held < output.max(2.0)) || pays()
-    }
-
-    /// Uses up inputs and makes the output; without all inputs only the subsistence share of it. Gives the share made.
-    fn work(
-        &self,
-        ledger: &mut Ledger,
-        stock: &mut Stock,
-        used: &mut [i64],
-        produced: &mut [i64],
-        draw: &mut Draw,
-    ) -> Result<f64, LedgerError> {
-        let equipped = self
-            .recipe
-            .inputs
-            .iter()
-            .all(|(input, quantity)| real(stock.free(*input)) >= (quantity * self.skill).ceil());
-        let effort = if equipped { 1.0 } else { self.recipe.subsistence };
-        if equipped {
-            for (input, quantity) in &self.recipe.inputs {
-                let amount = by_chance(quantity * self.skill, draw).min(stock.free(*input));
-                use_goods(ledger, stock, used, *input, (amount, GoodsEntry::UsedUp))?;
+        for Move { commodity, units, entry } in moves.drain(..) {
+            if entry.is_source() {
+                create_goods(ledger, &mut stock, commodity, Goods(units), entry)?;
+                if let Some(sum) = produced.get_mut(commodity.index()) {
+                    *sum += units;
+                }
+            } else {
+                use_goods(ledger, &mut stock, used, commodity, (units, entry))?;
             }
         }
-        let made = by_chance(self.recipe.quantity * self.skill * effort, draw);
-        create_goods(ledger, stock, self.recipe.output, Goods(made), GoodsEntry::Produced)?;
-        if let Some(sum) = produced.get_mut(self.recipe.output.index()) {
-            *sum += made;
+        if hour.in_want && recipe.idle_cost > 0 {
+            let lost = Money(recipe.idle_cost.min(purse.free().0));
+            destroy_money(ledger, &mut purse, lost, MoneyEntry::Idle)?;
         }
-        Ok(effort)
+        role.utilisation = average(role.utilisation, hour.effort, economy.parameters.flow_hours);
     }
+    Ok(())
 }

@@ -8,8 +8,10 @@ use serde_json::{Map, Value, json};
 use super::model::Economy;
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::market::{
-    Beliefs, Budget, Market, MarketStatistics, Personality, Purse, Role, Side, Stock, TradeHistory, Trader,
+    Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Personality, Purse, Role, Sample,
+    Side, Stock, TradeHistory, Trader, WealthStatistics,
 };
+use crate::components::money::Money;
 use crate::world::{Answer, WorldQuery};
 
 /// Agents in one answer at most.
@@ -72,6 +74,7 @@ type Agents<'w, 's> = Query<
         &'static Beliefs,
         &'static Budget,
         &'static TradeHistory,
+        &'static Chronicle,
     ),
 >;
 
@@ -84,7 +87,7 @@ pub fn show_agent(
 ) -> Answer {
     let economy = economy.ok_or("the world has no economy")?;
     let found = index.get(StableId(ask.id)).and_then(|entity| agents.get(entity).ok());
-    let (trader, role, personality, purse, stock, beliefs, budget, history) =
+    let (trader, role, personality, purse, stock, beliefs, budget, history, chronicle) =
         found.ok_or_else(|| format!("there is no agent {}", ask.id))?;
     let commodities: Map<String, Value> = economy
         .commodity_ids()
@@ -99,7 +102,7 @@ pub fn show_agent(
                 "stock": held.free().0,
                 "in_orders": held.escrow().0,
                 "belief": belief,
-                "planned_spending": crate::components::money::Money(planned).to_major(),
+                "planned_spending": Money(planned).to_major(),
             });
             (commodity.name.clone(), state)
         })
@@ -135,7 +138,24 @@ pub fn show_agent(
         "commodities": commodities,
         "meals": { "due": budget.meals_due, "met": budget.meals_met },
         "trades": trades,
+        "past": past(&economy, chronicle),
     }))
+}
+
+fn past(economy: &Economy, chronicle: &Chronicle) -> Vec<Value> {
+    let mut rows = Vec::with_capacity(chronicle.len());
+    for (Sample { hour, money, wealth }, beliefs) in chronicle.iter() {
+        let beliefs: Map<String, Value> = economy
+            .commodities
+            .iter()
+            .zip(beliefs)
+            .map(|(commodity, belief)| (commodity.name.clone(), json!(f64::from(belief) / 100.0)))
+            .collect();
+        rows.push(json!({
+            "hour": hour, "money": money.to_major(), "wealth": wealth.to_major(), "beliefs": beliefs,
+        }));
+    }
+    rows
 }
 
 /// Answers [`AskAgents`].
@@ -178,16 +198,17 @@ pub fn show_markets(
     _: In<AskMarkets>,
     economy: Option<Res<Economy>>,
     statistics: Option<Res<MarketStatistics>>,
-    markets: Query<&Market>,
+    spread: Option<Res<WealthStatistics>>,
+    markets: Query<(&Market, &Measures)>,
 ) -> Answer {
     let (Some(economy), Some(statistics)) = (economy, statistics) else {
         return Err("the world has no economy".into());
     };
-    let mut all: Vec<&Market> = markets.iter().collect();
-    all.sort_by_key(|market| market.commodity);
+    let mut all: Vec<(&Market, &Measures)> = markets.iter().collect();
+    all.sort_by_key(|(market, _)| market.commodity);
     let rows: Vec<Value> = all
         .into_iter()
-        .map(|market| {
+        .map(|(market, measures)| {
             let flow = statistics.flows.get(market.commodity).copied().unwrap_or_default();
             json!({
                 "market_id": market.market_id,
@@ -200,7 +221,12 @@ pub fn show_markets(
                 "asks_unfilled": market.asks_unfilled.0,
                 "best_bid": market.best_bid.map(|price| price.to_major()),
                 "best_ask": market.best_ask.map(|price| price.to_major()),
+                "spread": measures.spread.map(Money::to_major),
                 "efficiency": market.efficiency,
+                "needs_due": measures.needs_due,
+                "needs_met": measures.needs_met,
+                "alpha": measures.alpha(None),
+                "beliefs": measures.beliefs.map(Distribution::to_major),
                 "trend": market.trend(),
                 "volatility": market.volatility(),
                 "usual_price": flow.usual_price / 100.0,
@@ -220,5 +246,16 @@ pub fn show_markets(
         "markets": rows,
         "roles": roles,
         "meals": { "due": statistics.meals_due, "met": statistics.meals_met },
+        "wealth": spread.filter(|spread| spread.traders > 0).map(|spread| wealth(&spread)),
     }))
+}
+
+fn wealth(spread: &WealthStatistics) -> Value {
+    json!({
+        "hour": spread.hour,
+        "traders": spread.traders,
+        "money": spread.money.to_major(),
+        "wealth": spread.wealth.to_major(),
+        "richest_share": spread.richest_share,
+    })
 }

@@ -6,16 +6,22 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::floor::Floor;
-use super::maths::{average, real};
+use super::maths::{average, real, whole};
 use super::model::Economy;
 use crate::components::clock::WorldClock;
-use crate::components::market::{Market, MarketHour, MarketStatistics, Role, Trader};
+use crate::components::market::{
+    Distribution, Market, MarketHour, MarketStatistics, Measures, Role, Trader, WealthStatistics,
+};
+use crate::components::money::Money;
 use crate::messages::market::{MarketCleared, MarketPeriod};
+
+/// Parts that a full utilisation is counted in.
+const WHOLE: f64 = 1_048_576.0;
 
 /// Takes the hour into the statistics that everybody knows. Runs in `Report`, first.
 pub fn measure_economy(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
     mut statistics: ResMut<MarketStatistics>,
     mut markets: Query<&mut Market>,
     traders: Query<&Role, With<Trader>>,
@@ -38,18 +44,21 @@ pub fn measure_economy(
             flow.usual_price = average(flow.usual_price, price, usual);
         }
     }
-    let mut sums = vec![(0_u64, 0.0); economy.roles.len()];
-    for (_, entity) in &floor.roster {
-        let role = traders.get(*entity)?;
-        if let Some((count, utilisation)) = sums.get_mut(role.id.index()) {
+    let members = &mut floor.members;
+    members.clear();
+    members.resize(economy.roles.len(), (0, 0));
+    for role in &traders {
+        if let Some((count, utilisation)) = members.get_mut(role.id.index()) {
             *count += 1;
-            *utilisation += role.utilisation;
+            // In whole parts: their sum is the same in whatever order they come.
+            *utilisation += u64::try_from(whole(role.utilisation * WHOLE)).unwrap_or(0);
         }
     }
-    for (known, (count, utilisation)) in statistics.roles.iter_mut().zip(sums) {
-        known.count = count;
+    for (known, (count, sum)) in statistics.roles.iter_mut().zip(members.iter()) {
+        known.count = *count;
+        let amount = |parts: u64| real(i64::try_from(parts).unwrap_or(i64::MAX));
         // Nobody knows how a role fares that nobody has: it is worth a try.
-        known.utilisation = if count == 0 { 1.0 } else { utilisation / real(i64::try_from(count).unwrap_or(i64::MAX)) };
+        known.utilisation = if *count == 0 { 1.0 } else { amount(*sum) / WHOLE / amount(*count) };
     }
     statistics.hours += 1;
     (statistics.meals_due, statistics.meals_met) = floor.meals;
@@ -63,17 +72,19 @@ pub fn report_markets(
     economy: Res<Economy>,
     floor: Res<Floor>,
     clock: Res<WorldClock>,
-    markets: Query<&Market>,
+    spread: Res<WealthStatistics>,
+    markets: Query<(&Market, &Measures)>,
     mut events: MessageWriter<MarketCleared>,
 ) -> Result {
     let game_hour = clock.now.map_or(0, |now| now.hour_of_day());
     for (commodity, entity) in economy.commodities.iter().zip(&floor.markets) {
-        let market = markets.get(*entity)?;
+        let (market, measures) = markets.get(*entity)?;
+        let (name, market_id) = commodity.labels.clone();
         let event = MarketCleared {
-            commodity: commodity.name.clone(),
+            commodity: name,
             price: market.price.to_major(),
             volume: market.volume.0,
-            market_id: market.market_id.clone(),
+            market_id,
             period: MarketPeriod::Hourly,
             game_hour,
             bids_unfilled: market.bids_unfilled.0,
@@ -82,6 +93,14 @@ pub fn report_markets(
             turnover: market.turnover.to_major(),
             trend: market.trend(),
             volatility: market.volatility(),
+            best_bid: market.best_bid.map(Money::to_major),
+            best_ask: market.best_ask.map(Money::to_major),
+            spread: measures.spread.map(Money::to_major),
+            needs_due: measures.needs_due,
+            needs_met: measures.needs_met,
+            alpha: measures.alpha(None),
+            beliefs: measures.beliefs.map(Distribution::to_major),
+            wealth: (spread.traders > 0).then(|| spread.wealth.to_major()),
         };
         events.write(event);
     }

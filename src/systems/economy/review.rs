@@ -7,10 +7,12 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::conditions::Conditions;
 use super::floor::Floor;
 use super::model::{Economy, Recipe};
+use crate::components::ids::StableId;
 use crate::components::market::{Flow, Ledger, MarketStatistics, Role, RoleId, Trader};
-use crate::systems::random::Draws;
+use crate::systems::random::{Chance, Draws};
 
 /// Pressure is bounded: a use of many times the production says no more than that there is too little.
 const PRESSURE_RANGE: (f64, f64) = (0.5, 1.6);
@@ -29,29 +31,36 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
     profit * utilisation
 }
 
+/// What an hour in each role brings, in minor units, at skill 1.
+pub(super) fn prospects<'a>(
+    economy: &'a Economy,
+    statistics: &'a MarketStatistics,
+    conditions: &'a Conditions,
+) -> impl Iterator<Item = f64> + 'a {
+    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
+    let known = economy.roles.iter().zip(&statistics.roles).zip(&conditions.yields);
+    known.map(move |((recipe, known), yields)| prospect(recipe, known.utilisation.max(0.05), flow) * yields)
+}
+
 /// Some review what they do for a living. Runs in `Review`.
 pub fn review_roles(
     economy: Res<Economy>,
-    floor: Res<Floor>,
+    mut floor: ResMut<Floor>,
     statistics: Res<MarketStatistics>,
-    ledger: Res<Ledger>,
-    mut traders: Query<&mut Role, With<Trader>>,
+    (ledger, conditions): (Res<Ledger>, Res<Conditions>),
+    mut traders: Query<(&StableId, &mut Role), With<Trader>>,
     draws: Draws,
 ) -> Result {
     let parameters = &economy.parameters;
-    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
-    let prospects: Vec<f64> = economy
-        .roles
-        .iter()
-        .zip(&statistics.roles)
-        .map(|(recipe, known)| prospect(recipe, known.utilisation.max(0.05), flow))
-        .collect();
-    let least = economy.usual_wage(&ledger, floor.roster.len()) * 0.2;
+    let Floor { roster, prospects: promised, .. } = &mut *floor;
+    promised.clear();
+    promised.extend(prospects(&economy, &statistics, &conditions));
+    let prospects = promised;
+    let least = economy.usual_wage(&ledger, roster.len()) * 0.2;
     let draws = draws.of("economy.review");
-    for (id, entity) in &floor.roster {
-        let mut role = traders.get_mut(*entity)?;
+    for (id, mut role) in &mut traders {
         role.hours += 1;
-        let mut draw = draws.for_id(*id);
+        let mut draw = draws.light_for_id(*id);
         if !draw.chance(1.0 / parameters.review_hours) {
             continue;
         }

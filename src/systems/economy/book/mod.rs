@@ -7,7 +7,12 @@
 //!
 //! Pure: no world, no allocation once the buffers have grown.
 
+mod arrange;
+mod limits;
+
 use thiserror::Error;
+
+pub use limits::Limits;
 
 use crate::components::market::Side;
 use crate::world::spec::ClearingRule;
@@ -103,6 +108,7 @@ pub struct Book {
     asks: Vec<u64>,
     fills: Vec<Fill>,
     sides: Vec<u8>,
+    spare: Vec<u64>,
 }
 
 const NO_SIDE: u8 = 0;
@@ -115,13 +121,25 @@ impl Book {
         self.bids.clear();
         self.asks.clear();
         self.fills.clear();
+        self.spare.clear();
         self.sides.fill(NO_SIDE);
+    }
+
+    /// Makes room for an order of each of so many traders: nothing grows then, whatever an hour brings.
+    pub(super) fn reserve(&mut self, traders: usize) {
+        // A fill uses up at least one of its two orders, so that there are no more fills than orders.
+        self.bids.reserve(traders);
+        self.asks.reserve(traders);
+        self.fills.reserve(traders);
+        self.spare.reserve(traders);
+        self.sides.resize(traders.max(self.sides.len()), NO_SIDE);
     }
 
     /// Takes an order.
     ///
     /// # Errors
     /// When a number is outside its limits or the trader stands on the other side; nothing has changed then.
+    #[inline]
     pub fn submit(&mut self, order: Order) -> Result<(), OrderRefused> {
         if order.price == 0 || order.price > PRICE_MAX {
             return Err(OrderRefused::Price(order.price));
@@ -154,8 +172,9 @@ impl Book {
 
     /// Matches the orders, best with best, and keeps the fills.
     pub fn match_orders(&mut self, rule: ClearingRule) -> Clearing {
-        self.bids.sort_unstable();
-        self.asks.sort_unstable();
+        let cuts = [TRADER_BITS, TRADER_BITS + QUANTITY_BITS];
+        arrange::sort(&mut self.bids, &mut self.spare, cuts);
+        arrange::sort(&mut self.asks, &mut self.spare, cuts);
         self.fills.clear();
         let mut clearing = Clearing::default();
         let (mut bids, mut asks) = (Cursor::new(&self.bids, Side::Bid), Cursor::new(&self.asks, Side::Ask));
@@ -168,8 +187,8 @@ impl Book {
             let price = midpoint(bid.price, ask.price);
             self.fills.push(Fill { buyer: bid.trader, seller: ask.trader, quantity, price });
             clearing.volume += u64::from(quantity);
-            clearing.turnover += u128::from(price) * u128::from(quantity);
-            clearing.surplus += u128::from(bid.price - ask.price) * u128::from(quantity);
+            clearing.turnover += u128::from(u64::from(price) * u64::from(quantity));
+            clearing.surplus += u128::from(u64::from(bid.price - ask.price) * u64::from(quantity));
             last = Some((bid.price, ask.price));
             bids.fill(quantity);
             asks.fill(quantity);
@@ -193,6 +212,11 @@ impl Book {
     /// The trades of the last clearing, in the order in which they were matched.
     pub fn fills(&self) -> &[Fill] {
         &self.fills
+    }
+
+    /// Bids in the book: one a trader.
+    pub fn bidders(&self) -> usize {
+        self.bids.len()
     }
 
     /// Orders in the book.

@@ -1,0 +1,76 @@
+//! `economy explain`.
+
+use std::fmt::Write;
+
+use serde_json::json;
+
+use super::{ExplainArgs, ExplainOutput};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::output::{json as as_json, print, tell};
+use crate::config::read_world;
+use crate::lab::explain::{Dealings, PriceMade, explain_agent, explain_prices, idle_agents};
+use crate::lab::{Experiment, LabError};
+
+/// Idle agents that are named.
+const IDLE_MAX: usize = 10;
+
+pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
+    let spec = read_world(&args.file, None)?.spec;
+    let seed = args.seed.unwrap_or(spec.seed);
+    let mut world = Experiment::new(spec, seed, args.hours)?.begin()?;
+    for _ in 0..args.hours {
+        world.hours(1).map_err(LabError::Step)?.forget_journal();
+        world.take_events();
+    }
+    let failed = |error: String| CliError::new(Exit::Failure, error);
+    if let Some(agent) = args.agent {
+        let dealings = explain_agent(&mut world, agent).map_err(failed)?;
+        return match args.output {
+            ExplainOutput::Json => print(&as_json(&json!(dealings))),
+            ExplainOutput::Text => print(&agent_text(&dealings)),
+        };
+    }
+    let prices = explain_prices(&mut world).map_err(failed)?;
+    let idle = idle_agents(&mut world, IDLE_MAX);
+    match args.output {
+        ExplainOutput::Json => print(&as_json(&json!({ "prices": prices, "idle_agents": idle }))),
+        ExplainOutput::Text => {
+            print(&prices_text(&prices))?;
+            tell_idle(&idle);
+            Ok(())
+        }
+    }
+}
+
+// Writing to a string cannot fail.
+pub(in crate::cli) fn agent_text(dealings: &Dealings) -> String {
+    let mut text = format!("agent {}, {}, with {:.2} of money\n", dealings.agent, dealings.role, dealings.money);
+    for dealing in &dealings.dealings {
+        let _ = writeln!(text, "  {}: {}", dealing.commodity, dealing.said);
+    }
+    text
+}
+
+pub(in crate::cli) fn prices_text(prices: &[PriceMade]) -> String {
+    prices.iter().map(price_text).collect::<Vec<_>>().join("\n")
+}
+
+pub(in crate::cli) fn tell_idle(idle: &[u64]) {
+    if !idle.is_empty() {
+        let names: Vec<String> = idle.iter().map(u64::to_string).collect();
+        tell(&format!("placed orders and traded nothing in the last hour, among others: {}", names.join(", ")));
+    }
+}
+
+fn price_text(price: &PriceMade) -> String {
+    let mut text =
+        format!("{} costs {:.2}; the world file implies {:.2}\n", price.commodity, price.price, price.implied);
+    for (maker, parts) in &price.makers {
+        let parts: Vec<String> = parts.iter().map(|part| format!("{} {:.2}", part.name, part.money)).collect();
+        let _ = writeln!(text, "  made by a {maker} of: {}", parts.join(", "));
+    }
+    for said in &price.said {
+        let _ = writeln!(text, "  {said}");
+    }
+    text
+}

@@ -1,0 +1,211 @@
+//! What comes into the economy from outside: shocks and signals that are live, and shocks that have ended.
+
+use std::collections::VecDeque;
+
+use bevy_ecs::prelude::Resource;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{CommodityId, RoleId, Side};
+
+/// Shocks that are active or to come, at most.
+pub const SHOCKS_MAX: usize = 32;
+/// Signals that are live, at most.
+pub const SIGNALS_MAX: usize = 64;
+/// Ended shocks that are remembered.
+pub const ENDED_MAX: usize = 50;
+
+/// Kinds of shocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShockKind {
+    /// What a role, or every role that makes a commodity, brings forth, times a factor.
+    Yield,
+    /// What everybody needs of a commodity, times a factor.
+    Need,
+    /// The weight of a commodity in what people spend beyond their needs, times a factor.
+    Demand,
+    /// Everybody's money, times a factor, once; it stays so.
+    Money,
+    /// Nobody can work in a role.
+    RoleVanished,
+    /// A trader from outside offers goods.
+    Import,
+    /// A trader from outside buys goods.
+    Export,
+}
+
+impl ShockKind {
+    /// All kinds.
+    pub const ALL: [Self; 7] =
+        [Self::Yield, Self::Need, Self::Demand, Self::Money, Self::RoleVanished, Self::Import, Self::Export];
+
+    /// Its name in files and on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Yield => "yield",
+            Self::Need => "need",
+            Self::Demand => "demand",
+            Self::Money => "money",
+            Self::RoleVanished => "role_vanished",
+            Self::Import => "import",
+            Self::Export => "export",
+        }
+    }
+}
+
+/// Whose output changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum YieldOf {
+    /// That of one role.
+    Role(RoleId),
+    /// That of every role that makes the commodity.
+    Commodity(CommodityId),
+}
+
+/// What an influence does while it is active.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub enum Effect {
+    /// Output times a factor.
+    Yield(YieldOf, f64),
+    /// Need times a factor.
+    Need(CommodityId, f64),
+    /// Weight in what is spent times a factor.
+    Demand(CommodityId, f64),
+    /// Money times a factor, in the first hour.
+    Money(f64),
+    /// Nobody can work in the role.
+    RoleVanished(RoleId),
+    /// An order from outside in every hour.
+    Trade(OutsideOrder),
+    /// The quantity of all orders from outside times a factor.
+    TradeScale(f64),
+}
+
+/// What a trader from outside wants in an hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutsideOrder {
+    /// Sells (imports) or buys (exports).
+    pub side: Side,
+    /// What.
+    pub commodity: CommodityId,
+    /// Units an hour, from 1.
+    pub quantity: u32,
+    /// Minor units a unit, from 1.
+    pub price: u32,
+}
+
+/// Who brought it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShockCause {
+    /// The world file.
+    WorldFile,
+    /// A command.
+    Command,
+}
+
+/// Something from outside that changes the economy for a while. Hours are the economy's, counted from its first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Influence {
+    /// Its name; of a signal, who sent it and of which kind it is.
+    pub id: String,
+    /// What it does.
+    pub effects: Vec<Effect>,
+    /// The first hour in which it does.
+    pub starts: u64,
+    /// The first hour in which it no longer does.
+    pub ends: u64,
+}
+
+impl Influence {
+    /// Whether it acts in this hour.
+    pub fn is_active(&self, hour: u64) -> bool {
+        (self.starts..self.ends).contains(&hour)
+    }
+}
+
+/// A shock.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shock {
+    /// What it does, and when.
+    pub influence: Influence,
+    /// Its kind.
+    pub kind: ShockKind,
+    /// Who brought it.
+    pub cause: ShockCause,
+    /// Whether its start has been told.
+    pub begun: bool,
+}
+
+/// Why a shock ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ShockEnd {
+    /// Its time was over.
+    RanOut,
+    /// Somebody ended it.
+    Ended,
+    /// Money would have gone beyond its bounds.
+    OutOfBounds,
+}
+
+/// A shock that has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EndedShock {
+    /// The shock, with its planned hours.
+    pub shock: Shock,
+    /// The hour in which it ended.
+    pub at: u64,
+    /// Why.
+    pub why: ShockEnd,
+}
+
+/// Everything from outside that is live, and the last shocks that have ended.
+#[derive(Resource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Shocks {
+    /// Shocks that are active or to come, in the order in which they were added; at most [`SHOCKS_MAX`].
+    pub live: Vec<Shock>,
+    /// The last that have ended, the latest last; at most [`ENDED_MAX`].
+    pub ended: VecDeque<EndedShock>,
+    /// Signals that are live, by name; at most [`SIGNALS_MAX`].
+    pub signals: Vec<Influence>,
+    /// The number of the last shock that was named by its number.
+    pub last_number: u64,
+}
+
+impl Shocks {
+    /// Whether a shock of this name is live or remembered.
+    pub fn is_known(&self, id: &str) -> bool {
+        self.live.iter().any(|shock| shock.influence.id == id)
+            || self.ended.iter().any(|ended| ended.shock.influence.id == id)
+    }
+
+    /// Remembers a shock as ended; the oldest beyond [`ENDED_MAX`] is forgotten.
+    pub fn remember(&mut self, ended: EndedShock) {
+        while self.ended.len() >= ENDED_MAX {
+            self.ended.pop_front();
+        }
+        self.ended.push_back(ended);
+    }
+
+    /// Everything that acts in this hour: shocks first, then signals.
+    pub fn active(&self, hour: u64) -> impl Iterator<Item = &Effect> {
+        let shocks = self.live.iter().map(|shock| &shock.influence);
+        let all = shocks.chain(&self.signals).filter(move |influence| influence.is_active(hour));
+        all.flat_map(|influence| &influence.effects)
+    }
+}
+
+/// What the economy has done since the day before was summed up.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DaySums {
+    /// Hours.
+    pub hours: u32,
+    /// Orders of which at least a part was filled.
+    pub actions: u64,
+    /// Trades.
+    pub transactions: u64,
+    /// Money that changed hands, in minor units.
+    pub turnover: i64,
+}

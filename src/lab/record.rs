@@ -1,0 +1,233 @@
+//! What is written down of a run: every hour's measures.
+
+use bevy_ecs::prelude::*;
+
+use super::experiment::LabError;
+use super::numbers::{count, real};
+use crate::components::market::{CommodityId, GoodsEntry, Ledger, Market, MarketStatistics, Purse, Trader};
+use crate::messages::market::MarketCleared;
+use crate::messages::{EventRecord, SimulationEvent};
+use crate::testing::Stepper;
+use crate::world::spec::{Implied, WorldSpec};
+
+/// Events that a record keeps at most; the rest are counted.
+pub const EVENTS_MAX: usize = 10_000;
+
+/// An hour of a market.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct MarketSample {
+    /// Clearing price in minor units; without trades, the last one.
+    pub price: f64,
+    /// Units traded.
+    pub volume: i64,
+    /// Units wanted and not bought.
+    pub bids_unfilled: i64,
+    /// Units offered and not sold.
+    pub asks_unfilled: i64,
+    /// Share of the surplus that the orders' own limits allowed and that was realised, 0 to 1.
+    pub efficiency: Option<f64>,
+    /// Units made.
+    pub produced: i64,
+    /// Units eaten and enjoyed.
+    pub consumed: i64,
+}
+
+/// An hour of a role.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct RoleSample {
+    /// Agents in it.
+    pub count: u64,
+    /// Their output against what their skill allows, of late, 0 to 1.
+    pub utilisation: f64,
+}
+
+/// How money is spread among the agents.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Wealth {
+    /// A tenth has less, in minor units.
+    pub low: f64,
+    /// Half has less, in minor units.
+    pub median: f64,
+    /// A tenth has more, in minor units.
+    pub high: f64,
+    /// Share of all money that the richest hundredth has; of fewer than a hundred agents, the richest one.
+    pub top_share: f64,
+    /// The Gini coefficient, 0 (all have the same) to 1.
+    pub gini: f64,
+}
+
+impl Wealth {
+    /// Of these purses, in any order.
+    pub fn of(mut purses: Vec<i64>) -> Self {
+        purses.sort_unstable();
+        let (sum, weighted) = purses.iter().enumerate().fold((0.0, 0.0), |(sum, weighted), (place, money)| {
+            (sum + real(*money), weighted + count(place + 1) * real(*money))
+        });
+        if sum <= 0.0 {
+            return Self::default();
+        }
+        let agents = count(purses.len());
+        let at = |tenths: usize| real(purses.get((purses.len() - 1) * tenths / 10).copied().unwrap_or(0));
+        let rich: i64 = purses.iter().rev().take((purses.len() / 100).max(1)).sum();
+        Self {
+            low: at(1),
+            median: at(5),
+            high: at(9),
+            top_share: real(rich) / sum,
+            gini: 2.0 * weighted / (agents * sum) - (agents + 1.0) / agents,
+        }
+    }
+}
+
+/// An hour of a run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Sample {
+    /// Its number, from 1.
+    pub hour: u32,
+    /// Each commodity's market, in the order of the world file.
+    pub markets: Vec<MarketSample>,
+    /// Each role, in the order of the world file.
+    pub roles: Vec<RoleSample>,
+    /// Needs of the hour, in units.
+    pub meals_due: u64,
+    /// Needs of the hour that were met.
+    pub meals_met: u64,
+    /// How money is spread.
+    pub wealth: Wealth,
+}
+
+/// Something that the world told of, other than its clearings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NotedEvent {
+    /// The hour in which it was told.
+    pub hour: u32,
+    /// Its event type.
+    pub event_type: String,
+    /// What it says.
+    pub payload: serde_json::Map<String, serde_json::Value>,
+}
+
+/// A run, hour by hour.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Record {
+    /// Name of the world.
+    pub world: String,
+    /// Its seed.
+    pub seed: u64,
+    /// Names of the commodities.
+    pub commodities: Vec<String>,
+    /// Names of the roles.
+    pub roles: Vec<String>,
+    /// What the world file implies.
+    pub implied: Implied,
+    /// Agents at the beginning.
+    pub agents: usize,
+    /// Sum of the agents' skills at the beginning: hours of ordinary work that they can do in an hour.
+    pub work_force: f64,
+    /// The hours.
+    pub samples: Vec<Sample>,
+    /// What was told, clearings left out; the first [`EVENTS_MAX`].
+    pub events: Vec<NotedEvent>,
+    /// Events beyond those.
+    pub events_left_out: usize,
+    totals: Vec<[i64; 2]>,
+}
+
+impl Record {
+    /// An empty record of a world that has just begun.
+    pub(super) fn begin(spec: &WorldSpec, world: &mut Stepper) -> Result<Self, LabError> {
+        let economy = spec.economy.as_ref().ok_or_else(|| LabError::NoEconomy(spec.id.to_string()))?;
+        let ecs = world.world().ecs();
+        let skills: Vec<f64> = ecs.query::<&Trader>().iter(ecs).map(|trader| trader.skill).collect();
+        Ok(Self {
+            world: spec.id.to_string(),
+            seed: spec.seed,
+            commodities: economy.commodities.iter().map(|commodity| commodity.name.clone()).collect(),
+            roles: economy.roles.iter().map(|role| role.name.clone()).collect(),
+            implied: economy.implied().map_err(LabError::Economy)?,
+            agents: skills.len(),
+            work_force: skills.iter().sum(),
+            samples: Vec::new(),
+            events: Vec::new(),
+            events_left_out: 0,
+            totals: vec![[0; 2]; economy.commodities.len()],
+        })
+    }
+
+    /// Writes down the hour that the world has just lived.
+    pub(super) fn take(&mut self, hour: u32, world: &mut Stepper) {
+        for event in world.take_events() {
+            self.note(hour, event);
+        }
+        let ecs = world.world().ecs();
+        let mut sample =
+            Sample { hour, markets: vec![MarketSample::default(); self.commodities.len()], ..Sample::default() };
+        for market in ecs.query::<&Market>().iter(ecs) {
+            if let Some(place) = sample.markets.get_mut(market.commodity.index()) {
+                *place = MarketSample {
+                    price: real(market.price.0),
+                    volume: market.volume.0,
+                    bids_unfilled: market.bids_unfilled.0,
+                    asks_unfilled: market.asks_unfilled.0,
+                    efficiency: market.efficiency,
+                    ..MarketSample::default()
+                };
+            }
+        }
+        if let Some(ledger) = ecs.get_resource::<Ledger>() {
+            for (number, (totals, market)) in (0_u16..).zip(self.totals.iter_mut().zip(&mut sample.markets)) {
+                let sum = |entry| ledger.goods(CommodityId(number), entry);
+                let now = [sum(GoodsEntry::Produced), sum(GoodsEntry::Eaten) + sum(GoodsEntry::Enjoyed)];
+                (market.produced, market.consumed) = (now[0] - totals[0], now[1] - totals[1]);
+                *totals = now;
+            }
+        }
+        if let Some(statistics) = ecs.get_resource::<MarketStatistics>() {
+            let known = statistics.roles.iter();
+            sample.roles = known.map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
+            (sample.meals_due, sample.meals_met) = (statistics.meals_due, statistics.meals_met);
+        }
+        let mut purses = ecs.query_filtered::<&Purse, With<Trader>>();
+        sample.wealth = Wealth::of(purses.iter(ecs).map(|purse| purse.free().0 + purse.escrow().0).collect());
+        self.samples.push(sample);
+    }
+
+    fn note(&mut self, hour: u32, event: EventRecord) {
+        if event.event_type == MarketCleared::EVENT_TYPE {
+            return;
+        }
+        if self.events.len() < EVENTS_MAX {
+            self.events.push(NotedEvent { hour, event_type: event.event_type.to_string(), payload: event.payload });
+        } else {
+            self.events_left_out += 1;
+        }
+    }
+
+    /// Every hour's price of a commodity, in minor units.
+    pub fn prices(&self, commodity: usize) -> Vec<f64> {
+        self.of_market(commodity, |market| market.price)
+    }
+
+    /// Every hour's value of something of a market.
+    pub fn of_market(&self, commodity: usize, value: impl Fn(&MarketSample) -> f64) -> Vec<f64> {
+        self.samples.iter().filter_map(|sample| sample.markets.get(commodity)).map(value).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_purses_have_no_gini_and_one_rich_man_has_nearly_all() {
+        let equal = Wealth::of(vec![500; 200]);
+        assert!(equal.gini.abs() < 1e-12 && (equal.top_share - 0.01).abs() < 1e-12);
+        let mut purses = vec![0; 99];
+        purses.push(1_000);
+        let one = Wealth::of(purses);
+        assert!((one.gini - 0.99).abs() < 1e-12 && (one.top_share - 1.0).abs() < 1e-12);
+        let steps = Wealth::of((0..=100).collect());
+        assert!((steps.low - 10.0).abs() < 1e-12 && (steps.high - 90.0).abs() < 1e-12);
+        assert_eq!(Wealth::of(Vec::new()), Wealth::default());
+    }
+}

@@ -1,0 +1,192 @@
+//! In what an hour differs from the world file: what shocks and signals make of needs, tastes, yields and trade.
+
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+
+use super::ledger::{LedgerError, create_money, destroy_money};
+use super::maths::{real, whole};
+use super::model::Economy;
+use super::shocks::describe;
+use crate::components::market::{
+    CommodityId, Effect, EndedShock, Ledger, MarketStatistics, MoneyEntry, OutsideOrder, PerCommodity, Purse, RoleId,
+    ShockEnd, Shocks, Trader, YieldOf,
+};
+use crate::components::money::Money;
+use crate::messages::shock::{MarketShock, ShockPhase};
+use crate::world::spec::{FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_QUANTITY_MAX, WorldSpec};
+
+/// What this hour differs in from the world file. Made anew at the start of each hour; 1 everywhere in calm times.
+#[derive(Resource, Debug, Clone, Default, PartialEq)]
+pub struct Conditions {
+    /// Factors on needs.
+    pub need: PerCommodity<f64>,
+    /// Factors on spending shares. Those of the file and these together still add up to 1: who spends more on one thing
+    /// has less for the others.
+    pub spending: PerCommodity<f64>,
+    /// Factors on output, by role; at 0 nobody works in it.
+    pub yields: Vec<f64>,
+    /// Orders from outside.
+    pub trade: Vec<OutsideOrder>,
+}
+
+impl Conditions {
+    /// Calm times.
+    pub fn calm(economy: &Economy) -> Self {
+        let ones = || PerCommodity::from_fn(economy.commodities.len(), |_| 1.0);
+        Self { need: ones(), spending: ones(), yields: vec![1.0; economy.roles.len()], trade: Vec::new() }
+    }
+
+    /// What everything active in an hour makes of it. Factors on the same thing are multiplied, within bounds.
+    pub fn of(economy: &Economy, shocks: &Shocks, hour: u64) -> Self {
+        let mut conditions = Self::calm(economy);
+        let mut scale = 1.0;
+        for effect in shocks.active(hour) {
+            conditions.take(economy, effect, &mut scale);
+        }
+        for order in &mut conditions.trade {
+            let quantity = whole(f64::from(order.quantity) * scale).clamp(0, OUTSIDE_QUANTITY_MAX);
+            order.quantity = u32::try_from(quantity).unwrap_or(0);
+        }
+        conditions.trade.retain(|order| order.quantity > 0);
+        conditions.keep_shares(economy);
+        conditions
+    }
+
+    fn take(&mut self, economy: &Economy, effect: &Effect, scale: &mut f64) {
+        let times = |present: Option<&mut f64>, factor: f64| {
+            if let Some(present) = present {
+                *present = (*present * factor).clamp(FACTOR_RANGE.0, FACTOR_RANGE.1);
+            }
+        };
+        match *effect {
+            Effect::Need(commodity, factor) => times(self.need.get_mut(commodity), factor),
+            Effect::Demand(commodity, factor) => times(self.spending.get_mut(commodity), factor),
+            Effect::Yield(YieldOf::Role(role), factor) => times(self.yields.get_mut(role.index()), factor),
+            Effect::Yield(YieldOf::Commodity(commodity), factor) => {
+                for (recipe, present) in economy.roles.iter().zip(&mut self.yields) {
+                    if recipe.output == commodity {
+                        times(Some(present), factor);
+                    }
+                }
+            }
+            Effect::RoleVanished(role) => times(self.yields.get_mut(role.index()), 0.0),
+            Effect::Trade(order) => self.trade.push(order),
+            Effect::TradeScale(factor) => times(Some(scale), factor),
+            Effect::Money(_) => {}
+        }
+    }
+
+    /// Turns weights into factors on shares that add up to what they did.
+    fn keep_shares(&mut self, economy: &Economy) {
+        let shares = || economy.commodities.iter().map(|commodity| commodity.spending_share);
+        let (before, after): (f64, f64) =
+            (shares().sum(), shares().zip(self.spending.iter()).map(|(share, factor)| share * factor).sum());
+        // When nobody wants anything, the money is kept.
+        if after > 0.0 && (after - before).abs() > f64::EPSILON {
+            for commodity in economy.commodity_ids() {
+                if let Some(factor) = self.spending.get_mut(commodity) {
+                    *factor *= before / after;
+                }
+            }
+        }
+    }
+
+    /// The factor on a need.
+    pub fn need_of(&self, commodity: CommodityId) -> f64 {
+        self.need.get(commodity).copied().unwrap_or(1.0)
+    }
+
+    /// The factor on a spending share.
+    pub fn spending_on(&self, commodity: CommodityId) -> f64 {
+        self.spending.get(commodity).copied().unwrap_or(1.0)
+    }
+
+    /// The factor on a role's output.
+    pub fn yield_of(&self, role: RoleId) -> f64 {
+        self.yields.get(role.index()).copied().unwrap_or(1.0)
+    }
+}
+
+/// Money in the world at least and at most, in minor units: the file's, times the bounds of money shocks.
+pub(super) fn money_bounds(economy: &Economy) -> (i64, i64) {
+    let given = real(economy.population.money().unwrap_or(i64::MAX));
+    (whole(given * MONEY_FACTOR_RANGE.0), whole(given * MONEY_FACTOR_RANGE.1))
+}
+
+/// Whether all money times a factor stays within its bounds.
+pub(super) fn money_fits(economy: &Economy, money: i64, factor: f64) -> bool {
+    let (least, most) = money_bounds(economy);
+    (least..=most).contains(&whole(real(money) * factor))
+}
+
+/// Ends what has run out, begins what is due, and says what it makes of this hour. Runs in `Review`, first.
+pub fn turn_influences(
+    (economy, spec, statistics): (Res<Economy>, Res<WorldSpec>, Res<MarketStatistics>),
+    mut shocks: ResMut<Shocks>,
+    mut conditions: ResMut<Conditions>,
+    mut ledger: ResMut<Ledger>,
+    mut purses: Query<&mut Purse, With<Trader>>,
+    mut events: MessageWriter<MarketShock>,
+) -> Result {
+    let hour = statistics.hours;
+    let turns = |ends: u64| ends <= hour;
+    if shocks.signals.iter().any(|signal| turns(signal.ends)) {
+        shocks.signals.retain(|signal| !turns(signal.ends));
+    }
+    if shocks.live.iter().any(|shock| turns(shock.influence.ends) || (!shock.begun && shock.influence.starts <= hour)) {
+        let shocks = &mut *shocks;
+        let mut kept = Vec::with_capacity(shocks.live.len());
+        for mut shock in std::mem::take(&mut shocks.live) {
+            if !shock.begun && shock.influence.starts <= hour {
+                shock.begun = true;
+                events.write(describe(&spec, &economy, &shock, ShockPhase::Started, None));
+                let money = shock.influence.effects.iter().find_map(|effect| match effect {
+                    Effect::Money(factor) => Some(*factor),
+                    _ => None,
+                });
+                if let Some(factor) = money {
+                    let fits = money_fits(&economy, ledger.money_expected(), factor);
+                    let why = if fits { ShockEnd::RanOut } else { ShockEnd::OutOfBounds };
+                    if fits {
+                        scale_money(&mut ledger, purses.iter_mut(), factor)?;
+                    }
+                    events.write(describe(&spec, &economy, &shock, ShockPhase::Ended, Some(why)));
+                    shocks.remember(EndedShock { shock, at: hour, why });
+                    continue;
+                }
+            }
+            if turns(shock.influence.ends) {
+                let why = ShockEnd::RanOut;
+                events.write(describe(&spec, &economy, &shock, ShockPhase::Ended, Some(why)));
+                shocks.remember(EndedShock { shock, at: hour, why });
+            } else {
+                kept.push(shock);
+            }
+        }
+        shocks.live = kept;
+    }
+    let now = Conditions::of(&economy, &shocks, hour);
+    if *conditions != now {
+        *conditions = now;
+    }
+    Ok(())
+}
+
+/// Multiplies everybody's money. What is planned with it is not: plans follow.
+fn scale_money<'a>(
+    ledger: &mut Ledger,
+    purses: impl Iterator<Item = Mut<'a, Purse>>,
+    factor: f64,
+) -> Result<(), LedgerError> {
+    for mut purse in purses {
+        let all = purse.free().0.saturating_add(purse.escrow().0);
+        let change = whole(real(all) * factor).saturating_sub(all);
+        if change > 0 {
+            create_money(ledger, &mut purse, Money(change), MoneyEntry::Granted)?;
+        } else {
+            let taken = Money((-change).min(purse.free().0));
+            destroy_money(ledger, &mut purse, taken, MoneyEntry::Taken)?;
+        }
+    }
+    Ok(())
+}

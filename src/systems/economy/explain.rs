@@ -1,0 +1,309 @@
+//! Why an agent did not trade, and what a price is made of: read from a world as it is after an hour.
+//!
+//! Orders are on the floor only until the next hour, and only in the process that ran it.
+
+use bevy_ecs::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::floor::Floor;
+use super::model::{Economy, Recipe};
+use super::spread::quantile;
+use super::stall::Placed;
+use crate::components::ids::StableId;
+use crate::components::market::{
+    Beliefs, Budget, CommodityId, Market, MarketStatistics, Purse, Role, Side, Stock, Trader,
+};
+use crate::components::money::Money;
+use crate::world::spec::WorldSpec;
+use crate::world::{Answer, WorldQuery};
+
+/// What an agent did in one market in the last hour, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dealing {
+    /// The commodity.
+    pub commodity: String,
+    /// Units that it wanted to trade; 0 where it placed no order.
+    pub wanted: u32,
+    /// Units that it traded.
+    pub traded: u32,
+    /// What it did and why, in a sentence.
+    pub said: String,
+}
+
+/// An agent's last hour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Dealings {
+    /// Its stable id.
+    pub agent: u64,
+    /// Its role.
+    pub role: String,
+    /// Its money in major units.
+    pub money: f64,
+    /// One for each commodity.
+    pub dealings: Vec<Dealing>,
+}
+
+/// A part of what a unit costs to make.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Which: an input's name, `work` or `left over`.
+    pub name: String,
+    /// Major units of money.
+    pub money: f64,
+}
+
+/// A price and what it is made of.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PriceMade {
+    /// The commodity.
+    pub commodity: String,
+    /// Its price in major units.
+    pub price: f64,
+    /// The price that the world file implies, in major units.
+    pub implied: f64,
+    /// For each role that makes it: the parts of the price.
+    pub makers: Vec<(String, Vec<Part>)>,
+    /// Units made in an hour, of late.
+    pub produced: f64,
+    /// Units used in an hour, of late.
+    pub used: f64,
+    /// What presses on it, in sentences.
+    pub said: Vec<String>,
+}
+
+/// Idle agents that an answer names.
+const IDLE_MAX: usize = 10;
+
+/// Asks what prices are made of, or why an agent did or did not trade.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AskExplain {
+    /// The agent's stable id; without it, prices are explained.
+    #[serde(default)]
+    pub agent: Option<u64>,
+}
+
+impl WorldQuery for AskExplain {
+    const NAME: &'static str = "economy.explain";
+}
+
+/// Answers [`AskExplain`]. Between the start of a process and its first hour nobody is known to have traded.
+pub fn explain(In(ask): In<AskExplain>, ecs: &World) -> Answer {
+    match ask.agent {
+        Some(agent) => Ok(json!(explain_agent(ecs, agent)?)),
+        None => Ok(json!({ "prices": explain_prices(ecs)?, "idle_agents": idle_agents(ecs, IDLE_MAX) })),
+    }
+}
+
+fn major(price: f64) -> String {
+    format!("{:.2}", price / 100.0)
+}
+
+/// Everything about an agent's last hour.
+///
+/// # Errors
+/// With a sentence, where the world has no economy or no such agent.
+pub fn explain_agent(ecs: &World, id: u64) -> Result<Dealings, String> {
+    let traders = ecs.try_query::<(&StableId, &Role, &Purse, &Stock, &Beliefs, &Budget)>();
+    let mut traders = traders.ok_or("the world has no economy")?;
+    let mut markets = ecs.try_query::<&Market>().ok_or("the world has no economy")?;
+    let economy = ecs.get_resource::<Economy>().ok_or("the world has no economy")?;
+    let floor = ecs.get_resource::<Floor>().ok_or("the world has no economy")?;
+    let number = floor.roster.iter().position(|(known, _)| known.0 == id);
+    let number = number.ok_or_else(|| not_there(floor, id))?;
+    let (_, role, purse, stock, beliefs, budget) =
+        traders.iter(ecs).find(|(known, ..)| known.0 == id).ok_or_else(|| not_there(floor, id))?;
+    let recipe = economy.recipe(role.id).ok_or("the agent has a role that the world does not know")?;
+    let mut dealings = Vec::new();
+    for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
+        let Some(market) = markets.iter(ecs).find(|market| market.commodity == commodity) else { continue };
+        let order = floor.order(number, commodity);
+        let belief = beliefs.0.get(commodity).copied();
+        let said = match order {
+            Some(order) => said_of_order(&order, market, belief.map_or(0.0, |belief| belief.doubt)),
+            None => {
+                let planned = budget.envelopes.get(commodity).copied().unwrap_or(0);
+                let state = Without { stock: stock.free(commodity), planned, belief: belief.map_or(0.0, |b| b.price) };
+                state.said(economy, recipe, commodity, purse.free())
+            }
+        };
+        let (wanted, traded) = order.map_or((0, 0), |order| (order.quantity, order.filled));
+        dealings.push(Dealing { commodity: spec.name.clone(), wanted, traded, said });
+    }
+    Ok(Dealings { agent: id, role: recipe.name.clone(), money: purse.free().to_major(), dealings })
+}
+
+fn not_there(floor: &Floor, id: u64) -> String {
+    match (floor.roster.first(), floor.roster.last()) {
+        (Some((first, _)), Some((last, _))) => {
+            format!("there is no agent {id}: their numbers run from {} to {}", first.0, last.0)
+        }
+        _ => format!("there is no agent {id}: nobody trades"),
+    }
+}
+
+/// Agents who placed orders in the last hour and traded nothing at all, the first of them.
+pub fn idle_agents(ecs: &World, at_most: usize) -> Vec<u64> {
+    let (Some(economy), Some(floor)) = (ecs.get_resource::<Economy>(), ecs.get_resource::<Floor>()) else {
+        return Vec::new();
+    };
+    let is_idle = |number: usize| {
+        let orders = || economy.commodity_ids().filter_map(|id| floor.order(number, id));
+        orders().next().is_some() && orders().all(|order| order.filled == 0)
+    };
+    let numbered = floor.roster.iter().enumerate().filter(|(number, _)| is_idle(*number));
+    numbered.map(|(_, (id, _))| id.0).take(at_most).collect()
+}
+
+fn said_of_order(order: &Placed, market: &Market, doubt: f64) -> String {
+    let (verb, limit, rival) = match order.side {
+        Side::Bid => ("bid for", "a unit is worth no more to it", market.best_ask),
+        Side::Ask => ("offered", "a unit costs it no less", market.best_bid),
+    };
+    let mut said = format!("it {verb} {} at {}", order.quantity, major(f64::from(order.price)));
+    let cleared = if market.volume.0 > 0 {
+        format!("the market cleared at {}", market.price)
+    } else {
+        "nothing was traded".to_owned()
+    };
+    if order.filled > 0 {
+        let each = Money(order.money / i64::from(order.filled));
+        let part = if order.filled == order.quantity { "all" } else { "a part" };
+        said += &format!(" and traded {part}: {} at {each} each", order.filled);
+    } else if order.price == order.limit {
+        said += &format!(" and traded nothing: {limit}, and {cleared}");
+    } else {
+        let other = rival.map_or_else(
+            || "nobody was left on the other side".to_owned(),
+            |price| format!("the best left on the other side stood at {price}"),
+        );
+        said += &format!(
+            " and traded nothing: {cleared}, and {other}; it could go to {} and will concede {:.1}% by the next failure",
+            major(f64::from(order.limit)),
+            doubt * 100.0
+        );
+    }
+    said
+}
+
+/// Somebody without an order.
+struct Without {
+    stock: i64,
+    planned: i64,
+    belief: f64,
+}
+
+impl Without {
+    fn said(&self, economy: &Economy, recipe: &Recipe, commodity: CommodityId, money: Money) -> String {
+        let Some(spec) = economy.commodity(commodity) else { return String::new() };
+        let has = format!("it has {} in stock", self.stock);
+        let uses = recipe.inputs.iter().any(|(input, _)| *input == commodity);
+        if commodity == recipe.output {
+            return format!("no order: it makes this itself and had nothing to spare; {has}");
+        }
+        let mut reasons = Vec::new();
+        if spec.need > 0.0 {
+            reasons.push("its pantry holds enough".to_owned());
+        }
+        if uses {
+            reasons.push("its workshop holds enough, or its work would not pay with it".to_owned());
+        }
+        if spec.spending_share > 0.0 {
+            reasons.push(format!(
+                "the {} that it means to spend on it buy no unit at the {} that it believes in",
+                Money(self.planned),
+                major(self.belief)
+            ));
+        }
+        if reasons.is_empty() {
+            reasons.push("it has no use for it".to_owned());
+        }
+        format!("no order: {}; {has}, and {money} of money", reasons.join("; "))
+    }
+}
+
+/// What the prices are made of, in the order of the world file.
+///
+/// # Errors
+/// With a sentence, where the world has no economy.
+pub fn explain_prices(ecs: &World) -> Result<Vec<PriceMade>, String> {
+    let believers = ecs.try_query_filtered::<&Beliefs, With<Trader>>();
+    let mut believers = believers.ok_or("the world has no economy")?;
+    let mut markets = ecs.try_query::<&Market>().ok_or("the world has no economy")?;
+    let spec = ecs.get_resource::<WorldSpec>().and_then(|spec| spec.economy.as_ref());
+    let implied = spec.ok_or("the world has no economy")?.implied()?;
+    let economy = ecs.get_resource::<Economy>().ok_or("the world has no economy")?;
+    let statistics = ecs.get_resource::<MarketStatistics>().ok_or("the world has no economy")?;
+    let mut prices = vec![0.0; economy.commodities.len()];
+    for market in markets.iter(ecs) {
+        if let Some(price) = prices.get_mut(market.commodity.index()) {
+            *price = market.price.to_major();
+        }
+    }
+    let price = |id: CommodityId| prices.get(id.index()).copied().unwrap_or(0.0);
+    let mut made = Vec::new();
+    for (id, commodity) in economy.commodity_ids().zip(&economy.commodities) {
+        let Some(market) = markets.iter(ecs).find(|market| market.commodity == id) else { continue };
+        let flow = statistics.flows.get(id).copied().unwrap_or_default();
+        let mut beliefs: Vec<f64> =
+            believers.iter(ecs).filter_map(|beliefs| beliefs.0.get(id)).map(|belief| belief.price).collect();
+        beliefs.sort_by(f64::total_cmp);
+        let makers = economy.roles.iter().filter(|recipe| recipe.output == id);
+        made.push(PriceMade {
+            commodity: commodity.name.clone(),
+            price: price(id),
+            implied: implied.prices.get(id.index()).copied().unwrap_or(0.0) / 100.0,
+            makers: makers.map(|recipe| (recipe.name.clone(), parts(economy, recipe, &price, implied.wage))).collect(),
+            produced: flow.produced,
+            used: flow.used,
+            said: pressures(market, flow.used, flow.produced, &beliefs),
+        });
+    }
+    Ok(made)
+}
+
+/// What a unit's price pays for: each input, an ordinary hour's work, and what is left.
+fn parts(economy: &Economy, recipe: &Recipe, price: &impl Fn(CommodityId) -> f64, wage: f64) -> Vec<Part> {
+    let skill = economy.population.mean_skill();
+    let mut parts: Vec<Part> = recipe
+        .inputs
+        .iter()
+        .filter_map(|(input, quantity)| {
+            let name = economy.commodity(*input)?.name.clone();
+            Some(Part { name, money: price(*input) * quantity / recipe.quantity })
+        })
+        .collect();
+    parts.push(Part { name: "work".to_owned(), money: wage / 100.0 / skill / recipe.quantity });
+    let paid: f64 = parts.iter().map(|part| part.money).sum();
+    parts.push(Part { name: "left over".to_owned(), money: price(recipe.output) - paid });
+    parts
+}
+
+fn pressures(market: &Market, used: f64, produced: f64, beliefs: &[f64]) -> Vec<String> {
+    let mut said = Vec::new();
+    if produced > 0.0 {
+        let more = used / produced - 1.0;
+        let word = if more >= 0.0 { "more" } else { "less" };
+        said.push(format!("of late {:.1}% {word} is used than made", more.abs() * 100.0));
+    } else {
+        said.push("of late none is made".to_owned());
+    }
+    let left = |price: Option<Money>| price.map_or_else(|| "none".to_owned(), |price| format!("the best at {price}"));
+    said.push(format!(
+        "in the last hour {} were traded; {} wanted more ({}), {} were left ({})",
+        market.volume,
+        market.bids_unfilled,
+        left(market.best_bid),
+        market.asks_unfilled,
+        left(market.best_ask)
+    ));
+    said.push(format!(
+        "agents believe in {}; a tenth in less than {}, a tenth in more than {}",
+        major(quantile(beliefs, 0.5)),
+        major(quantile(beliefs, 0.1)),
+        major(quantile(beliefs, 0.9))
+    ));
+    said
+}

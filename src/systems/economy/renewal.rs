@@ -1,0 +1,146 @@
+//! Renewal of the population: who goes broke changes to the role that earns most, or leaves; newcomers arrive.
+
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+
+use super::conditions::Conditions;
+use super::ledger::{destroy_goods, destroy_money};
+use super::maths::{by_chance, count};
+use super::model::Economy;
+use super::resting::end_all;
+use super::review::prospects;
+use super::setup::{Newcomer, settle, within};
+use crate::components::ids::{StableId, StableIds};
+use crate::components::market::{
+    GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, Purse, Resting, Role, RoleId, Stock, Trader,
+};
+use crate::components::money::Money;
+use crate::systems::random::{Draw, Draws};
+
+type Agents<'w, 's> = Query<
+    'w,
+    's,
+    (
+        Entity,
+        &'static StableId,
+        &'static mut Livelihood,
+        &'static mut Role,
+        &'static mut Purse,
+        &'static mut Stock,
+        Option<&'static mut Resting>,
+    ),
+    With<Trader>,
+>;
+
+/// The whole world draws under this number: no entity has it.
+const WORLD: StableId = StableId(u64::MAX);
+
+/// Lets the broke change or go, and newcomers in. Runs in `Review`, before the roster of the hour is called. Nothing
+/// without a `renewal` in the world file.
+#[expect(clippy::too_many_arguments, reason = "each is a part of the world that changes when people come and go")]
+pub fn renew_population(
+    economy: Res<Economy>,
+    (statistics, conditions): (Res<MarketStatistics>, Res<Conditions>),
+    mut ledger: ResMut<Ledger>,
+    mut ids: ResMut<StableIds>,
+    mut commands: Commands,
+    traders: Query<(), With<Trader>>,
+    mut agents: Agents,
+    markets: Query<&Market>,
+    draws: Draws,
+) -> Result {
+    let Some(renewal) = economy.population.renewal.clone() else { return Ok(()) };
+    let mut here = traders.iter().count();
+    let (least, most) = (usize::try_from(renewal.minimum)?, usize::try_from(renewal.maximum)?);
+    let prospects: Vec<f64> = prospects(&economy, &statistics, &conditions).collect();
+    let best = (0..prospects.len()).max_by(|a, b| prospect(&prospects, *a).total_cmp(&prospect(&prospects, *b)));
+    let best = RoleId(u16::try_from(best.unwrap_or(0))?);
+    let mut order: Vec<(StableId, Entity)> = agents.iter().map(|(entity, id, ..)| (*id, entity)).collect();
+    order.sort_unstable_by_key(|(id, _)| *id);
+    for (_, entity) in order {
+        let (_, _, mut livelihood, mut role, mut purse, mut stock, resting) = agents.get_mut(entity)?;
+        if purse.free().0.saturating_add(purse.escrow().0) >= renewal.broke_below {
+            if livelihood.broke_hours > 0 {
+                livelihood.broke_hours = 0;
+            }
+            continue;
+        }
+        livelihood.broke_hours = livelihood.broke_hours.saturating_add(1);
+        if livelihood.broke_hours < renewal.broke_hours {
+            continue;
+        }
+        livelihood.broke_hours = 0;
+        if role.id != best {
+            let utilisation = statistics.roles.get(best.index()).map_or(1.0, |known| known.utilisation);
+            *role = Role { id: best, hours: 0, utilisation };
+        } else if here > least {
+            if let Some(mut resting) = resting {
+                end_all(&mut resting, &mut purse, &mut stock)?;
+            }
+            bid_farewell(&economy, &mut ledger, &mut purse, &mut stock)?;
+            commands.entity(entity).despawn();
+            here -= 1;
+        }
+    }
+    let mut draw = draws.of("economy.arrivals").for_id(WORLD);
+    let arriving = usize::try_from(by_chance(renewal.arrivals_per_day / 24.0, &mut draw))?;
+    let arriving = arriving.max(least.saturating_sub(here)).min(most.saturating_sub(here));
+    if arriving == 0 {
+        return Ok(());
+    }
+    let mut prices = vec![1; economy.commodities.len()];
+    for market in &markets {
+        if let Some(price) = prices.get_mut(market.commodity.index()) {
+            *price = market.price.0;
+        }
+    }
+    let draws = draws.of("economy.newcomers");
+    for _ in 0..arriving {
+        let id = ids.next_id();
+        let mut draw = draws.for_id(id);
+        let newcomer = Newcomer {
+            role: choose(&prospects, &mut draw)?,
+            skill: within(economy.population.skill, &mut draw),
+            money: Money(renewal.newcomer_money),
+            prices: &prices,
+            belief_factor: 1.0,
+            entries: (MoneyEntry::Arrived, GoodsEntry::Arrived),
+            given: None,
+        };
+        let mut agent = commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
+        if economy.rest_hours.is_some() {
+            agent.insert(Resting::default());
+        }
+    }
+    Ok(())
+}
+
+fn prospect(prospects: &[f64], role: usize) -> f64 {
+    prospects.get(role).copied().unwrap_or(0.0)
+}
+
+/// A role, each with a probability in proportion to what it earns; any where none earns anything.
+fn choose(prospects: &[f64], draw: &mut Draw) -> Result<RoleId> {
+    let sum: f64 = prospects.iter().map(|prospect| prospect.max(0.0)).sum();
+    let mut at = draw.unit() * sum;
+    for (index, prospect) in prospects.iter().enumerate() {
+        at -= prospect.max(0.0);
+        if at < 0.0 {
+            return Ok(RoleId(u16::try_from(index)?));
+        }
+    }
+    let any = draw.unit() * count(prospects.len());
+    Ok(RoleId(u16::try_from(super::maths::whole(any.floor()))?))
+}
+
+/// Who leaves takes along what it has.
+fn bid_farewell(economy: &Economy, ledger: &mut Ledger, purse: &mut Purse, stock: &mut Stock) -> Result {
+    let money = purse.free();
+    destroy_money(ledger, purse, money, MoneyEntry::Left)?;
+    for commodity in economy.commodity_ids() {
+        if let Some(held) = stock.holdings().get(commodity).copied() {
+            destroy_goods(ledger, stock, commodity, held.free(), GoodsEntry::Left)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! A commodity's part of the trading floor: its orders in a column, their results in another, and its book.
+
+use bevy_ecs::error::Result;
+
+use super::book::{Book, Clearing, Limits, PRICE_MAX, QUANTITY_MAX};
+use super::ledger::ClearingHouse;
+use crate::components::market::Side;
+use crate::world::spec::ClearingRule;
+
+/// An order of a trader, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Placed {
+    /// Buys or sells.
+    pub side: Side,
+    /// Quoted price of a unit in minor units.
+    pub price: u32,
+    /// The price at which the trader itself would rather not trade.
+    pub limit: u32,
+    /// Units.
+    pub quantity: u32,
+    /// Units of a bid that are not to be enjoyed.
+    pub for_work: u32,
+    /// Units traded.
+    pub filled: u32,
+    /// Money paid or received.
+    pub money: i64,
+}
+
+/// An order as it stands in its column; none where the quantity is 0.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) price: u32,
+    pub(super) limit: u32,
+    pub(super) quantity: u32,
+    /// Units of a bid that are not to be enjoyed; [`ASK`] in an ask.
+    pub(super) for_work: u32,
+}
+
+/// What marks an ask: more units than an order can have.
+const ASK: u32 = u32::MAX;
+
+impl Slot {
+    pub(super) fn bid(price: u32, limit: u32, quantity: u32, for_work: u32) -> Self {
+        Self { price, limit, quantity, for_work: for_work.min(quantity) }
+    }
+
+    pub(super) fn ask(price: u32, limit: u32, quantity: u32) -> Self {
+        Self { price, limit, quantity, for_work: ASK }
+    }
+
+    pub(super) fn side(&self) -> Side {
+        if self.for_work == ASK { Side::Ask } else { Side::Bid }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.quantity == 0
+    }
+
+    fn placed(&self, result: Filled) -> Placed {
+        let side = self.side();
+        Placed {
+            side,
+            price: self.price,
+            limit: self.limit,
+            quantity: self.quantity,
+            for_work: if side == Side::Bid { self.for_work } else { 0 },
+            filled: result.units(),
+            money: result.money(),
+        }
+    }
+}
+
+/// Units traded and the money for them, in one word: money in the lower bits, units above.
+///
+/// A trader has one order in a book, so that both fit: no more than [`QUANTITY_MAX`] units at no more than [`PRICE_MAX`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Filled(u64);
+
+const MONEY_BITS: u32 = 42;
+const _: () = assert!((PRICE_MAX as u64) * (QUANTITY_MAX as u64) < 1 << MONEY_BITS);
+const _: () = assert!((QUANTITY_MAX as u64) < 1 << (64 - MONEY_BITS));
+
+impl Filled {
+    fn add(&mut self, units: u32, price: u32) {
+        let units = u64::from(units);
+        self.0 = self.0.wrapping_add(units << MONEY_BITS | (units * u64::from(price)));
+    }
+
+    fn units(self) -> u32 {
+        (self.0 >> MONEY_BITS) as u32
+    }
+
+    #[expect(clippy::cast_possible_wrap, reason = "42 bits are left")]
+    fn money(self) -> i64 {
+        (self.0 & ((1 << MONEY_BITS) - 1)) as i64
+    }
+}
+
+/// Orders, results and book of one commodity.
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    /// Each trader's order, by its number on the floor.
+    pub(super) slots: Vec<Slot>,
+    results: Vec<Filled>,
+    pub(super) book: Book,
+    limits: Limits,
+    pub(super) house: ClearingHouse,
+    /// What its matching came to, or why it came to nothing.
+    pub(super) outcome: Option<Result<Outcome, &'static str>>,
+}
+
+/// What a matching came to.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Outcome {
+    pub(super) clearing: Clearing,
+    /// The share of the surplus that the traders' own limits allowed and that was realised.
+    pub(super) efficiency: Option<f64>,
+}
+
+impl Stall {
+    /// Clears it for so many traders.
+    pub(super) fn open(&mut self, traders: usize) {
+        self.slots.clear();
+        self.slots.resize(traders, Slot::default());
+        self.results.clear();
+        self.results.resize(traders, Filled::default());
+        self.book.clear();
+        self.book.reserve(traders);
+        self.limits.clear();
+        self.limits.reserve(traders);
+        self.house = ClearingHouse::default();
+        self.outcome = None;
+    }
+
+    /// Makes places for traders from outside behind those of the roster.
+    pub(super) fn widen(&mut self, traders: usize) {
+        self.slots.resize(traders, Slot::default());
+        self.results.resize(traders, Filled::default());
+    }
+
+    /// A trader's order and what became of it.
+    pub(super) fn order(&self, seat: usize) -> Option<Placed> {
+        let slot = self.slots.get(seat).filter(|slot| !slot.is_empty())?;
+        Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
+    }
+
+    /// Matches the book and writes the results.
+    pub(super) fn clear_market(&mut self, rule: ClearingRule) {
+        let clearing = self.book.match_orders(rule);
+        for fill in self.book.fills() {
+            for trader in [fill.buyer, fill.seller] {
+                match self.results.get_mut(trader as usize) {
+                    Some(result) => result.add(fill.quantity, fill.price),
+                    None => return self.outcome = Some(Err("a fill without an order")),
+                }
+            }
+        }
+        let efficiency = self.efficiency();
+        self.outcome = Some(Ok(Outcome { clearing, efficiency }));
+    }
+
+    /// The share of the surplus that the traders' own limits allowed and that was realised (Gode and Sunder 1993).
+    #[expect(clippy::cast_precision_loss, reason = "a ratio for readers; nothing computes with it")]
+    fn efficiency(&mut self) -> Option<f64> {
+        self.limits.clear();
+        let mut realised = 0_i128;
+        for (slot, result) in self.slots.iter().zip(&self.results).filter(|(slot, _)| !slot.is_empty()) {
+            let side = slot.side();
+            self.limits.take(side, slot.limit, slot.quantity);
+            let value = i128::from(i64::from(slot.limit) * i64::from(result.units()));
+            realised += if side == Side::Bid { value } else { -value };
+        }
+        let possible = self.limits.surplus();
+        (possible > 0).then(|| (realised as f64 / possible as f64).clamp(0.0, 1.0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_takes_the_largest_order() {
+        let mut result = Filled::default();
+        result.add(QUANTITY_MAX, PRICE_MAX);
+        assert_eq!(result.units(), QUANTITY_MAX);
+        assert_eq!(result.money(), i64::from(QUANTITY_MAX) * i64::from(PRICE_MAX));
+        let mut parts = Filled::default();
+        (0..5).for_each(|price| parts.add(3, price));
+        assert_eq!((parts.units(), parts.money()), (15, 30));
+    }
+
+    #[test]
+    fn a_slot_gives_back_what_was_put_in() {
+        let bid = Slot::bid(7, 9, 4, 6).placed(Filled::default());
+        assert_eq!((bid.side, bid.price, bid.limit, bid.quantity, bid.for_work), (Side::Bid, 7, 9, 4, 4));
+        let ask = Slot::ask(7, 5, 4).placed(Filled::default());
+        assert_eq!((ask.side, ask.price, ask.limit, ask.quantity, ask.for_work), (Side::Ask, 7, 5, 4, 0));
+        assert!(Slot::default().is_empty() && !Slot::ask(7, 5, 4).is_empty());
+    }
+}

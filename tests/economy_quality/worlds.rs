@@ -1,0 +1,58 @@
+//! Worlds at rest: the one that ships, and one that nothing was tuned for.
+
+use worldtick::lab::{Record, Summary};
+use worldtick::world::spec::WorldSpec;
+
+use super::support::{default_world, hours, mill_valley, runs, seeds, show, with};
+
+const SETTLED: u32 = 500;
+
+fn hold_to_the_goals(title: &str, records: &[Record], deviation: f64) {
+    let summaries: Vec<Summary> = records.iter().map(|record| Summary::of(record, SETTLED)).collect();
+    show(title, &summaries);
+    for (seed, summary) in (1..).zip(&summaries) {
+        let at = format!("{title}, seed {seed}");
+        for market in &summary.markets {
+            let name = &market.name;
+            assert!(market.deviation <= deviation, "{at}: {name} deviates {:.3} about its mean", market.deviation);
+            assert!(market.off_implied.abs() <= 0.10, "{at}: {name} is {:+.3} off what is implied", market.off_implied);
+            assert_eq!(market.days_without_trade, 0, "{at}: {name}");
+            assert!(!market.at_bound, "{at}: {name} runs from {} to {}", market.lowest, market.highest);
+        }
+        assert!(summary.consumption >= 0.93, "{at}: consumption is {:.3} of the optimum", summary.consumption);
+        assert!(summary.consumption <= 1.02, "{at}: consumption of {:.3} is more than can be", summary.consumption);
+        assert!(summary.meals >= 0.99, "{at}: {:.4} of the meals", summary.meals);
+        assert!(summary.worst_day >= 0.97, "{at}: {:.4} of the meals on the worst day", summary.worst_day);
+        assert!(summary.gini_low >= 0.2 && summary.gini_high <= 0.6, "{at}: Gini {summary:?}");
+        assert!(summary.top_share < 0.15, "{at}: the richest hundredth has {:.3}", summary.top_share);
+        assert!(summary.role_extinct_hours <= 48, "{at}: a role had nobody for {} h", summary.role_extinct_hours);
+    }
+}
+
+fn large(spec: WorldSpec) -> WorldSpec {
+    with(spec, |economy| economy.population.count = 2_000)
+}
+
+#[test]
+fn the_default_world_keeps_its_prices_feeds_its_people_and_shares_its_money() {
+    let records = runs(&default_world(), seeds(2), hours(1_500, 10_000));
+    hold_to_the_goals("default world", &records, 0.05);
+}
+
+#[test]
+fn a_larger_default_world_is_calmer() {
+    let records = runs(&large(default_world()), seeds(1), hours(600, 2_500));
+    hold_to_the_goals("default world of 2,000", &records, 0.02);
+}
+
+#[test]
+fn a_second_world_does_as_well_without_retuning() {
+    let records = runs(&mill_valley(), seeds(2), hours(1_500, 10_000));
+    hold_to_the_goals("mill valley", &records, 0.05);
+}
+
+#[test]
+fn a_larger_second_world_is_calmer() {
+    let records = runs(&large(mill_valley()), seeds(1), hours(600, 2_500));
+    hold_to_the_goals("mill valley of 2,000", &records, 0.02);
+}

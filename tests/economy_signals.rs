@@ -1,0 +1,277 @@
+//! Signals in, from a plugin of a developer's own, and signals out.
+
+#![expect(clippy::expect_used, reason = "a test may panic")]
+
+use bevy_app::{App, Plugin};
+use bevy_ecs::prelude::*;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use worldtick::components::clock::ClockSource;
+use worldtick::components::market::Shocks;
+use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsType};
+use worldtick::messages::outside::{EconomySignal, SignalKind, TradeDirection};
+use worldtick::plugins::economy::EconomyPlugin;
+use worldtick::plugins::simulation::SimulationPlugin;
+use worldtick::systems::economy::Conditions;
+use worldtick::testing::{StepError, Stepper};
+use worldtick::world::spec::{DemandName, WorldSpec};
+use worldtick::world::{Answer, RegisterExt, WorldCommand};
+
+/// A plugin that does not come with worldtick: what its command is told it signals to the economy.
+struct FactionPlugin;
+
+#[derive(Deserialize, JsonSchema)]
+struct Tell {
+    what: String,
+    hours: u32,
+    #[serde(default)]
+    number: f64,
+    #[serde(default)]
+    name: String,
+}
+
+impl WorldCommand for Tell {
+    const NAME: &'static str = "faction.tell";
+}
+
+fn tell(In(order): In<Tell>, mut signals: MessageWriter<EconomySignal>) -> Answer {
+    #[expect(clippy::cast_possible_truncation, reason = "a test")]
+    let whole = order.number as i64;
+    let kind = match order.what.as_str() {
+        "food" => SignalKind::FoodDemand { change_percent: order.number },
+        "war" => SignalKind::War { faction_a: "north".into(), faction_b: order.name.clone() },
+        "alliance" => SignalKind::Alliance { faction_a: order.name.clone(), faction_b: "north".into() },
+        _ => SignalKind::Trade {
+            commodity: order.name.clone(),
+            direction: if order.what == "import" { TradeDirection::Import } else { TradeDirection::Export },
+            quantity: whole,
+            price: 2_000,
+        },
+    };
+    signals.write(EconomySignal { source: "factions".into(), hours: order.hours, kind });
+    Ok(Value::Null)
+}
+
+impl Plugin for FactionPlugin {
+    fn build(&self, app: &mut App) {
+        app.accept_command::<Tell, _>(tell);
+    }
+}
+
+fn default_file() -> WorldSpec {
+    let mut spec = WorldSpec::default_world().expect("a valid world file");
+    spec.clock = ClockSource::Manual;
+    spec.economy.as_mut().expect("an economy").population.count = 200;
+    spec
+}
+
+fn world_of(spec: WorldSpec) -> Result<Stepper, StepError> {
+    Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin, FactionPlugin));
+        app
+    })
+}
+
+fn world() -> Result<Stepper, StepError> {
+    world_of(default_file())
+}
+
+fn send(world: &mut Stepper, what: &str, hours: u32, number: f64, name: &str) -> Result<(), StepError> {
+    world.send("faction.tell", json!({"what": what, "hours": hours, "number": number, "name": name}))?;
+    Ok(())
+}
+
+fn conditions(world: &mut Stepper) -> Conditions {
+    world.world().ecs().resource::<Conditions>().clone()
+}
+
+fn refused(world: &mut Stepper) -> (u64, String) {
+    let answer = world.ask("economy.shocks", json!({})).expect("an answer");
+    let signals = &answer["signals"];
+    (signals["refused"].as_u64().expect("a number"), signals["lastRefused"].as_str().unwrap_or_default().to_owned())
+}
+
+fn near(value: f64, expected: f64) -> bool {
+    (value - expected).abs() < 1e-9
+}
+
+#[test]
+fn a_plugin_of_ones_own_is_heard_from_the_next_hour_for_as_long_as_it_says() -> Result<(), StepError> {
+    let mut world = world()?;
+    world.hours(2)?;
+    let before = world.state_hash()?;
+    send(&mut world, "food", 3, 50.0, "")?;
+    assert_ne!(world.state_hash()?, before, "it is in the state at once: a restart loses nothing");
+    world.restart()?;
+    for hour in 0..5 {
+        world.hours(1)?;
+        let expected = if hour < 3 { 1.5 } else { 1.0 };
+        let need: Vec<f64> = conditions(&mut world).need.iter().copied().collect();
+        assert!(near(need[0], expected) && need[1..].iter().all(|factor| near(*factor, 1.0)), "hour {hour}: {need:?}");
+    }
+    // The same source's word takes the place of the one before; 0 hours end it.
+    for percent in [100.0, -50.0] {
+        send(&mut world, "food", 100, percent, "")?;
+    }
+    world.hours(1)?;
+    assert!(near(conditions(&mut world).need.iter().copied().next().expect("food"), 0.5));
+    assert_eq!(world.world().ecs().resource::<Shocks>().signals.len(), 1);
+    send(&mut world, "food", 0, 0.0, "")?;
+    world.hours(1)?;
+    assert!(near(conditions(&mut world).need.iter().copied().next().expect("food"), 1.0));
+    Ok(())
+}
+
+#[test]
+fn war_and_alliance_mean_what_the_world_file_says() -> Result<(), StepError> {
+    let mut world = world()?;
+    send(&mut world, "import", 50, 40.0, "Food")?;
+    send(&mut world, "war", 20, 0.0, "south")?;
+    world.hours(1)?;
+    let at_war = conditions(&mut world);
+    assert_eq!(at_war.trade[0].quantity, 10, "a quarter of the trade");
+    let shares = [0.0, 0.2, 0.0, 0.5, 0.3];
+    let spent: f64 = shares.iter().zip(at_war.spending.iter()).map(|(share, factor)| share * factor).sum();
+    assert!(near(spent, 1.0), "nobody spends more than there is: {at_war:?}");
+    let factors: Vec<f64> = at_war.spending.iter().copied().collect();
+    assert!(near(factors[3] / factors[1], 2.0) && near(factors[4] / factors[1], 0.5), "{factors:?}");
+    // Who is named first does not matter; an alliance is another word than a war.
+    send(&mut world, "alliance", 20, 0.0, "south")?;
+    world.hours(1)?;
+    assert_eq!(world.world().ecs().resource::<Shocks>().signals.len(), 3);
+    world.hours(21)?;
+    assert_eq!(conditions(&mut world).trade[0].quantity, 40);
+    Ok(())
+}
+
+#[test]
+fn a_war_makes_weapons_dear() -> Result<(), StepError> {
+    let price = |is_war: bool| -> Result<f64, StepError> {
+        let mut world = world()?;
+        world.hours(150)?;
+        if is_war {
+            send(&mut world, "war", 60, 0.0, "south")?;
+        }
+        world.take_events();
+        world.hours(60)?;
+        let cleared = world.events_of::<MarketCleared>()?;
+        Ok(cleared.iter().filter(|event| event.commodity == "Weapon").map(|event| event.price).sum::<f64>() / 60.0)
+    };
+    let (peace, war) = (price(false)?, price(true)?);
+    assert!(war > peace * 1.03, "{war} against {peace}");
+    Ok(())
+}
+
+#[test]
+fn what_is_out_of_bounds_is_refused_counted_and_changes_nothing() -> Result<(), StepError> {
+    let mut mute = default_file();
+    mute.economy.as_mut().expect("an economy").signals.war = serde_json::from_value(json!({})).expect("nothing");
+    let mut world = world_of(mute)?;
+    world.hours(2)?;
+    let shocks = world.world().ecs().resource::<Shocks>().clone();
+    let cases = [
+        ("food", 10, 401.0, "", "401 percent is outside -90 to 400"),
+        ("food", 10, -91.0, "", "outside"),
+        ("food", 721, 10.0, "", "721 hours are more than the 720"),
+        ("war", 10, 0.0, "south", "does not say what it means: see `economy.signals.war`"),
+        ("alliance", 10, 0.0, "north", "stands on both sides"),
+        ("alliance", 10, 0.0, "", "1 to 64 printable"),
+        ("alliance", 10, 0.0, "a\u{7}b", "1 to 64 printable"),
+        ("import", 10, 0.0, "Food", "quantity: 0 is outside 1 to 1000000"),
+        ("export", 10, 1e18, "Food", "quantity: 1000000000000000000 is outside"),
+        ("export", 10, 5.0, "Bread", "there is no commodity `Bread`"),
+    ];
+    for (number, (what, hours, percent, name, words)) in (1..).zip(cases) {
+        send(&mut world, what, hours, percent, name)?;
+        let (count, why) = refused(&mut world);
+        assert_eq!(count, number, "{why}");
+        assert!(why.contains(words), "{words}: {why}");
+    }
+    assert_eq!(*world.world().ecs().resource::<Shocks>(), shocks);
+    // And there is an end to how many are live.
+    for number in 0..70 {
+        send(&mut world, "alliance", 9, 0.0, &format!("f{number}"))?;
+    }
+    assert_eq!(refused(&mut world).0, 16);
+    assert_eq!(world.world().ecs().resource::<Shocks>().signals.len(), 64);
+    Ok(())
+}
+
+#[test]
+fn demand_for_each_commodity_goes_out_in_every_hour() -> Result<(), StepError> {
+    let mut world = world()?;
+    world.hours(300)?;
+    world.take_events();
+    world.hours(1)?;
+    let calm = world.events_of::<DemandSignal>()?;
+    let names: Vec<&str> = calm.iter().map(|signal| signal.commodity_type.as_str()).collect();
+    assert_eq!(names, ["food", "Wood", "Metal", "weapons", "cyberware"]);
+    assert_eq!(calm[3].commodity.as_deref(), Some("Weapon"));
+    for signal in &calm {
+        assert_eq!(signal.location, "night-city");
+        assert!(
+            matches!(signal.demand_level, DemandLevel::Low | DemandLevel::Normal | DemandLevel::High),
+            "{signal:?}"
+        );
+        assert!(signal.agent_count.is_some_and(|count| count <= 200), "{signal:?}");
+    }
+    // A famine is told of as one, and more is wanted than usual.
+    world
+        .send("economy.add_shock", json!({"kind": "need", "commodity": "Food", "factor": 4.0, "durationHours": 48}))?;
+    world.take_events();
+    world.hours(40)?;
+    let food: Vec<DemandSignal> =
+        world.events_of()?.into_iter().filter(|signal: &DemandSignal| signal.commodity_type == "food").collect();
+    assert_eq!(food.len(), 40);
+    assert!(food.iter().any(|signal| signal.demand_level == DemandLevel::Critical), "{food:?}");
+    assert!(food[0].demand_change_percent > Some(50.0), "{:?}", food[0]);
+    assert!(food.iter().any(|signal| signal.predicted_price_impact_percent > Some(20.0)));
+    Ok(())
+}
+
+#[test]
+fn what_has_no_name_of_the_list_goes_out_under_its_own_and_is_told_of() -> Result<(), StepError> {
+    let mut spec = default_file();
+    let commodities = &mut spec.economy.as_mut().expect("an economy").commodities;
+    (commodities[1].signal, commodities[2].signal) = (None, Some(DemandName::None));
+    let warnings = spec.warnings();
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(warnings[0].pointer, "/economy/commodities/1");
+    assert!(warnings[0].message.contains("`Wood` goes out under its own name"), "{warnings:?}");
+    let mut world = world_of(spec)?;
+    world.hours(1)?;
+    let names: Vec<String> =
+        world.events_of::<DemandSignal>()?.into_iter().map(|signal| signal.commodity_type).collect();
+    assert_eq!(names, ["food", "Wood", "weapons", "cyberware"]);
+    Ok(())
+}
+
+#[test]
+fn hours_and_days_are_summed_up() -> Result<(), StepError> {
+    let mut world = world()?;
+    world.days(2)?;
+    let all = world.events_of::<AggregatedStats>()?;
+    let of = |kind: StatsType| all.iter().filter(|stats| stats.stats_type == kind).cloned().collect::<Vec<_>>();
+    let (hours, days) = (of(StatsType::HourlySummary), of(StatsType::DailySummary));
+    assert_eq!((hours.len(), days.len()), (48, 2));
+    let cleared = world.events_of::<MarketCleared>()?;
+    for (number, day) in days.iter().enumerate() {
+        assert_eq!(day.time_window_minutes, Some(1_440));
+        let of_day = &hours[number * 24..(number + 1) * 24];
+        let sum = |of: fn(&AggregatedStats) -> Option<u64>| of_day.iter().filter_map(of).sum::<u64>();
+        assert_eq!(day.metrics.total_agent_actions, Some(sum(|hour| hour.metrics.total_agent_actions)));
+        assert_eq!(day.metrics.total_transactions, Some(sum(|hour| hour.metrics.total_transactions)));
+        let turnover: f64 = cleared[number * 120..(number + 1) * 120].iter().map(|market| market.turnover).sum();
+        assert!((day.metrics.total_transaction_volume.expect("a sum") - turnover).abs() < 0.01);
+        let agents = day.metrics.unique_agents.expect("a number");
+        assert!(of_day.iter().all(|hour| hour.metrics.unique_agents <= Some(agents)) && agents <= 200);
+    }
+    assert!(hours.iter().all(|hour| hour.time_window_minutes == Some(60) && hour.metrics.total_transactions > Some(0)));
+    // A day with no hour in it has nothing to tell.
+    world.take_events();
+    world.tick(worldtick::messages::TickType::Daily)?;
+    assert!(world.events_of::<AggregatedStats>()?.is_empty());
+    Ok(())
+}
