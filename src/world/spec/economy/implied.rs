@@ -45,28 +45,34 @@ impl EconomySpec {
     /// What this file implies.
     ///
     /// # Errors
-    /// With a sentence, where the recipes use up more than they make, or the needs take more work than there is.
+    /// With a sentence, where the recipes use up more than they make, or the needs alone take more work than there is, even
+    /// if nothing spoiled.
     pub fn implied(&self) -> Result<Implied, String> {
         let least_work = self.work_content(Stocks::None)?;
-        let work = self.work_content(Stocks::AsHeld)?;
+        let skill = self.population.mean_skill();
+        let needing = || self.commodities.iter().zip(&least_work).filter(|(commodity, _)| commodity.need > 0.0);
+        let least: f64 = needing().map(|(commodity, work)| commodity.need * work).sum();
+        if least >= skill {
+            return Err(format!(
+                "the needs of an agent take {least:.2} hours of work in an hour, it can do {skill:.2}"
+            ));
+        }
+        // Where stocks as full as the parameters say would spoil faster than they can be filled, they are never full: the
+        // world is poorer than this says, and still no mistake.
+        let work = self.work_content(Stocks::AsHeld).unwrap_or_else(|_| least_work.clone());
         let wage = self.wage();
         let bought =
             |commodity: &CommoditySpec| commodity.need * (1.0 + commodity.spoilage * self.parameters.pantry_hours);
         let needs: f64 =
             self.commodities.iter().zip(&work).filter(|(c, _)| c.need > 0.0).map(|(c, w)| bought(c) * w).sum();
-        let skill = self.population.mean_skill();
-        if needs >= skill {
-            return Err(format!(
-                "the needs of an agent take {needs:.2} hours of work in an hour, it can do {skill:.2}"
-            ));
-        }
+        let spare = (skill - needs).max(0.0);
         let consumption: Vec<f64> = self
             .commodities
             .iter()
             .zip(&work)
             .map(|(commodity, work)| {
                 let wanted = if commodity.spending_share > 0.0 {
-                    commodity.spending_share * (skill - needs) / work
+                    commodity.spending_share * spare / work
                 } else {
                     0.0
                 };
