@@ -1,4 +1,4 @@
-//! Shocks in a living world: over HTTP, on the command line, and on the topic of commands.
+//! Shocks in a living world: over HTTP and on the command line.
 
 #![cfg(feature = "server")]
 #![allow(
@@ -124,49 +124,4 @@ fn the_command_line_adds_lists_and_ends() {
     assert!(is_done && out.contains("ended"), "{out}");
     let (is_done, _, err) = run(&["end", "hand", "caravan"]);
     assert!(!is_done && err.contains("no live shock"), "{err}");
-}
-
-#[test]
-fn a_message_brings_a_shock_that_is_seen_everywhere() {
-    let server = TestServer::start(&[world("hand", "manual")]);
-    let api = server.api();
-    let id = "550e8400-e29b-41d4-a716-446655440077";
-    let send = |name: &str, id: &str, payload: Value| {
-        let text = json!({
-            "command_id": id, "command": name, "world_id": "hand", "issued_by": "game-master",
-            "issued_at": "2077-01-01T00:00:00Z", "payload": payload,
-        });
-        server.send("world.command", 0, &text.to_string());
-    };
-    let result = |id: &str| {
-        wait_for("the command's result", || {
-            let all = server.read("world.command.result");
-            let found = all.iter().map(|record| serde_json::from_str::<Value>(&record.text()).expect("JSON"));
-            found.into_iter().find(|result| result["command_id"] == id)
-        })
-    };
-    send("economy.add_shock", id, locusts());
-    let done = result(id);
-    assert_eq!((&done["outcome"], &done["answer"]["id"]), (&json!("done"), &json!("locusts")), "{done}");
-    let wrong = "550e8400-e29b-41d4-a716-446655440078";
-    send("economy.add_shock", wrong, json!({"kind": "export", "commodity": "Food", "quantity": 1, "price": 0}));
-    let refused = result(wrong);
-    assert_eq!(refused["outcome"], "refused");
-    assert_eq!(refused["errors"][0]["pointer"], "/price", "{refused}");
-    let strange = "550e8400-e29b-41d4-a716-446655440079";
-    send("economy.add_shock", strange, json!({"kind": "export", "commodity": "Bread", "quantity": 1, "price": 9}));
-    let refused = result(strange);
-    for words in ["/commodity: there is no commodity `Bread`", "/durationHours: a `export` shock needs it"] {
-        assert!(refused["error"].as_str().unwrap().contains(words), "{refused}");
-    }
-    tick(&api);
-    server.wait_until_published();
-    assert_eq!(told(&api), [("locusts".to_owned(), "started".to_owned())]);
-    let on_kafka = server.events_of("hand");
-    let of_shocks = on_kafka.iter().filter(|event| event["event_type"] == "simulation.event.market_shock");
-    assert_eq!(of_shocks.map(|event| &event["shock_id"]).collect::<Vec<_>>(), ["locusts"], "each once on the topic");
-    assert_eq!(shocks(&api)[0]["cause"], "command");
-    // In the database: the command with its outcome, and the event is above.
-    let rows = server.query_store("SELECT outcome FROM command WHERE command = 'economy.add_shock' ORDER BY outcome");
-    assert_eq!(rows, [["done"], ["refused"], ["refused"]]);
 }

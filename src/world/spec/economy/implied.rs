@@ -71,11 +71,7 @@ impl EconomySpec {
             .iter()
             .zip(&work)
             .map(|(commodity, work)| {
-                let wanted = if commodity.spending_share > 0.0 {
-                    commodity.spending_share * spare / work
-                } else {
-                    0.0
-                };
+                let wanted = if commodity.spending_share > 0.0 { commodity.spending_share * spare / work } else { 0.0 };
                 commodity.need + wanted
             })
             .collect();

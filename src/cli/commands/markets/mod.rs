@@ -1,9 +1,12 @@
 //! `worldtick markets`: asking for markets and their history.
 
+mod report;
+
 use clap::{Args, Subcommand};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use self::report::{ReportArgs, report};
 use super::economy::explain::{agent_text, prices_text, tell_idle};
 use super::worlds::items;
 use crate::cli::client::{Client, ClientArgs, segment};
@@ -19,7 +22,8 @@ use crate::systems::economy::PriceMade;
   worldtick markets show night-city market-Food      the latest clearings of one market
   worldtick markets explain night-city               what its prices are made of
   worldtick markets explain night-city --agent 17    why agent 17 did or did not trade
-  worldtick markets show night-city market-Food --limit 500 --output csv > food.csv")]
+  worldtick markets show night-city market-Food --limit 500 --output csv > food.csv
+  worldtick markets report night-city --hours 720    a month of its markets, as pictures")]
 pub struct MarketsArgs {
     /// How to reach the server.
     #[command(flatten)]
@@ -45,6 +49,8 @@ pub enum MarketsCommand {
         #[arg(long)]
         agent: Option<u64>,
     },
+    /// Write what the markets of a living world did of late as a page of pictures (HTML), with its shocks
+    Report(ReportArgs),
     /// Show the history of one market, the latest first
     Show {
         /// The world
@@ -100,6 +106,7 @@ pub(in crate::cli) fn run(args: &MarketsArgs) -> Result<(), CliError> {
             let path = format!("/api/v1/worlds/{}/explain", segment(world.as_str()));
             explain(client.get(&path, &[("agent", agent.map(|agent| agent.to_string()))])?, agent.is_some(), output)
         }
+        MarketsCommand::Report(args) => report(&client, args),
         MarketsCommand::Show { world, market, limit, before } => {
             let path = format!("/api/v1/worlds/{}/markets/{}", segment(world.as_str()), segment(market));
             let answer = client.get(&path, &[("limit", Some(limit.to_string())), ("before", before.clone())])?;
