@@ -38,6 +38,10 @@ const BOTTOM: f64 = 40.0;
 const POINTS_MAX: usize = 600;
 /// Hours from which on the axis counts in days.
 const IN_DAYS_FROM: f64 = 96.0;
+/// Marks with their words beside them; those beyond say them when they are pointed at.
+const MARKS_NAMED: usize = 12;
+/// Lines of words of marks, before they begin again at the top.
+const MARK_ROWS: usize = 4;
 /// Lines that have a colour of their own; then they begin again, dashed.
 const COLOURS: usize = 8;
 
@@ -200,18 +204,27 @@ impl Chart {
             escaped(&self.title)
         );
         self.draw_axes(&frame, &mut text);
-        for (at, what) in &self.marks {
-            let x = frame.x(*at);
-            let _ = writeln!(
-                text,
-                "<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"><title>{}</title></line>",
-                HEIGHT - BOTTOM,
-                escaped(what)
-            );
-        }
+        self.draw_marks(&frame, &mut text);
         self.lines.iter().enumerate().for_each(|(index, line)| draw_line(index, line, &frame, &mut text));
         text.push_str("</svg>\n</figure>\n");
         text
+    }
+
+    /// Marks with what they say, each a line lower than the one before, so that neighbours can be read.
+    fn draw_marks(&self, frame: &Frame, text: &mut String) {
+        for (number, (at, what)) in self.marks.iter().enumerate() {
+            let (x, y) = (frame.x(*at), TOP + 12.0 + 14.0 * super::numbers::count(number % MARK_ROWS));
+            let (aside, anchor) = if x > f64::midpoint(LEFT, WIDTH) { (x - 4.0, "end") } else { (x + 4.0, "start") };
+            let what = escaped(what);
+            let _ = writeln!(
+                text,
+                "<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"><title>{what}</title></line>",
+                HEIGHT - BOTTOM
+            );
+            if number < MARKS_NAMED {
+                let _ = writeln!(text, "<text x=\"{aside:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{what}</text>");
+            }
+        }
     }
 
     fn draw_axes(&self, frame: &Frame, text: &mut String) {

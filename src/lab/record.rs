@@ -5,7 +5,7 @@ use bevy_ecs::prelude::*;
 use super::experiment::LabError;
 use super::numbers::{count, real};
 use crate::components::market::{CommodityId, GoodsEntry, Ledger, Market, MarketStatistics, Purse, Trader};
-use crate::messages::market::MarketCleared;
+use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::{EventRecord, SimulationEvent};
 use crate::testing::Stepper;
 use crate::world::spec::{Implied, WorldSpec};
@@ -96,7 +96,10 @@ pub struct Sample {
     pub wealth: Wealth,
 }
 
-/// Something that the world told of, other than its clearings.
+/// What is told in every hour or day, whatever happens.
+const ROUTINE: [&str; 3] = [MarketCleared::EVENT_TYPE, DemandSignal::EVENT_TYPE, AggregatedStats::EVENT_TYPE];
+
+/// Something that the world told of because it happened.
 #[derive(Debug, Clone, PartialEq)]
 pub struct NotedEvent {
     /// The hour in which it was told.
@@ -126,7 +129,7 @@ pub struct Record {
     pub work_force: f64,
     /// The hours.
     pub samples: Vec<Sample>,
-    /// What was told, clearings left out; the first [`EVENTS_MAX`].
+    /// What was told, other than in every hour or day anyway; the first [`EVENTS_MAX`].
     pub events: Vec<NotedEvent>,
     /// Events beyond those.
     pub events_left_out: usize,
@@ -193,7 +196,7 @@ impl Record {
     }
 
     fn note(&mut self, hour: u32, event: EventRecord) {
-        if event.event_type == MarketCleared::EVENT_TYPE {
+        if ROUTINE.contains(&&*event.event_type) {
             return;
         }
         if self.events.len() < EVENTS_MAX {

@@ -4,6 +4,8 @@ use super::chart::{Chart, Line, page, table};
 use super::numbers::{real, share};
 use super::record::{NotedEvent, Record, Sample};
 use super::summary::Summary;
+use crate::messages::SimulationEvent;
+use crate::messages::shock::MarketShock;
 
 /// Events that the page lists at most.
 const LISTED_MAX: usize = 200;
@@ -100,10 +102,13 @@ fn line(record: &Record, name: &str, value: impl Fn(&Sample) -> Option<f64>) -> 
 }
 
 fn charts(record: &Record) -> Vec<Chart> {
-    // What is told of every hour or day anyway marks nothing.
-    let is_mark = |event: &&NotedEvent| event.event_type.contains("shock");
+    let is_mark = |event: &&NotedEvent| event.event_type == MarketShock::EVENT_TYPE;
+    let name = |event: &NotedEvent| {
+        let word = |name: &str| event.payload.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        format!("{} {}", word("shock_id"), word("phase"))
+    };
     let marks: Vec<(f64, String)> =
-        record.events.iter().filter(is_mark).map(|event| (f64::from(event.hour), event.event_type.clone())).collect();
+        record.events.iter().filter(is_mark).map(|event| (f64::from(event.hour), name(event))).collect();
     let chart = |title: &str, unit: &str, from_zero: bool, lines: Vec<Line>| Chart {
         title: title.to_owned(),
         unit: unit.to_owned(),
