@@ -138,6 +138,12 @@ fn follow(ground: &Ground) {
         assert!(report.contains(words), "no `{words}` in the report");
     }
     assert!(!report.contains("NaN"), "a value that is none");
+    // The world's time stands still while it is stepped by hand; the hours of its economy do not.
+    let marks = report.split(r#"class="mark" x1=""#).skip(1).map(|rest| rest.split('"').next().unwrap());
+    let mut marks: Vec<f64> = marks.map(|x| x.parse().unwrap()).collect();
+    marks.dedup();
+    let width = f64::from(u32::try_from(HOURS[1]).unwrap()) / f64::from(u32::try_from(prices.len() - 1).unwrap());
+    assert!(((marks[1] - marks[0]) / (860.0 - 64.0 - 14.0) - width).abs() < 0.01, "{marks:?}");
     let listed = ground.run(&["shocks", "list", world]);
     assert!(listed.contains("locusts") && listed.contains("ended"), "{listed}");
 }

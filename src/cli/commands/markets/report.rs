@@ -31,10 +31,18 @@ const PAGE: u32 = 500;
 /// Shocks that are looked at, and listed, at most.
 const SHOCKS_MAX: u32 = 200;
 
-/// A market's clearings, the earliest first.
+/// A market's clearings, the earliest first, one an hour of the economy.
 struct Course {
     name: String,
     clearings: Vec<Value>,
+}
+
+impl Course {
+    /// How many hours back the clearing at a place is, as a number below zero: the last is at 0 for every market.
+    #[expect(clippy::cast_precision_loss, reason = "at most 8,760 hours")]
+    fn hour(&self, place: usize) -> f64 {
+        place as f64 - self.clearings.len().saturating_sub(1) as f64
+    }
 }
 
 pub(super) fn report(client: &Client, args: &ReportArgs) -> Result<(), CliError> {
@@ -44,12 +52,11 @@ pub(super) fn report(client: &Client, args: &ReportArgs) -> Result<(), CliError>
     for name in items(&markets).iter().filter_map(|market| market.get("market_id")?.as_str()) {
         courses.push(course(client, &world, name, args.hours)?);
     }
-    let times = courses.iter().filter_map(|course| time_of(course.clearings.first()?, "/game_time"));
-    let Some(begin) = times.min() else {
+    let Some(longest) = courses.iter().max_by_key(|course| course.clearings.len()) else {
         return Err(CliError::new(Exit::Failure, format!("the markets of `{}` have not been cleared yet", args.world)));
     };
-    let shocks = shocks(client, args.world.as_str(), begin)?;
-    let html = render(args.world.as_str(), &courses, &shocks, begin);
+    let shocks = shocks(client, args.world.as_str(), longest)?;
+    let html = render(args.world.as_str(), &courses, &shocks);
     std::fs::write(&args.out, html).map_err(|error| CliError::io(args.out.display(), &error))?;
     tell(&format!("written: {}", args.out.display()));
     Ok(())
@@ -72,8 +79,14 @@ fn course(client: &Client, world: &str, name: &str, hours: u32) -> Result<Course
     Ok(Course { name: name.to_owned(), clearings })
 }
 
-/// What was told of shocks since a time, the earliest first.
-fn shocks(client: &Client, world: &str, begin: Timestamp) -> Result<Vec<Value>, CliError> {
+/// Something that was told of a shock, and the hour of it.
+struct Told {
+    hour: f64,
+    body: Value,
+}
+
+/// What was told of shocks in the hours of a course, the earliest first.
+fn shocks(client: &Client, world: &str, course: &Course) -> Result<Vec<Told>, CliError> {
     let query = [
         ("world", Some(world.to_owned())),
         ("type", Some("simulation.event.market_shock".to_owned())),
@@ -81,17 +94,25 @@ fn shocks(client: &Client, world: &str, begin: Timestamp) -> Result<Vec<Value>, 
     ];
     let answer = client.get("/api/v1/events", &query)?;
     let told = items(&answer).iter().rev().filter_map(|event| event.get("body"));
-    Ok(told.filter(|body| time_of(body, "/timestamp").is_some_and(|time| time >= begin)).cloned().collect())
+    Ok(told.filter_map(|body| Some(Told { hour: hour_of(course, body)?, body: body.clone() })).collect())
 }
 
-fn time_of(value: &Value, pointer: &str) -> Option<Timestamp> {
-    value.pointer(pointer)?.as_str()?.parse().ok()
+/// The hour in which something was told: that of its tick. What a command brought about has none, and counts to the last
+/// clearing that was not after it in the world's time.
+fn hour_of(course: &Course, body: &Value) -> Option<f64> {
+    let is_of = |tick: &Value| course.clearings.iter().position(|clearing| clearing.get("tick_id") == Some(tick));
+    let place = match body.get("tick_id") {
+        Some(tick) => is_of(tick)?,
+        None => {
+            let time = time_of(body, "timestamp")?;
+            course.clearings.iter().rposition(|clearing| time_of(clearing, "game_time").is_some_and(|at| at <= time))?
+        }
+    };
+    Some(course.hour(place))
 }
 
-/// Hours of game time since the beginning.
-fn hour_of(value: &Value, pointer: &str, begin: Timestamp) -> Option<f64> {
-    let elapsed = time_of(value, pointer)?.duration_since(begin);
-    Some(elapsed.as_secs_f64() / 3_600.0)
+fn time_of(value: &Value, name: &str) -> Option<Timestamp> {
+    value.get(name)?.as_str()?.parse().ok()
 }
 
 /// Something of a clearing.
@@ -127,25 +148,17 @@ fn number(clearing: &Value, pointer: &str) -> Option<f64> {
     clearing.pointer(pointer)?.as_f64()
 }
 
-fn line(course: &Course, name: &str, begin: Timestamp, value: impl Fn(&Value) -> Option<f64>) -> Line {
-    let points = course
-        .clearings
-        .iter()
-        .filter_map(|clearing| Some((hour_of(clearing, "/game_time", begin)?, value(clearing)?)));
+fn line(course: &Course, name: &str, value: impl Fn(&Value) -> Option<f64>) -> Line {
+    let clearings = course.clearings.iter().enumerate();
+    let points = clearings.filter_map(|(place, clearing)| Some((course.hour(place), value(clearing)?)));
     Line { name: name.to_owned(), points: points.collect(), band: Vec::new() }
 }
 
-fn render(world: &str, courses: &[Course], shocks: &[Value], begin: Timestamp) -> String {
-    let said = format!("{} clearings at most of each market, from {begin} of the world's time on.", longest(courses));
-    let marks: Vec<(f64, String)> = shocks
-        .iter()
-        .filter_map(|shock| {
-            Some((
-                hour_of(shock, "/timestamp", begin)?,
-                format!("{} {}", text(shock, "shock_id"), text(shock, "phase")),
-            ))
-        })
-        .collect();
+fn render(world: &str, courses: &[Course], shocks: &[Told]) -> String {
+    let hours = courses.iter().map(|course| course.clearings.len()).max().unwrap_or(0);
+    let said = format!("The last {hours} hours of the economy, as the server has kept them. 0 is the latest clearing.");
+    let name = |body: &Value| format!("{} {}", text(body, "shock_id"), text(body, "phase"));
+    let marks: Vec<(f64, String)> = shocks.iter().map(|told| (told.hour, name(&told.body))).collect();
     let chart = |title: &str, unit: &str, from_zero: bool, lines: Vec<Line>| Chart {
         title: title.to_owned(),
         unit: unit.to_owned(),
@@ -155,23 +168,19 @@ fn render(world: &str, courses: &[Course], shocks: &[Value], begin: Timestamp) -
     };
     let mut parts = vec![table("Markets", &last_of(courses))];
     for (title, unit, from_zero, value) in CHARTS {
-        let lines = courses.iter().map(|course| line(course, &course.name, begin, value)).collect();
+        let lines = courses.iter().map(|course| line(course, &course.name, value)).collect();
         parts.push(chart(title, unit, from_zero, lines).to_html());
     }
     if let Some(any) = courses.first() {
-        let lines = WEALTH.map(|(name, pointer)| line(any, name, begin, |clearing| number(clearing, pointer)));
+        let lines = WEALTH.map(|(name, pointer)| line(any, name, |clearing| number(clearing, pointer)));
         parts.push(chart("Wealth, goods at market prices included", "money", true, lines.to_vec()).to_html());
-        let gini = line(any, "Gini coefficient", begin, |clearing| number(clearing, "/measures/wealth/gini"));
+        let gini = line(any, "Gini coefficient", |clearing| number(clearing, "/measures/wealth/gini"));
         parts.push(chart("Inequality of wealth", "0 to 1", true, vec![gini]).to_html());
     }
     if !shocks.is_empty() {
         parts.push(table("Shocks", &told(shocks)));
     }
     page(&format!("The markets of {world}"), &said, &parts)
-}
-
-fn longest(courses: &[Course]) -> usize {
-    courses.iter().map(|course| course.clearings.len()).max().unwrap_or(0)
 }
 
 fn text(value: &Value, name: &str) -> String {
@@ -192,8 +201,8 @@ fn last_of(courses: &[Course]) -> Vec<Vec<String>> {
     std::iter::once(head.map(|name| name.replace('_', " ")).to_vec()).chain(rows).collect()
 }
 
-fn told(shocks: &[Value]) -> Vec<Vec<String>> {
+fn told(shocks: &[Told]) -> Vec<Vec<String>> {
     let head = ["shock_id", "phase", "kind", "commodity", "role", "factor", "quantity", "price", "cause", "timestamp"];
-    let rows = shocks.iter().map(|shock| head.into_iter().map(|name| text(shock, name)).collect());
+    let rows = shocks.iter().map(|shock| head.into_iter().map(|name| text(&shock.body, name)).collect());
     std::iter::once(head.map(|name| name.replace('_', " ")).to_vec()).chain(rows).collect()
 }
