@@ -137,7 +137,10 @@ impl Plugin for EconomyPlugin {
                     .insert_resource(calm)
                     .init_resource::<Floor>()
                     .init_resource::<WealthStatistics>()
-                    .init_resource::<SignalCounts>();
+                    .init_resource::<SignalCounts>()
+                    // A world that was saved before there were such things comes back without them.
+                    .init_resource::<Shocks>()
+                    .init_resource::<DaySums>();
                 add_systems(app);
             }
         }

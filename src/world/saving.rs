@@ -8,6 +8,7 @@ use bevy_ecs::schedule::{ScheduleLabel, Schedules};
 use uuid::Uuid;
 
 use super::clock::show_time;
+use super::column::Column;
 use super::faults::{panic_text, take_failures};
 use super::registry::Registry;
 use super::snapshot::{SavedColumn, Snapshot};
@@ -39,7 +40,8 @@ impl GameWorld {
     ///
     /// # Errors
     /// As [`create`](Self::create), and when the snapshot is damaged, of another world, holds what no plugin knows, or
-    /// its state does not have the hash that it was saved with.
+    /// its state does not have the hash that it was saved with. A snapshot that an older program saved, with other
+    /// versions or fewer kinds of state, is held to its hash as it was saved; the world that comes of it has another.
     pub fn restore(app: App, snapshot: &[u8]) -> Result<Self, WorldError> {
         let mut world = Self::build(app, Uuid::nil())?;
         let id = world.id.clone();
@@ -47,6 +49,10 @@ impl GameWorld {
         let saved = Snapshot::unpack(snapshot).map_err(refuse)?;
         if saved.world_id != world.id {
             return Err(refuse(format!("it is of world `{}`", saved.world_id)));
+        }
+        let as_saved = saved.rows_hash();
+        if as_saved != saved.hash {
+            return Err(refuse(format!("what it holds has hash {as_saved}, but was saved with {}", saved.hash)));
         }
         world.incarnation = saved.incarnation;
         world.guarded(|world| {
@@ -58,7 +64,7 @@ impl GameWorld {
             Ok(())
         })?;
         let hash = world.hash().map_err(refuse)?;
-        if hash != saved.hash {
+        if hash != saved.hash && !world.has_grown_since(&saved) {
             return Err(refuse(format!("its state has hash {hash}, but was saved with {}", saved.hash)));
         }
         Ok(world)
@@ -99,6 +105,14 @@ impl GameWorld {
         let built = catch_unwind(AssertUnwindSafe(|| build(self))).unwrap_or_else(|panic| Err(panic_text(&*panic)));
         let failed = built.err().into_iter().chain(take_failures()).collect::<Vec<_>>().join("; ");
         if failed.is_empty() { Ok(()) } else { Err(WorldError::Build { world, error: failed }) }
+    }
+
+    /// Whether this program keeps more, or keeps something in another form, than the one that saved.
+    fn has_grown_since(&self, saved: &Snapshot) -> bool {
+        let was_kept = |known: &Box<dyn Column>| {
+            saved.columns.iter().any(|column| column.name == known.name() && column.version == known.version())
+        };
+        !self.columns.iter().all(was_kept)
     }
 
     fn restore_columns(&mut self, saved: &Snapshot) -> Result<(), String> {
