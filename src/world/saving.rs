@@ -190,3 +190,45 @@ fn build_schedules(world: &mut World, id: &WorldId) -> Result<(), WorldError> {
     build(world, id, HourlyTick)?;
     build(world, id, DailyTick)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plugins::simulation::SimulationPlugin;
+
+    fn app() -> App {
+        let spec = WorldSpec::from_yaml("id: w\nclock: manual\n").expect("a valid world file");
+        let mut app = App::new();
+        app.add_plugins(SimulationPlugin { spec });
+        app
+    }
+
+    /// Why a snapshot with this changed is refused; its checksum is right.
+    fn refused(change: impl Fn(&mut Snapshot)) -> String {
+        let saved = GameWorld::create(app(), Uuid::nil()).and_then(|mut world| world.snapshot()).expect("a snapshot");
+        let mut snapshot = Snapshot::unpack(&saved).expect("sound");
+        change(&mut snapshot);
+        GameWorld::restore(app(), &snapshot.pack().expect("packs")).expect_err("it is refused").to_string()
+    }
+
+    fn first_value(snapshot: &mut Snapshot) -> &mut Vec<u8> {
+        let mut rows = snapshot.columns.iter_mut().flat_map(|column| &mut column.rows);
+        rows.next().map(|(_, bytes)| bytes).expect("a value")
+    }
+
+    #[test]
+    fn a_value_that_was_changed_behind_the_programs_back_is_noticed() {
+        let said = refused(|snapshot| first_value(snapshot).push(0));
+        assert!(said.contains("what it holds has hash"), "{said}");
+    }
+
+    #[test]
+    fn a_state_that_does_not_come_back_as_it_was_is_noticed() {
+        // The value is read without its last byte, and so is another one.
+        let said = refused(|snapshot| {
+            first_value(snapshot).push(0);
+            snapshot.hash = snapshot.rows_hash();
+        });
+        assert!(said.contains("its state has hash"), "{said}");
+    }
+}
