@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 
 use super::book::PRICE_MAX;
 use super::floor::Floor;
-use super::maths::real;
+use super::maths::{pick, real};
 use super::model::Economy;
 use super::stall::Placed;
 use crate::components::market::{Belief, Beliefs, Market, Personality, Side, Trader};
@@ -37,19 +37,20 @@ impl MarketNews {
     }
 
     /// What there is to learn from it, for everybody alike.
-    pub(super) fn lesson(&self) -> Lesson {
+    pub fn lesson(&self) -> Lesson {
         let market = self.price_at_margin();
-        Lesson { market, heard: market.or(self.best_bid) }
+        let target = |price: Option<f64>| price.map_or((0.0, 0.0), |price| (price, 1.0));
+        Lesson { market: target(market), heard: target(market.or(self.best_bid)) }
     }
 }
 
 /// What a clearing teaches everybody: computed once in an hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Lesson {
-    /// What the market would pay at its margin; nothing without trades.
-    market: Option<f64>,
+pub struct Lesson {
+    /// What the market would pay at its margin, and 1; without trades, 0 and 0.
+    market: (f64, f64),
     /// The same; without trades, the best bid that was left.
-    heard: Option<f64>,
+    heard: (f64, f64),
 }
 
 /// How fast a trader learns.
@@ -93,49 +94,39 @@ pub fn learn_prices(
     for (entity, personality, mut beliefs) in &mut traders {
         let (seat, pace) = (seats.of(entity)? as usize, Pace::of(personality));
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(&*stalls).zip(&*lessons) {
-            *belief = take_in(*belief, stall.order(seat).as_ref(), lesson, pace, &economy.parameters);
+            *belief = take_in(*belief, &stall.order_or_nothing(seat), lesson, pace, &economy.parameters);
         }
     }
     Ok(())
 }
 
 /// What a trader believes after an hour. Pure: the same rules for worlds and for the laboratory.
+#[inline]
 pub fn learn(
     belief: Belief,
     order: Option<&Placed>,
-    news: MarketNews,
+    lesson: &Lesson,
     personality: &Personality,
     parameters: &EconomyParameters,
 ) -> Belief {
-    take_in(belief, order, &news.lesson(), Pace::of(personality), parameters)
+    take_in(belief, order.unwrap_or(&Placed::NOTHING), lesson, Pace::of(personality), parameters)
 }
 
+/// What became of an order is something that nobody can foretell: all take the same steps, without a branch on it.
 #[inline]
-fn take_in(
-    belief: Belief,
-    order: Option<&Placed>,
-    lesson: &Lesson,
-    pace: Pace,
-    parameters: &EconomyParameters,
-) -> Belief {
-    let Belief { mut price, mut doubt } = belief;
-    let towards = |target: Option<f64>, rate: f64| target.map_or(0.0, |target| (target - price) * rate);
-    match order {
-        None => price += towards(lesson.heard, pace.hearsay),
-        Some(order) if order.filled == order.quantity => {
-            price += towards(lesson.market, pace.own);
-            doubt = (doubt * RELIEF).max(parameters.doubt_min);
-        }
-        Some(order) if order.filled > 0 => price += towards(lesson.market, pace.own),
-        Some(order) if order.price == order.limit => price += towards(lesson.heard, pace.own),
-        Some(order) => {
-            price *= match order.side {
-                Side::Bid => 1.0 + doubt,
-                Side::Ask => 1.0 - doubt,
-            };
-            doubt = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
-        }
-    }
+fn take_in(belief: Belief, order: &Placed, lesson: &Lesson, pace: Pace, parameters: &EconomyParameters) -> Belief {
+    let Belief { price, doubt } = belief;
+    let (none, traded) = (order.quantity == 0, order.filled > 0);
+    let content = traded & (order.filled == order.quantity);
+    let failed = !(none | traded | (order.price == order.limit));
+    // Who was kept out by his own limit, or did not trade, goes by what is heard; who failed, by his doubt alone.
+    let (target, certainty) = if traded { lesson.market } else { lesson.heard };
+    let followed = price + (target - price) * (pick(none, pace.hearsay, pace.own) * certainty);
+    let step = pick(order.side == Side::Bid, doubt, -doubt);
+    let price = pick(failed, price * (1.0 + step), followed);
+    let relieved = (doubt * RELIEF).max(parameters.doubt_min);
+    let grown = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+    let doubt = pick(failed, grown, pick(content, relieved, doubt));
     Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
 }
 
@@ -147,7 +138,7 @@ mod tests {
 
     fn after(side: Side, filled: u32, limit: u32, news: MarketNews) -> Belief {
         let order = Placed { side, price: 1000, limit, quantity: 4, for_work: 0, filled, money: 0 };
-        learn(START, Some(&order), news, &Personality::default(), &EconomyParameters::default())
+        learn(START, Some(&order), &news.lesson(), &Personality::default(), &EconomyParameters::default())
     }
 
     #[test]
@@ -180,7 +171,7 @@ mod tests {
     fn who_stands_at_his_limit_or_aside_follows_the_market() {
         let news = MarketNews { price: Some(900.0), best_bid: None, best_ask: None };
         assert!(after(Side::Bid, 0, 1000, news).price < START.price);
-        let aside = |news| learn(START, None, news, &Personality::default(), &EconomyParameters::default()).price;
+        let aside = |news| learn(START, None, &news.lesson(), &Personality::default(), &EconomyParameters::default()).price;
         assert!(aside(news) < START.price);
         assert!(aside(MarketNews { price: None, best_bid: Some(1500.0), best_ask: None }) > START.price);
         assert!((aside(MarketNews { price: None, best_bid: None, best_ask: None }) - START.price).abs() < f64::EPSILON);

@@ -8,6 +8,7 @@
 //! Pure: no world, no allocation once the buffers have grown.
 
 mod arrange;
+mod fill;
 mod limits;
 
 use thiserror::Error;
@@ -121,7 +122,6 @@ impl Book {
         self.bids.clear();
         self.asks.clear();
         self.fills.clear();
-        self.spare.clear();
         self.sides.fill(NO_SIDE);
     }
 
@@ -131,8 +131,7 @@ impl Book {
         self.bids.reserve(traders);
         self.asks.reserve(traders);
         self.fills.reserve(traders);
-        self.spare.reserve(traders);
-        self.sides.resize(traders.max(self.sides.len()), NO_SIDE);
+        self.spare.reserve(traders.saturating_sub(self.spare.len()));
     }
 
     /// Takes an order.
