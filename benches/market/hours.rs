@@ -118,8 +118,12 @@ impl Measured {
 
 /// Measures all populations; whether all goals are met.
 pub(crate) fn run() -> Result<bool, Failure> {
-    println!("a whole hour of five commodities on one thread; the limit: agents that draw, quote, trade, learn, nothing else");
-    println!("   agents | orders an agent | ns an order an agent |  limit | ratio | allocations an hour | bytes an agent");
+    println!(
+        "a whole hour of five commodities on one thread; the limit: agents that draw, quote, trade, learn, nothing else"
+    );
+    println!(
+        "   agents | orders an agent | ns an order an agent |  limit | ratio | allocations an hour | bytes an agent"
+    );
     let mut worlds = SIZES.into_iter().map(Measured::new).collect::<Result<Vec<_>, _>>()?;
     for _ in 0..ROUNDS {
         worlds.iter_mut().for_each(Measured::round);

@@ -87,7 +87,8 @@ mod tests {
     use crate::world::spec::ClearingRule;
 
     fn orders() -> impl Strategy<Value = Vec<(Side, u32, u32)>> {
-        let price = prop_oneof![6 => 90_u32..110, 2 => 1_u32..5_000, 1 => 1..=PRICE_MAX, 1 => Just(1), 1 => Just(PRICE_MAX)];
+        let price =
+            prop_oneof![6 => 90_u32..110, 2 => 1_u32..5_000, 1 => 1..=PRICE_MAX, 1 => Just(1), 1 => Just(PRICE_MAX)];
         let quantity = prop_oneof![8 => 0_u32..12, 1 => Just(QUANTITY_MAX)];
         let side = prop_oneof![Just(Side::Bid), Just(Side::Ask)];
         prop::collection::vec((side, price, quantity), 0..900)
@@ -95,7 +96,8 @@ mod tests {
 
     fn of_a_book(orders: &[(Side, u32, u32)]) -> u128 {
         let mut book = Book::default();
-        for (trader, (side, price, quantity)) in (0_u32..).zip(orders.iter().copied()).filter(|(_, order)| order.2 > 0) {
+        for (trader, (side, price, quantity)) in (0_u32..).zip(orders.iter().copied()).filter(|(_, order)| order.2 > 0)
+        {
             book.submit(Order { side, price, quantity, trader }).expect("taken");
         }
         book.match_orders(ClearingRule::Midpoint).surplus
