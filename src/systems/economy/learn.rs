@@ -171,8 +171,9 @@ mod tests {
     fn who_stands_at_his_limit_or_aside_follows_the_market() {
         let news = MarketNews { price: Some(900.0), best_bid: None, best_ask: None };
         assert!(after(Side::Bid, 0, 1000, news).price < START.price);
-        let aside =
-            |news| learn(START, None, &news.lesson(), &Personality::default(), &EconomyParameters::default()).price;
+        let aside = |news: MarketNews| {
+            learn(START, None, &news.lesson(), &Personality::default(), &EconomyParameters::default()).price
+        };
         assert!(aside(news) < START.price);
         assert!(aside(MarketNews { price: None, best_bid: Some(1500.0), best_ask: None }) > START.price);
         assert!((aside(MarketNews { price: None, best_bid: None, best_ask: None }) - START.price).abs() < f64::EPSILON);
