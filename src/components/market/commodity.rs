@@ -42,14 +42,6 @@ pub enum Side {
     Ask,
 }
 
-impl Side {
-    /// All ones for an ask, all zeros for a bid: for steps that are the same for both.
-    #[inline]
-    pub(crate) fn ask_mask(self) -> i64 {
-        -i64::from(self == Self::Ask)
-    }
-}
-
 /// Commodities whose values stand beside each other with their owner; with more of them, they stand elsewhere.
 const INLINE: usize = 8;
 

@@ -25,11 +25,9 @@ pub struct TradeRecord {
     pub money: Money,
 }
 
-impl TradeRecord {
-    /// What stands where nothing is remembered yet; nobody sees it.
-    pub(crate) const NOTHING: Self =
-        Self { hour: 0, commodity: CommodityId(0), side: Side::Bid, quantity: Goods::ZERO, money: Money::ZERO };
-}
+/// What stands where nothing is remembered yet; nobody sees it.
+const NOTHING: TradeRecord =
+    TradeRecord { hour: 0, commodity: CommodityId(0), side: Side::Bid, quantity: Goods::ZERO, money: Money::ZERO };
 
 /// A trader's last ten trades, the latest last. They stand with the trader: remembering one allocates nothing.
 #[derive(Component, Debug, Clone)]
@@ -42,18 +40,12 @@ pub struct TradeHistory {
 
 impl Default for TradeHistory {
     fn default() -> Self {
-        Self { trades: [TradeRecord::NOTHING; TRADE_HISTORY_MAX], oldest: 0, len: 0 }
+        Self { trades: [NOTHING; TRADE_HISTORY_MAX], oldest: 0, len: 0 }
     }
 }
 
 impl TradeHistory {
-    /// Remembers trades, one after the other.
-    pub(crate) fn record_all(&mut self, trades: &[TradeRecord]) {
-        trades.iter().for_each(|trade| self.record(*trade));
-    }
-
     /// Remembers a trade; the eleventh last is forgotten.
-    #[inline]
     pub fn record(&mut self, trade: TradeRecord) {
         let full = usize::from(self.len) >= TRADE_HISTORY_MAX;
         let place = if full { self.oldest } else { self.len };
@@ -116,7 +108,7 @@ mod tests {
         let mut history = TradeHistory::default();
         let mut all = Vec::new();
         for hour in 0..35_u64 {
-            let trade = TradeRecord { hour, ..TradeRecord::NOTHING };
+            let trade = TradeRecord { hour, ..NOTHING };
             history.record(trade);
             all.push(trade);
             let last = &all[all.len().saturating_sub(TRADE_HISTORY_MAX)..];

@@ -3,7 +3,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::book::TRADERS_MAX;
+use super::book::{Order, TRADERS_MAX};
 use super::conditions::{Conditions, money_bounds};
 use super::floor::Floor;
 use super::ledger::LedgerError;
@@ -12,7 +12,7 @@ use super::stall::Slot;
 use crate::components::market::{Ledger, OutsideOrder, Side};
 use crate::components::money::{Goods, Money};
 
-/// Writes the orders from outside beside those of the traders, as traders with numbers beyond the roster. Runs in `Order`, last.
+/// Writes the orders from outside into the books, as traders with numbers beyond the roster. Runs in `Order`, last.
 ///
 /// They are cut where they might take all money beyond its bounds: imports carry it out of the world, exports into it.
 pub fn place_outside_orders(
@@ -50,6 +50,7 @@ pub fn place_outside_orders(
                 Side::Ask => Slot::ask(price, price, quantity),
             };
         }
+        stall.book.submit(Order { side, price, quantity, trader })?;
     }
     Ok(())
 }

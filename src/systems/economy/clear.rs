@@ -7,18 +7,16 @@ use bevy_tasks::ComputeTaskPool;
 use super::abroad::settle_outside;
 use super::conditions::Conditions;
 use super::floor::Floor;
-use super::ledger::Settlement;
-use super::model::{Commodity, Economy};
+use super::model::Economy;
 use super::parallel::match_in_parallel;
 use super::resting::let_rest;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, Ledger, Market, MarketStatistics, Purse, Resting, Stock, TradeHistory, TradeRecord, Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Resting, Side, Stock, TradeHistory, TradeRecord,
+    Trader,
 };
 use crate::components::money::{Goods, Money};
 
-/// Trades of one trader that are kept until they are written to its history at once.
-const RECORDS: usize = 8;
 /// Orders in an hour from which on a second thread brings more than it costs to call it.
 const PARALLEL_FROM: usize = 20_000;
 
@@ -29,7 +27,7 @@ const PARALLEL_FROM: usize = 20_000;
 /// clears would take those of the others. What comes of it is the same for any number of threads.
 pub fn match_books(economy: Res<Economy>, mut floor: ResMut<Floor>, mut markets: Query<&mut Market>) -> Result {
     let Floor { stalls, markets: entities, .. } = &mut *floor;
-    let orders: usize = stalls.iter_mut().map(Stall::fill_book).sum();
+    let orders: usize = stalls.iter().map(|stall| stall.book.len()).sum();
     let pool = if orders < PARALLEL_FROM { None } else { ComputeTaskPool::try_get() };
     match_in_parallel(pool.map(|pool| &**pool), stalls, |stall| stall.clear_market(economy.clearing));
     for (stall, entity) in stalls.iter().zip(entities.iter()) {
@@ -81,39 +79,28 @@ pub fn settle_orders(
     settle_outside(&conditions, &mut floor, &mut ledger)?;
     let Floor { seats, stalls, activity, .. } = &mut *floor;
     let hour = statistics.hours;
-    let mut records = [TradeRecord::NOTHING; RECORDS];
     for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
         let seat = seats.of(entity)? as usize;
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
-        let (mut trades, mut kept) = (0, 0);
-        let plans = budget.envelopes.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
-        let places = stock.goods.as_mut_slice().iter_mut().zip(plans);
-        for (((commodity, spec), (held, plan)), stall) in
-            economy.commodity_ids().zip(&economy.commodities).zip(places).zip(stalls.iter_mut())
-        {
-            // A trader without an order takes the same steps, with an order for nothing.
-            let order = stall.order_or_nothing(seat);
-            let (side, units, money) = (order.side, i64::from(order.filled), order.money);
-            stall.house.settle(purse, held, Settlement { side, covered: order.covered(), units, money })?;
-            book_purchase(spec, &mut budget.open, plan, &order);
-            if kept == RECORDS {
-                history.record_all(&records);
-                kept = 0;
-            }
-            if let Some(record) = records.get_mut(kept) {
-                *record = TradeRecord { hour, commodity, side, quantity: Goods(units), money: Money(money) };
-            }
-            kept += usize::from(units > 0);
-            trades += u64::from(units > 0);
-        }
-        if kept > 0 {
-            history.record_all(records.get(..kept).unwrap_or_default());
-        }
-        if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
-            for (commodity, stall) in economy.commodity_ids().zip(stalls.iter()) {
-                if let Some(order) = stall.order(seat) {
-                    let_rest(resting, commodity, &order, hours, (purse, stock))?;
+        let mut trades = 0;
+        for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
+            let Some(order) = stall.order(seat) else { continue };
+            let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
+            let money = Money(order.money);
+            match order.side {
+                Side::Bid => {
+                    let covered = Money(i64::from(order.price) * i64::from(order.quantity));
+                    stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
+                    book_purchase(&economy, budget, commodity, &order);
                 }
+                Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
+            }
+            if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
+                let_rest(resting, commodity, &order, hours, (purse, stock))?;
+            }
+            if filled > Goods::ZERO {
+                history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });
+                trades += 1;
             }
         }
         activity.note(trades);
@@ -124,16 +111,19 @@ pub fn settle_orders(
     Ok(())
 }
 
-/// Takes a purchase out of the plan that it was made for, envelope and treats: work and needs first, the rest is to be
-/// enjoyed. Nothing for an ask, and for what was not filled.
-#[inline]
-fn book_purchase(spec: &Commodity, open: &mut i64, (envelope, due): (&mut i64, &mut i64), order: &Placed) {
-    let treats = i64::from(order.filled.saturating_sub(order.for_work)) & !order.side.ask_mask();
-    let for_treats = if treats == 0 { 0 } else { order.money / i64::from(order.filled.max(1)) * treats };
-    *envelope -= for_treats;
-    *due += treats;
+/// Takes a purchase out of the plan that it was made for: work and needs first, the rest is to be enjoyed.
+fn book_purchase(economy: &Economy, budget: &mut Budget, commodity: CommodityId, order: &Placed) {
+    if order.filled == 0 {
+        return;
+    }
+    let treats = i64::from(order.filled.saturating_sub(order.for_work));
+    let for_treats = if treats == 0 { 0 } else { order.money / i64::from(order.filled) * treats };
+    if let (Some(envelope), Some(due)) = (budget.envelopes.get_mut(commodity), budget.treats.get_mut(commodity)) {
+        *envelope -= for_treats;
+        *due += treats;
+    }
     // What needs cost is not there to be enjoyed; inputs come back with what is made of them.
-    if spec.need > 0.0 {
-        *open -= (order.money & !order.side.ask_mask()) - for_treats;
+    if economy.commodity(commodity).is_some_and(|spec| spec.need > 0.0) {
+        budget.open -= order.money - for_treats;
     }
 }

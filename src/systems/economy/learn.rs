@@ -94,7 +94,7 @@ pub fn learn_prices(
     for (entity, personality, mut beliefs) in &mut traders {
         let (seat, pace) = (seats.of(entity)? as usize, Pace::of(personality));
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(&*stalls).zip(&*lessons) {
-            *belief = take_in(*belief, &stall.order_or_nothing(seat), lesson, pace, &economy.parameters);
+            *belief = take_in(*belief, stall.order(seat).as_ref(), lesson, pace, &economy.parameters);
         }
     }
     Ok(())
@@ -109,24 +109,34 @@ pub fn learn(
     personality: &Personality,
     parameters: &EconomyParameters,
 ) -> Belief {
-    take_in(belief, order.unwrap_or(&Placed::NOTHING), lesson, Pace::of(personality), parameters)
+    take_in(belief, order, lesson, Pace::of(personality), parameters)
 }
 
-/// What became of an order is something that nobody can foretell: all take the same steps, without a branch on it.
 #[inline]
-fn take_in(belief: Belief, order: &Placed, lesson: &Lesson, pace: Pace, parameters: &EconomyParameters) -> Belief {
+fn take_in(
+    belief: Belief,
+    order: Option<&Placed>,
+    lesson: &Lesson,
+    pace: Pace,
+    parameters: &EconomyParameters,
+) -> Belief {
     let Belief { price, doubt } = belief;
-    let (none, traded) = (order.quantity == 0, order.filled > 0);
-    let content = traded & (order.filled == order.quantity);
-    let failed = !(none | traded | (order.price == order.limit));
-    // Who was kept out by his own limit, or did not trade, goes by what is heard; who failed, by his doubt alone.
-    let (target, certainty) = if traded { lesson.market } else { lesson.heard };
-    let followed = price + (target - price) * (pick(none, pace.hearsay, pace.own) * certainty);
-    let step = pick(order.side == Side::Bid, doubt, -doubt);
-    let price = pick(failed, price * (1.0 + step), followed);
-    let relieved = (doubt * RELIEF).max(parameters.doubt_min);
-    let grown = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
-    let doubt = pick(failed, grown, pick(content, relieved, doubt));
+    let towards = |(target, certainty): (f64, f64), rate: f64| price + (target - price) * (rate * certainty);
+    let (price, doubt) = match order {
+        None => (towards(lesson.heard, pace.hearsay), doubt),
+        // What became of an order nobody can foretell: all take the same steps, without a branch.
+        Some(order) => {
+            let traded = order.filled > 0;
+            let content = order.filled == order.quantity;
+            let failed = !(traded | content | (order.price == order.limit));
+            // Who was kept out by his own limit hears what others do.
+            let followed = towards(if traded { lesson.market } else { lesson.heard }, pace.own);
+            let step = pick(order.side == Side::Bid, doubt, -doubt);
+            let relieved = (doubt * RELIEF).max(parameters.doubt_min);
+            let grown = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+            (pick(failed, price * (1.0 + step), followed), pick(failed, grown, pick(content, relieved, doubt)))
+        }
+    };
     Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
 }
 
@@ -177,5 +187,45 @@ mod tests {
         assert!(aside(news) < START.price);
         assert!(aside(MarketNews { price: None, best_bid: Some(1500.0), best_ask: None }) > START.price);
         assert!((aside(MarketNews { price: None, best_bid: None, best_ask: None }) - START.price).abs() < f64::EPSILON);
+    }
+
+    /// The same rules, case by case.
+    fn by_cases(belief: Belief, order: &Placed, lesson: &Lesson, rate: f64, parameters: &EconomyParameters) -> Belief {
+        let Belief { mut price, mut doubt } = belief;
+        let towards = |(target, certainty): (f64, f64)| if certainty > 0.0 { (target - price) * rate } else { 0.0 };
+        if order.filled == order.quantity {
+            price += towards(lesson.market);
+            doubt = (doubt * RELIEF).max(parameters.doubt_min);
+        } else if order.filled > 0 {
+            price += towards(lesson.market);
+        } else if order.price == order.limit {
+            price += towards(lesson.heard);
+        } else {
+            price *= if order.side == Side::Bid { 1.0 + doubt } else { 1.0 - doubt };
+            doubt = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+        }
+        Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn without_branches_the_same_bits_are_learned(
+            (price, doubt) in (1.0_f64..4e6, 0.001_f64..0.5),
+            (bids, quoted, limit) in (proptest::bool::ANY, 1_u32..4, 1_u32..4),
+            (quantity, filled) in (1_u32..4, 0_u32..4),
+            market in proptest::option::of(1.0_f64..4e6),
+            best_bid in proptest::option::of(1.0_f64..4e6),
+        ) {
+            let side = if bids { Side::Bid } else { Side::Ask };
+            let filled = filled.min(quantity);
+            let order = Placed { side, price: quoted, limit, quantity, for_work: 0, filled, money: 0 };
+            let lesson = MarketNews { price: market, best_bid, best_ask: None }.lesson();
+            let (personality, parameters) = (Personality::default(), EconomyParameters::default());
+            let belief = Belief { price, doubt };
+            let learned = learn(belief, Some(&order), &lesson, &personality, &parameters);
+            let expected = by_cases(belief, &order, &lesson, personality.learning_rate, &parameters);
+            proptest::prop_assert_eq!(learned.price.to_bits(), expected.price.to_bits());
+            proptest::prop_assert_eq!(learned.doubt.to_bits(), expected.doubt.to_bits());
+        }
     }
 }

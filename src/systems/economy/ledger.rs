@@ -7,9 +7,9 @@ mod house;
 
 use thiserror::Error;
 
-pub use house::{ClearingHouse, Settlement};
+pub use house::ClearingHouse;
 
-use crate::components::market::{CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Side, Stock};
+use crate::components::market::{CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Stock};
 use crate::components::money::{Goods, Money};
 
 /// A movement that cannot be.
@@ -210,39 +210,6 @@ pub fn escrow_goods(stock: &mut Stock, commodity: CommodityId, amount: Goods) ->
     Ok(())
 }
 
-/// Sets aside what covers an order: of the money for a bid, of the goods for an ask.
-///
-/// The same steps for both, without a branch, as in [`ClearingHouse::settle`].
-///
-/// # Errors
-/// When there is not so much.
-#[inline]
-pub fn escrow_order(purse: &mut Purse, held: &mut Holding, side: Side, covered: i64) -> Result<(), LedgerError> {
-    let ask = side.ask_mask();
-    let (money, units) = (covered & !ask, covered & ask);
-    let (escrowed_money, no_money) = purse.escrow.0.overflowing_add(money);
-    let (escrowed_units, no_goods) = held.escrow.0.overflowing_add(units);
-    if (covered < 0) | (purse.free.0 < money) | (held.free.0 < units) | no_money | no_goods {
-        return Err(no_cover(purse, held, side, covered));
-    }
-    purse.free = Money(purse.free.0 - money);
-    purse.escrow = Money(escrowed_money);
-    held.free = Goods(held.free.0 - units);
-    held.escrow = Goods(escrowed_units);
-    Ok(())
-}
-
-/// Why an order cannot be covered.
-#[cold]
-fn no_cover(purse: &Purse, held: &Holding, side: Side, covered: i64) -> LedgerError {
-    match side {
-        _ if covered < 0 => LedgerError::Negative(covered),
-        Side::Bid if purse.free.0 < covered => LedgerError::Money { wanted: Money(covered), there: purse.free },
-        Side::Ask if held.free.0 < covered => LedgerError::Goods { wanted: Goods(covered), there: held.free },
-        _ => LedgerError::Overflow,
-    }
-}
-
 /// Gives back money that covered a bid.
 ///
 /// # Errors
@@ -333,13 +300,8 @@ mod tests {
         assert!(destroy_goods(&mut ledger, &mut stock, WOOD, Goods(-1), GoodsEntry::Eaten).is_err());
         assert!(create_goods(&mut ledger, &mut stock, WOOD, Goods(i64::MAX), GoodsEntry::Produced).is_err());
         assert!(create_money(&mut ledger, &mut purse, Money(i64::MAX), MoneyEntry::Endowed).is_err());
-        let held = &mut stock.goods[WOOD];
-        for (side, covered) in [(Side::Bid, 101), (Side::Bid, -1), (Side::Ask, 6), (Side::Ask, -1)] {
-            assert!(escrow_order(&mut purse, held, side, covered).is_err(), "{side:?} {covered}");
-        }
-        for side in [Side::Bid, Side::Ask] {
-            assert!(house.settle(&mut purse, held, Settlement { side, covered: 1, units: 1, money: 1 }).is_err());
-        }
+        assert!(house.settle_bid(&mut purse, &mut stock, WOOD, (Money(1), Money(1), Goods(1))).is_err());
+        assert!(house.settle_ask(&mut purse, &mut stock, WOOD, (Goods(1), Goods(1), Money(1))).is_err());
         assert_eq!((ledger, purse, stock), before);
         assert_eq!(house.close(), Ok(()));
     }

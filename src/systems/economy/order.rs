@@ -1,10 +1,11 @@
-//! Orders: each trader's plan, covered by escrow and written where the books take it from.
+//! Orders: each trader's plan, covered by escrow and written into the books.
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::book::Order;
 use super::floor::Floor;
-use super::ledger::escrow_order;
+use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::Planner;
 use super::resting::bring_back;
@@ -13,6 +14,7 @@ use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
 };
+use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
 
 type Buyers<'w, 's> = Query<
@@ -69,9 +71,19 @@ pub fn place_orders(
         if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
             bring_back(&mut resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
         }
-        // Who orders nothing takes the same steps, with an order for nothing.
-        for ((held, order), stall) in stock.goods.as_mut_slice().iter_mut().zip(drafts.iter()).zip(stalls.iter_mut()) {
-            escrow_order(&mut purse, held, order.side(), order.covered())?;
+        for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
+            if order.is_empty() {
+                continue;
+            }
+            let side = order.side();
+            match side {
+                Side::Bid => {
+                    let cost = Money(i64::from(order.price)).checked_mul(Goods(i64::from(order.quantity)));
+                    escrow_money(&mut purse, cost.ok_or("a bid's cost does not fit")?)?;
+                }
+                Side::Ask => escrow_goods(&mut stock, commodity, Goods(i64::from(order.quantity)))?,
+            }
+            stall.book.submit(Order { side, price: order.price, quantity: order.quantity, trader: seat })?;
             *stall.slots.get_mut(seat as usize).ok_or("a trader without a place for orders")? = *order;
         }
     }

@@ -26,25 +26,6 @@ pub struct Placed {
     pub money: i64,
 }
 
-impl Placed {
-    /// An order for nothing.
-    pub(super) const NOTHING: Self =
-        Self { side: Side::Bid, price: 0, limit: 0, quantity: 0, for_work: 0, filled: 0, money: 0 };
-
-    /// What covers it: minor units of money for a bid, units for an ask.
-    #[inline]
-    pub(super) fn covered(&self) -> i64 {
-        covered(self.side, self.price, self.quantity)
-    }
-}
-
-/// What covers an order: minor units of money for a bid, units for an ask.
-#[inline]
-fn covered(side: Side, price: u32, quantity: u32) -> i64 {
-    let (ask, units) = (side.ask_mask(), i64::from(quantity));
-    (units & ask) | (i64::from(price) * units & !ask)
-}
-
 /// An order as it stands in its column; none where the quantity is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Slot {
@@ -75,13 +56,6 @@ impl Slot {
         self.quantity == 0
     }
 
-    /// What covers it: minor units of money for a bid, units for an ask.
-    #[inline]
-    pub(super) fn covered(&self) -> i64 {
-        covered(self.side(), self.price, self.quantity)
-    }
-
-    #[inline]
     fn placed(&self, result: Filled) -> Placed {
         let side = self.side();
         Placed {
@@ -152,6 +126,8 @@ impl Stall {
         self.results.resize(traders, Filled::default());
         self.book.clear();
         self.book.reserve(traders);
+        self.limits.clear();
+        self.limits.reserve(traders);
         self.house = ClearingHouse::default();
         self.outcome = None;
     }
@@ -168,27 +144,8 @@ impl Stall {
         Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
     }
 
-    /// The same; an order for nothing where there is none.
-    #[inline]
-    pub(super) fn order_or_nothing(&self, seat: usize) -> Placed {
-        let slot = self.slots.get(seat).copied().unwrap_or_default();
-        slot.placed(self.results.get(seat).copied().unwrap_or_default())
-    }
-
-    /// Writes the orders of the column into the book; gives their number.
-    pub(super) fn fill_book(&mut self) -> usize {
-        let orders = self.slots.iter().map(|slot| (slot.side(), slot.price, slot.quantity));
-        if let Err(error) = self.book.fill(orders) {
-            self.outcome = Some(Err(error));
-        }
-        self.book.len()
-    }
-
     /// Matches the book and writes the results.
     pub(super) fn clear_market(&mut self, rule: ClearingRule) {
-        if matches!(self.outcome, Some(Err(_))) {
-            return;
-        }
         let clearing = self.book.match_orders(rule);
         for fill in self.book.fills() {
             for trader in [fill.buyer, fill.seller] {
@@ -205,12 +162,15 @@ impl Stall {
     /// The share of the surplus that the traders' own limits allowed and that was realised (Gode and Sunder 1993).
     #[expect(clippy::cast_precision_loss, reason = "a ratio for readers; nothing computes with it")]
     fn efficiency(&mut self) -> Option<f64> {
+        self.limits.clear();
         let mut realised = 0_i128;
-        for (slot, result) in self.slots.iter().zip(&self.results) {
-            let value = i64::from(slot.limit) * i64::from(result.units());
-            realised += i128::from(if slot.side() == Side::Bid { value } else { -value });
+        for (slot, result) in self.slots.iter().zip(&self.results).filter(|(slot, _)| !slot.is_empty()) {
+            let side = slot.side();
+            self.limits.take(side, slot.limit, slot.quantity);
+            let value = i128::from(i64::from(slot.limit) * i64::from(result.units()));
+            realised += if side == Side::Bid { value } else { -value };
         }
-        let possible = self.limits.surplus(self.slots.iter().map(|slot| (slot.side(), slot.limit, slot.quantity)));
+        let possible = self.limits.surplus();
         (possible > 0).then(|| (realised as f64 / possible as f64).clamp(0.0, 1.0))
     }
 }

@@ -66,12 +66,23 @@ pub(super) fn sort(words: &mut Vec<u64>, spare: &mut Vec<u64>, cuts: [u32; 2]) {
     by_radix(words, spare, total, key);
 }
 
+/// Sorts `words` by what lies above their lowest field, rising; words that are the same there stay as they stand.
+pub(super) fn by_upper(words: &mut Vec<u64>, spare: &mut Vec<u64>, cut: u32) {
+    if words.len() < MANY {
+        words.sort_unstable();
+        return;
+    }
+    let (any, all) = words.iter().fold((0, u64::MAX), |(any, all), word| (any | word, all & word));
+    let upper = Field::within(any & !all, cut, 64);
+    by_radix(words, spare, upper.bits, |word| upper.of(word));
+}
+
 /// Sorts by the lowest `bits` of a key, which keeps the order of words whose keys are the same.
 fn by_radix(words: &mut Vec<u64>, spare: &mut Vec<u64>, bits: u32, key: impl Fn(u64) -> u64) {
     let passes = bits.div_ceil(DIGIT_BITS);
     let digit_bits = bits.div_ceil(passes.max(1));
     let mask = (1_u64 << digit_bits) - 1;
-    // What is left in it from before is written over.
+    // What it holds from before is written over.
     spare.resize(words.len(), 0);
     for pass in 0..passes {
         let shift = pass * digit_bits;

@@ -1,81 +1,69 @@
 //! The surplus that the traders' own limits allow: what efficiency is measured against.
 //!
-//! No fills and no priority, so that nothing needs to be sorted. At any price, what buyers would have paid above it and
-//! what sellers would have taken below it adds up to no less than any trades between them can bring, and at the price
-//! where as much is wanted as offered, to just that. This price is found by counting units, coarsely first and then more
-//! finely, as a weighted quantile of all limits.
+//! No fills and no priority: only prices and quantities count, so that these words are shorter and sorted sooner than
+//! those of a book.
 
-use super::{PRICE_MAX, QUANTITY_MAX};
+use super::arrange;
+use super::{PRICE_MAX, QUANTITY_BITS, QUANTITY_MAX};
 use crate::components::market::Side;
 
-/// Steps that a range of prices is cut into.
-const STEPS: usize = 1 << STEP_BITS;
-const STEP_BITS: u32 = 10;
-
-/// Finds the surplus that limits allow; what it has allocated stays.
+/// Limits and quantities of one commodity.
 #[derive(Debug, Default)]
 pub struct Limits {
-    /// Units by price, and those outside the range at the end.
-    counts: Vec<u64>,
+    bids: Vec<u64>,
+    asks: Vec<u64>,
+    spare: Vec<u64>,
 }
 
 impl Limits {
-    /// The most surplus that any trades can bring, in minor units, between orders with these limits and quantities: the
-    /// most that a buyer would have paid for each unit, or the least that a seller would have taken. Beyond [`PRICE_MAX`]
-    /// and [`QUANTITY_MAX`] they count as these; an order for 0 units is none.
-    pub fn surplus(&mut self, orders: impl Iterator<Item = (Side, u32, u32)> + Clone) -> u128 {
-        let orders =
-            orders.map(|(side, limit, quantity)| (side, limit.min(PRICE_MAX), u64::from(quantity.min(QUANTITY_MAX))));
-        let margin = self.margin(orders.clone());
-        orders.map(|(side, limit, quantity)| u128::from(beyond(side, limit, margin) * quantity)).sum()
+    /// Forgets all. What has been allocated stays.
+    pub fn clear(&mut self) {
+        self.bids.clear();
+        self.asks.clear();
     }
 
-    /// The lowest limit up to which there are as many units, wanted and offered, as are wanted at all: at a price of that,
-    /// those who would trade find as much as they want.
-    fn margin(&mut self, orders: impl Iterator<Item = (Side, u32, u64)> + Clone) -> u32 {
-        let (mut low, mut high, mut wanted) = (PRICE_MAX, 0, 0);
-        for (side, limit, quantity) in orders.clone() {
-            let there = quantity > 0;
-            low = low.min(if there { limit } else { PRICE_MAX });
-            high = high.max(if there { limit } else { 0 });
-            wanted += if side == Side::Bid { quantity } else { 0 };
+    /// Makes room for the limit of each of so many traders.
+    pub(in crate::systems::economy) fn reserve(&mut self, traders: usize) {
+        self.bids.reserve(traders);
+        self.asks.reserve(traders);
+        self.spare.reserve(traders.saturating_sub(self.spare.len()));
+    }
+
+    /// Takes the limit of an order: the most that a buyer would have paid for each unit, or the least that a seller would
+    /// have taken. Beyond [`PRICE_MAX`] and [`QUANTITY_MAX`] it counts as these.
+    pub fn take(&mut self, side: Side, limit: u32, quantity: u32) {
+        let (limit, quantity) = (limit.min(PRICE_MAX), u64::from(quantity.min(QUANTITY_MAX)));
+        match side {
+            Side::Bid => self.bids.push(u64::from(PRICE_MAX - limit) << QUANTITY_BITS | quantity),
+            Side::Ask => self.asks.push(u64::from(limit) << QUANTITY_BITS | quantity),
         }
-        // Prices of a range that is cut into steps of 2 to the power of `shift`; what lies below it has been counted.
-        let mut shift = (u32::BITS - high.saturating_sub(low).leading_zeros()).saturating_sub(STEP_BITS);
-        let (mut size, mut below) = (high.saturating_sub(low).saturating_add(1), 0);
-        loop {
-            self.counts.clear();
-            self.counts.resize(STEPS + 1, 0);
-            for (_, limit, quantity) in orders.clone() {
-                let from_low = limit.wrapping_sub(low);
-                let step = if from_low < size { (from_low >> shift) as usize } else { STEPS };
-                if let Some(count) = self.counts.get_mut(step) {
-                    *count += quantity;
-                }
+    }
+
+    /// The most surplus that any trades between them can bring, in minor units.
+    pub fn surplus(&mut self) -> u128 {
+        // Quantities need no order: the surplus is the same.
+        arrange::by_upper(&mut self.bids, &mut self.spare, QUANTITY_BITS);
+        arrange::by_upper(&mut self.asks, &mut self.spare, QUANTITY_BITS);
+        let mut surplus = 0_u128;
+        let (mut bids, mut asks) = (self.bids.iter().copied().map(split), self.asks.iter().copied().map(split));
+        let (mut bid, mut ask) = (bids.next(), asks.next());
+        while let (Some((from_top, wanted)), Some((least, offered))) = (bid, ask) {
+            let most = u64::from(PRICE_MAX) - from_top;
+            if most < least {
+                break;
             }
-            let mut step = 0;
-            for count in self.counts.iter().take(STEPS - 1) {
-                if below + count >= wanted {
-                    break;
-                }
-                below += count;
-                step += 1;
-            }
-            low += step << shift;
-            if shift == 0 {
-                return low;
-            }
-            size = 1 << shift;
-            shift = shift.saturating_sub(STEP_BITS);
+            let traded = wanted.min(offered);
+            surplus += u128::from((most - least) * traded);
+            bid = if wanted > traded { Some((from_top, wanted - traded)) } else { bids.next() };
+            ask = if offered > traded { Some((least, offered - traded)) } else { asks.next() };
         }
+        surplus
     }
 }
 
-/// How far a limit lies on the side of a price on which its owner would trade.
-#[inline]
-fn beyond(side: Side, limit: u32, price: u32) -> u64 {
-    let (above, below) = (u64::from(limit.saturating_sub(price)), u64::from(price.saturating_sub(limit)));
-    if side == Side::Bid { above } else { below }
+/// Price and quantity of a word.
+fn split(word: u64) -> (u64, u64) {
+    (word >> QUANTITY_BITS, word & u64::from(QUANTITY_MAX))
 }
 
 #[cfg(test)]
@@ -86,47 +74,22 @@ mod tests {
     use crate::systems::economy::book::{Book, Order};
     use crate::world::spec::ClearingRule;
 
-    fn orders() -> impl Strategy<Value = Vec<(Side, u32, u32)>> {
-        let price =
-            prop_oneof![6 => 90_u32..110, 2 => 1_u32..5_000, 1 => 1..=PRICE_MAX, 1 => Just(1), 1 => Just(PRICE_MAX)];
-        let quantity = prop_oneof![8 => 0_u32..12, 1 => Just(QUANTITY_MAX)];
-        let side = prop_oneof![Just(Side::Bid), Just(Side::Ask)];
-        prop::collection::vec((side, price, quantity), 0..900)
-    }
-
-    fn of_a_book(orders: &[(Side, u32, u32)]) -> u128 {
-        let mut book = Book::default();
-        for (trader, (side, price, quantity)) in (0_u32..).zip(orders.iter().copied()).filter(|(_, order)| order.2 > 0)
-        {
-            book.submit(Order { side, price, quantity, trader }).expect("taken");
-        }
-        book.match_orders(ClearingRule::Midpoint).surplus
+    fn orders() -> impl Strategy<Value = Vec<(bool, u32, u32)>> {
+        let price = prop_oneof![6 => 90_u32..110, 2 => 1_u32..5_000, 1 => Just(1_u32), 1 => Just(PRICE_MAX)];
+        let quantity = prop_oneof![8 => 1_u32..12, 1 => Just(QUANTITY_MAX)];
+        prop::collection::vec((any::<bool>(), price, quantity), 0..900)
     }
 
     proptest! {
         #[test]
-        fn a_book_of_the_same_orders_has_the_same_surplus(orders in orders(), few in 0_usize..9) {
-            let mut limits = Limits::default();
-            prop_assert_eq!(limits.surplus(orders.iter().copied()), of_a_book(&orders));
-            let few = orders.get(..few.min(orders.len())).unwrap_or_default();
-            prop_assert_eq!(limits.surplus(few.iter().copied()), of_a_book(few));
+        fn a_book_of_the_same_orders_has_the_same_surplus(orders in orders()) {
+            let (mut limits, mut book) = (Limits::default(), Book::default());
+            for (trader, (bids, price, quantity)) in (0_u32..).zip(orders) {
+                let side = if bids { Side::Bid } else { Side::Ask };
+                limits.take(side, price, quantity);
+                book.submit(Order { side, price, quantity, trader }).expect("taken");
+            }
+            prop_assert_eq!(limits.surplus(), book.match_orders(ClearingRule::Midpoint).surplus);
         }
-    }
-
-    #[test]
-    fn with_one_side_alone_there_is_none() {
-        for side in [Side::Bid, Side::Ask] {
-            let orders = [(side, PRICE_MAX, QUANTITY_MAX), (side, 1, 1), (side, 700, 3)];
-            assert_eq!(Limits::default().surplus(orders.into_iter()), 0);
-        }
-        assert_eq!(Limits::default().surplus(std::iter::empty()), 0);
-    }
-
-    #[test]
-    fn the_largest_orders_are_counted_in_full() {
-        let orders = [(Side::Bid, PRICE_MAX, QUANTITY_MAX), (Side::Ask, 1, QUANTITY_MAX)].repeat(1_000);
-        let each = u128::from(PRICE_MAX - 1) * u128::from(QUANTITY_MAX);
-        assert_eq!(Limits::default().surplus(orders.iter().copied()), each * 1_000);
-        assert_eq!(Limits::default().surplus(orders.iter().map(|order| (order.0, u32::MAX, u32::MAX))), 0);
     }
 }

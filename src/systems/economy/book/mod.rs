@@ -8,7 +8,6 @@
 //! Pure: no world, no allocation once the buffers have grown.
 
 mod arrange;
-mod fill;
 mod limits;
 
 use thiserror::Error;
@@ -132,6 +131,7 @@ impl Book {
         self.asks.reserve(traders);
         self.fills.reserve(traders);
         self.spare.reserve(traders.saturating_sub(self.spare.len()));
+        self.sides.resize(traders.max(self.sides.len()), NO_SIDE);
     }
 
     /// Takes an order.
