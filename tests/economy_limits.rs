@@ -59,7 +59,7 @@ fn files_are_taken_up_to_the_limits_and_refused_beyond_with_their_place() {
     {
         assert!(read(&taken).is_ok(), "{taken}\n{:?}", read(&taken));
     }
-    let renewal = "population: { count: 100, renewal: { maximum: 1000001 } }".to_owned();
+    let renewal = "population: { count: 100, renewal: { minimum: 2, maximum: 1000001, brokeBelow: 10, newcomerMoney: 100, brokeHours: 5 } }".to_owned();
     for (refused, part) in [
         (file(price + 1, ""), "initialPrice"),
         (file(0, ""), "initialPrice"),

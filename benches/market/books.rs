@@ -169,7 +169,7 @@ fn measure(what: &str, limit: &str, most: f64, round: fn(&mut Bench) -> Result<(
         let (each, limit) = (nanos_each(times, orders), nanos_each(&mut size.sorted, orders));
         let fills = size.book.fills().len() as f64 / orders;
         print!("{orders:>9} | {each:>11.1} | {limit:>6.1} | {:>5.2} | {fills:>14.2}", each / limit);
-        met &= at_most("ns an order", each, most);
+        met &= at_most(" ns an order", each, most);
     }
     Ok(met)
 }

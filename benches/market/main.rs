@@ -77,10 +77,10 @@ fn nanos_each(times: &mut [Duration], parts: f64) -> f64 {
     times.get(times.len() / 2).map_or(0.0, |time| time.as_secs_f64() * 1e9) / parts.max(1.0)
 }
 
-/// Ends a line with a goal and whether it is met.
-fn at_most(what: &str, value: f64, most: f64) -> bool {
+/// Ends a line with a goal, its unit behind it, and whether it is met.
+fn at_most(unit: &str, value: f64, most: f64) -> bool {
     let met = value <= most;
-    println!(" | at most {most}{what}: {}", if met { "met" } else { "MISSED" });
+    println!(" | at most {most}{unit}: {}", if met { "met" } else { "MISSED" });
     met
 }
 
