@@ -83,7 +83,8 @@ fn agents_at_the_limits_order_within_them() -> Result<(), StepError> {
     let agent = |role, kind| {
         format!("{{ role: {role}, money: 300000000, skill: 10, riskTolerance: 1, stocks: {{ {kind}: 1000000 }} }}")
     };
-    let agents = [agent("Baker", "Bread"), agent("Carver", "Toys")].repeat(4).join(", ");
+    let pair = [agent("Baker", "Bread"), agent("Carver", "Toys")].join(", ");
+    let agents = [pair.as_str(); 4].join(", ");
     let trade = |kind, commodity, price| {
         format!("{{ kind: {kind}, commodity: {commodity}, price: {price}, quantity: 1000000, durationHours: 90 }}")
     };
