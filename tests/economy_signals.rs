@@ -243,7 +243,7 @@ fn what_has_no_name_of_the_list_goes_out_under_its_own_and_is_told_of() -> Resul
     let mut world = world_of(spec)?;
     world.hours(1)?;
     let names: Vec<String> =
-        world.events_of::<DemandSignal>()?.into_iter().map(|signal| signal.commodity_type).collect();
+        world.events_of::<DemandSignal>()?.into_iter().map(|signal| signal.commodity_type.into()).collect();
     assert_eq!(names, ["food", "Wood", "weapons", "cyberware"]);
     Ok(())
 }

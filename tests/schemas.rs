@@ -232,14 +232,14 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
     check_sent(&DemandSignal {
         commodity: None,
         commodity_type: "food".into(),
-        location: location(),
+        location: location().into(),
         demand_level: DemandLevel::VeryHigh,
         demand_change_percent: Some(-3.0),
         predicted_price_impact_percent: None,
         agent_count: Some(9),
     });
     check_sent(&AggregatedStats {
-        location: location(),
+        location: location().into(),
         stats_type: StatsType::HourlySummary,
         time_window_minutes: Some(60),
         metrics: StatsMetrics::default(),

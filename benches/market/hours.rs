@@ -6,7 +6,7 @@ use bevy_app::App;
 use bevy_ecs::message::Messages;
 use uuid::Uuid;
 use worldtick::components::clock::{ClockSource, WorldClock};
-use worldtick::messages::market::MarketCleared;
+use worldtick::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::schedules::HourlyTick;
@@ -14,12 +14,13 @@ use worldtick::systems::economy::Floor;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
+use crate::limit::PlainHour;
 use crate::{Failure, cpu, goal, held, made, nanos_each};
 
 const SIZES: [u32; 3] = [1_000, 10_000, 100_000];
 /// Hours that a world lives before it is measured: trade has settled, and every buffer has grown.
-const WARM_UP: usize = 60;
-const ROUNDS: usize = 21;
+const WARM_UP: usize = 50;
+const ROUNDS: usize = 11;
 /// Agent-hours of a round.
 const ROUND: u32 = 100_000;
 
@@ -32,6 +33,9 @@ struct Measured {
     hours: usize,
     orders: usize,
     allocations: usize,
+    plain: PlainHour,
+    /// Nanoseconds an order of the plain hours.
+    limits: Vec<f64>,
 }
 
 /// The economy that ships, with so many agents and nothing else in the world.
@@ -45,10 +49,18 @@ pub(crate) fn world(agents: u32) -> Result<GameWorld, Failure> {
 }
 
 /// An hour, without the state hash and the bookkeeping of inputs.
-pub(crate) fn hour(world: &mut GameWorld) {
+fn hour(world: &mut GameWorld) {
     let ecs = world.ecs();
     ecs.resource_mut::<WorldClock>().runs += 1;
     ecs.run_schedule(HourlyTick);
+}
+
+/// Takes what an hour told away, as the server does after each.
+fn forget_events(world: &mut GameWorld) {
+    let ecs = world.ecs();
+    ecs.resource_mut::<Messages<MarketCleared>>().clear();
+    ecs.resource_mut::<Messages<DemandSignal>>().clear();
+    ecs.resource_mut::<Messages<AggregatedStats>>().clear();
 }
 
 impl Measured {
@@ -57,10 +69,13 @@ impl Measured {
         let mut world = world(agents)?;
         for _ in 0..WARM_UP {
             hour(&mut world);
-            world.ecs().resource_mut::<Messages<MarketCleared>>().clear();
+            forget_events(&mut world);
         }
         let bytes = held().saturating_sub(before);
-        Ok(Self { agents, world, bytes, times: Vec::with_capacity(ROUNDS), hours: 0, orders: 0, allocations: 0 })
+        let mut plain = PlainHour::new(agents as usize);
+        (0..10).for_each(|_| drop(plain.live()));
+        let (times, limits) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
+        Ok(Self { agents, world, bytes, times, hours: 0, orders: 0, allocations: 0, plain, limits })
     }
 
     fn round(&mut self) {
@@ -72,11 +87,14 @@ impl Measured {
             took += cpu::time().saturating_sub(began);
             let ecs = self.world.ecs();
             self.orders += ecs.resource::<Floor>().books().map(|book| book.len()).sum::<usize>();
-            ecs.resource_mut::<Messages<MarketCleared>>().clear();
+            forget_events(&mut self.world);
         }
         self.allocations += made() - made_before;
         self.hours += hours;
         self.times.push(took / u32::try_from(hours).unwrap_or(1));
+        let began = cpu::time();
+        let orders: usize = (0..hours).map(|_| self.plain.live()).sum();
+        self.limits.push(cpu::time().saturating_sub(began).as_secs_f64() * 1e9 / orders.max(1) as f64);
     }
 
     /// Prints a line; gives nanoseconds an order and allocations an hour.
@@ -84,13 +102,14 @@ impl Measured {
         let orders = self.orders as f64 / self.hours as f64;
         let each = nanos_each(&mut self.times, orders);
         let allocations = self.allocations as f64 / self.hours as f64;
+        self.limits.sort_by(f64::total_cmp);
+        let limit = self.limits.get(self.limits.len() / 2).copied().unwrap_or(f64::NAN);
         println!(
-            "{:>9} | {:>16.2} | {:>11.1} {:>11.1} | {:>19.1} | {:>14.0}",
+            "{:>9} | {:>15.2} | {each:>11.1} {:>8.1} | {limit:>6.1} | {:>5.2} | {allocations:>19.1} | {:>14.0}",
             self.agents,
             orders / f64::from(self.agents),
-            each,
             each * orders / f64::from(self.agents),
-            allocations,
+            each / limit,
             self.bytes as f64 / f64::from(self.agents),
         );
         (each, allocations)
@@ -99,8 +118,12 @@ impl Measured {
 
 /// Measures all populations; whether all goals are met.
 pub(crate) fn run() -> Result<bool, Failure> {
-    println!("a whole hour of five commodities on one thread:");
-    println!("   agents | orders an agent  | ns an order    an agent | allocations an hour | bytes an agent");
+    println!(
+        "a whole hour of five commodities on one thread; the limit: agents that draw, quote, trade, learn, nothing else"
+    );
+    println!(
+        "   agents | orders an agent | ns an order an agent |  limit | ratio | allocations an hour | bytes an agent"
+    );
     let mut worlds = SIZES.into_iter().map(Measured::new).collect::<Result<Vec<_>, _>>()?;
     for _ in 0..ROUNDS {
         worlds.iter_mut().for_each(Measured::round);

@@ -101,8 +101,9 @@ impl Smith {
             best_bid: clearing.best_bid.map(f64::from),
             best_ask: clearing.best_ask.map(f64::from),
         };
+        let lesson = news.lesson();
         for dealer in &mut self.dealers {
-            dealer.belief = learn(dealer.belief, Some(&dealer.placed), news, &dealer.personality, &self.parameters);
+            dealer.belief = learn(dealer.belief, Some(&dealer.placed), &lesson, &dealer.personality, &self.parameters);
         }
         let trades = self.book.fills().len();
         SmithHour {

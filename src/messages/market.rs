@@ -1,6 +1,7 @@
 //! Events of the economy.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use bevy_ecs::message::Message;
@@ -8,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SimulationEvent;
+use crate::components::ids::WorldId;
 use crate::components::market::Distribution;
 
 /// A name in an event. In JSON it is a string; to clone it allocates nothing, so that an hour can be told for nothing.
@@ -18,6 +20,27 @@ impl Label {
     /// The name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// As the name itself.
+impl Deref for Label {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shares the world's name.
+impl From<&WorldId> for Label {
+    fn from(id: &WorldId) -> Self {
+        Self(id.shared())
+    }
+}
+
+impl From<String> for Label {
+    fn from(name: String) -> Self {
+        Self(name.into())
     }
 }
 
@@ -202,12 +225,12 @@ impl SimulationEvent for MarketCleared {
 pub struct DemandSignal {
     /// One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles; or
     /// the commodity's own name, where the world file gives it none of them.
-    pub commodity_type: String,
+    pub commodity_type: Label,
     /// The commodity, as the world file names it: several may go out under one name of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub commodity: Option<String>,
+    pub commodity: Option<Label>,
     /// Where.
-    pub location: String,
+    pub location: Label,
     /// How much.
     pub demand_level: DemandLevel,
     /// Units used and units missed this hour, against what is used in an hour of late, in percent.
@@ -239,14 +262,14 @@ impl SimulationEvent for DemandSignal {
     const SOURCE: &'static str = "economy.market";
 
     fn key(&self) -> String {
-        self.location.clone()
+        self.location.to_string()
     }
 
     fn example() -> Self {
         Self {
-            commodity_type: "food".to_owned(),
-            commodity: Some("Food".to_owned()),
-            location: "harbour".to_owned(),
+            commodity_type: "food".into(),
+            commodity: Some("Food".into()),
+            location: "harbour".into(),
             demand_level: DemandLevel::High,
             demand_change_percent: Some(15.2),
             predicted_price_impact_percent: Some(3.5),
@@ -259,7 +282,7 @@ impl SimulationEvent for DemandSignal {
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AggregatedStats {
     /// Where.
-    pub location: String,
+    pub location: Label,
     /// What is summed.
     pub stats_type: StatsType,
     /// Length of the window.
@@ -311,12 +334,12 @@ impl SimulationEvent for AggregatedStats {
     const SOURCE: &'static str = "economy.market";
 
     fn key(&self) -> String {
-        self.location.clone()
+        self.location.to_string()
     }
 
     fn example() -> Self {
         Self {
-            location: "harbour".to_owned(),
+            location: "harbour".into(),
             stats_type: StatsType::HourlySummary,
             time_window_minutes: Some(60),
             metrics: StatsMetrics {

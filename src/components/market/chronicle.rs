@@ -19,6 +19,9 @@ pub struct Sample {
     pub wealth: Money,
 }
 
+/// Samples for which there is room from the first on.
+const ROOM_AT_ONCE: usize = 32;
+
 /// A trader's wealth and beliefs at regular times, as many as the world file says; the latest last.
 #[derive(Component, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Chronicle {
@@ -41,6 +44,10 @@ impl Chronicle {
             self.beliefs.drain(..commodities);
         }
         if most > 0 {
+            // All the room that there will be need of, at once: nothing grows later, and nothing stays empty.
+            let room = most.min(ROOM_AT_ONCE);
+            self.samples.reserve_exact(room.saturating_sub(self.samples.len()));
+            self.beliefs.reserve_exact((room * commodities).saturating_sub(self.beliefs.len()));
             self.samples.push_back(sample);
             self.beliefs.extend(beliefs.0.iter().map(|belief| shorten(belief.price)));
         }

@@ -2,6 +2,7 @@
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
+use smallvec::{SmallVec, smallvec};
 
 use super::ledger::{LedgerError, create_money, destroy_money};
 use super::maths::{real, whole};
@@ -24,7 +25,7 @@ pub struct Conditions {
     /// has less for the others.
     pub spending: PerCommodity<f64>,
     /// Factors on output, by role; at 0 nobody works in it.
-    pub yields: Vec<f64>,
+    pub yields: SmallVec<[f64; 64]>,
     /// Orders from outside.
     pub trade: Vec<OutsideOrder>,
 }
@@ -33,7 +34,7 @@ impl Conditions {
     /// Calm times.
     pub fn calm(economy: &Economy) -> Self {
         let ones = || PerCommodity::from_fn(economy.commodities.len(), |_| 1.0);
-        Self { need: ones(), spending: ones(), yields: vec![1.0; economy.roles.len()], trade: Vec::new() }
+        Self { need: ones(), spending: ones(), yields: smallvec![1.0; economy.roles.len()], trade: Vec::new() }
     }
 
     /// What everything active in an hour makes of it. Factors on the same thing are multiplied, within bounds.

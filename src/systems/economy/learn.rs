@@ -8,7 +8,7 @@ use bevy_ecs::prelude::*;
 
 use super::book::PRICE_MAX;
 use super::floor::Floor;
-use super::maths::real;
+use super::maths::{pick, real};
 use super::model::Economy;
 use super::stall::Placed;
 use crate::components::market::{Belief, Beliefs, Market, Personality, Side, Trader};
@@ -37,19 +37,20 @@ impl MarketNews {
     }
 
     /// What there is to learn from it, for everybody alike.
-    pub(super) fn lesson(&self) -> Lesson {
+    pub fn lesson(&self) -> Lesson {
         let market = self.price_at_margin();
-        Lesson { market, heard: market.or(self.best_bid) }
+        let target = |price: Option<f64>| price.map_or((0.0, 0.0), |price| (price, 1.0));
+        Lesson { market: target(market), heard: target(market.or(self.best_bid)) }
     }
 }
 
 /// What a clearing teaches everybody: computed once in an hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Lesson {
-    /// What the market would pay at its margin; nothing without trades.
-    market: Option<f64>,
+pub struct Lesson {
+    /// What the market would pay at its margin, and 1; without trades, 0 and 0.
+    market: (f64, f64),
     /// The same; without trades, the best bid that was left.
-    heard: Option<f64>,
+    heard: (f64, f64),
 }
 
 /// How fast a trader learns.
@@ -100,14 +101,15 @@ pub fn learn_prices(
 }
 
 /// What a trader believes after an hour. Pure: the same rules for worlds and for the laboratory.
+#[inline]
 pub fn learn(
     belief: Belief,
     order: Option<&Placed>,
-    news: MarketNews,
+    lesson: &Lesson,
     personality: &Personality,
     parameters: &EconomyParameters,
 ) -> Belief {
-    take_in(belief, order, &news.lesson(), Pace::of(personality), parameters)
+    take_in(belief, order, lesson, Pace::of(personality), parameters)
 }
 
 #[inline]
@@ -118,24 +120,23 @@ fn take_in(
     pace: Pace,
     parameters: &EconomyParameters,
 ) -> Belief {
-    let Belief { mut price, mut doubt } = belief;
-    let towards = |target: Option<f64>, rate: f64| target.map_or(0.0, |target| (target - price) * rate);
-    match order {
-        None => price += towards(lesson.heard, pace.hearsay),
-        Some(order) if order.filled == order.quantity => {
-            price += towards(lesson.market, pace.own);
-            doubt = (doubt * RELIEF).max(parameters.doubt_min);
-        }
-        Some(order) if order.filled > 0 => price += towards(lesson.market, pace.own),
-        Some(order) if order.price == order.limit => price += towards(lesson.heard, pace.own),
+    let Belief { price, doubt } = belief;
+    let towards = |(target, certainty): (f64, f64), rate: f64| price + (target - price) * (rate * certainty);
+    let (price, doubt) = match order {
+        None => (towards(lesson.heard, pace.hearsay), doubt),
+        // What became of an order nobody can foretell: all take the same steps, without a branch.
         Some(order) => {
-            price *= match order.side {
-                Side::Bid => 1.0 + doubt,
-                Side::Ask => 1.0 - doubt,
-            };
-            doubt = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+            let traded = order.filled > 0;
+            let content = order.filled == order.quantity;
+            let failed = !(traded | content | (order.price == order.limit));
+            // Who was kept out by his own limit hears what others do.
+            let followed = towards(if traded { lesson.market } else { lesson.heard }, pace.own);
+            let step = pick(order.side == Side::Bid, doubt, -doubt);
+            let relieved = (doubt * RELIEF).max(parameters.doubt_min);
+            let grown = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+            (pick(failed, price * (1.0 + step), followed), pick(failed, grown, pick(content, relieved, doubt)))
         }
-    }
+    };
     Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
 }
 
@@ -147,7 +148,7 @@ mod tests {
 
     fn after(side: Side, filled: u32, limit: u32, news: MarketNews) -> Belief {
         let order = Placed { side, price: 1000, limit, quantity: 4, for_work: 0, filled, money: 0 };
-        learn(START, Some(&order), news, &Personality::default(), &EconomyParameters::default())
+        learn(START, Some(&order), &news.lesson(), &Personality::default(), &EconomyParameters::default())
     }
 
     #[test]
@@ -180,9 +181,51 @@ mod tests {
     fn who_stands_at_his_limit_or_aside_follows_the_market() {
         let news = MarketNews { price: Some(900.0), best_bid: None, best_ask: None };
         assert!(after(Side::Bid, 0, 1000, news).price < START.price);
-        let aside = |news| learn(START, None, news, &Personality::default(), &EconomyParameters::default()).price;
+        let aside = |news: MarketNews| {
+            learn(START, None, &news.lesson(), &Personality::default(), &EconomyParameters::default()).price
+        };
         assert!(aside(news) < START.price);
         assert!(aside(MarketNews { price: None, best_bid: Some(1500.0), best_ask: None }) > START.price);
         assert!((aside(MarketNews { price: None, best_bid: None, best_ask: None }) - START.price).abs() < f64::EPSILON);
+    }
+
+    /// The same rules, case by case.
+    fn by_cases(belief: Belief, order: &Placed, lesson: &Lesson, rate: f64, parameters: &EconomyParameters) -> Belief {
+        let Belief { mut price, mut doubt } = belief;
+        let towards = |(target, certainty): (f64, f64)| if certainty > 0.0 { (target - price) * rate } else { 0.0 };
+        if order.filled == order.quantity {
+            price += towards(lesson.market);
+            doubt = (doubt * RELIEF).max(parameters.doubt_min);
+        } else if order.filled > 0 {
+            price += towards(lesson.market);
+        } else if order.price == order.limit {
+            price += towards(lesson.heard);
+        } else {
+            price *= if order.side == Side::Bid { 1.0 + doubt } else { 1.0 - doubt };
+            doubt = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+        }
+        Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn without_branches_the_same_bits_are_learned(
+            (price, doubt) in (1.0_f64..4e6, 0.001_f64..0.5),
+            (bids, quoted, limit) in (proptest::bool::ANY, 1_u32..4, 1_u32..4),
+            (quantity, filled) in (1_u32..4, 0_u32..4),
+            market in proptest::option::of(1.0_f64..4e6),
+            best_bid in proptest::option::of(1.0_f64..4e6),
+        ) {
+            let side = if bids { Side::Bid } else { Side::Ask };
+            let filled = filled.min(quantity);
+            let order = Placed { side, price: quoted, limit, quantity, for_work: 0, filled, money: 0 };
+            let lesson = MarketNews { price: market, best_bid, best_ask: None }.lesson();
+            let (personality, parameters) = (Personality::default(), EconomyParameters::default());
+            let belief = Belief { price, doubt };
+            let learned = learn(belief, Some(&order), &lesson, &personality, &parameters);
+            let expected = by_cases(belief, &order, &lesson, personality.learning_rate, &parameters);
+            proptest::prop_assert_eq!(learned.price.to_bits(), expected.price.to_bits());
+            proptest::prop_assert_eq!(learned.doubt.to_bits(), expected.doubt.to_bits());
+        }
     }
 }

@@ -71,6 +71,14 @@ pub(super) fn by_chance(x: f64, draw: &mut impl Chance) -> i64 {
     }
 }
 
+/// One of two finite numbers: what `if` gives, without a branch. For what nobody can foretell.
+#[inline]
+pub(super) fn pick(first: bool, one: f64, other: f64) -> f64 {
+    // A product with 1 is exact, and so is a sum with 0.
+    let part = f64::from(u8::from(first));
+    one * part + other * (1.0 - part)
+}
+
 /// A number of units or minor units as a float.
 #[expect(clippy::cast_precision_loss, reason = "amounts are far below 2^53")]
 pub(super) fn real(x: i64) -> f64 {
@@ -127,6 +135,12 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn what_is_picked_is_not_changed(one in proptest::num::f64::NORMAL, other in proptest::num::f64::NORMAL) {
+            proptest::prop_assert_eq!(pick(true, one, other).to_bits(), one.to_bits());
+            proptest::prop_assert_eq!(pick(false, one, other).to_bits(), other.to_bits());
+        }
+
         #[test]
         fn whole_is_what_rounding_gives(x in proptest::num::f64::ANY) {
             let expected = if x.is_nan() { 0 } else { x.round_ties_even().clamp(-9e15, 9e15) as i64 };

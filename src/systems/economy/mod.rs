@@ -56,7 +56,7 @@ pub use conditions::{Conditions, turn_influences};
 pub use explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
 pub use floor::{Floor, call_roster};
 pub use heard::SignalCounts;
-pub use learn::{MarketNews, learn, learn_prices};
+pub use learn::{Lesson, MarketNews, learn, learn_prices};
 pub use measure::{keep_chronicle, measure_markets};
 pub use model::{Commodity, Economy, Recipe};
 pub use order::place_orders;

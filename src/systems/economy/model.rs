@@ -28,7 +28,7 @@ pub struct Commodity {
     /// Share of a stock that spoils in an hour.
     pub spoilage: f64,
     /// The name under which demand for it goes out; nothing, where it does not.
-    pub signal: Option<String>,
+    pub signal: Option<Label>,
 }
 
 /// What a role does in an hour.
@@ -111,7 +111,7 @@ impl Economy {
                 spoilage: commodity.spoilage,
                 signal: match commodity.signal {
                     Some(DemandName::None) => None,
-                    name => Some(name.and_then(DemandName::known).unwrap_or(&commodity.name).to_owned()),
+                    name => Some(name.and_then(DemandName::known).unwrap_or(&commodity.name).into()),
                 },
             })
             .collect();

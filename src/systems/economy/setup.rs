@@ -3,6 +3,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
+use super::book::PRICE_MAX;
 use super::ledger::{create_goods, create_money};
 use super::maths::{by_chance, real};
 use super::model::Economy;
@@ -124,7 +125,8 @@ pub(super) fn settle(
         let noise = draw.between(0.95, 1.05);
         let doubt = economy.parameters.doubt_max / 4.0;
         let own = given.and_then(|agent| agent.beliefs.get(named(commodity)));
-        Belief { price: own.map_or((real(price) * newcomer.belief_factor * noise).max(1.0), |own| real(*own)), doubt }
+        let drawn = (real(price) * newcomer.belief_factor * noise).clamp(1.0, f64::from(PRICE_MAX));
+        Belief { price: own.map_or(drawn, |own| real(*own)), doubt }
     }));
     let mut purse = Purse::default();
     create_money(ledger, &mut purse, newcomer.money, newcomer.entries.0)?;

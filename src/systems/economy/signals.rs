@@ -105,8 +105,8 @@ pub fn signal_demand(
         let bidders = floor.books().nth(id.index()).map_or(0, super::book::Book::bidders);
         events.write(DemandSignal {
             commodity_type: name.clone(),
-            commodity: Some(commodity.name.clone()),
-            location: spec.id.to_string(),
+            commodity: Some(commodity.labels.0.clone()),
+            location: (&spec.id).into(),
             demand_level: demand.level(),
             demand_change_percent: Some(demand.change(used, flow.used)),
             predicted_price_impact_percent: Some(demand.price_impact()),
@@ -168,7 +168,7 @@ fn summary(
     let units = |count: u64| real(i64::try_from(count).unwrap_or(i64::MAX));
     let average = if agents > 0 { units(actions) / units(agents) } else { 0.0 };
     AggregatedStats {
-        location: spec.id.to_string(),
+        location: (&spec.id).into(),
         stats_type,
         time_window_minutes: Some(hours.saturating_mul(60)),
         metrics: StatsMetrics {

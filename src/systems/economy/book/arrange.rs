@@ -82,7 +82,7 @@ fn by_radix(words: &mut Vec<u64>, spare: &mut Vec<u64>, bits: u32, key: impl Fn(
     let passes = bits.div_ceil(DIGIT_BITS);
     let digit_bits = bits.div_ceil(passes.max(1));
     let mask = (1_u64 << digit_bits) - 1;
-    spare.clear();
+    // What it holds from before is written over.
     spare.resize(words.len(), 0);
     for pass in 0..passes {
         let shift = pass * digit_bits;

@@ -20,14 +20,13 @@ impl Limits {
     pub fn clear(&mut self) {
         self.bids.clear();
         self.asks.clear();
-        self.spare.clear();
     }
 
     /// Makes room for the limit of each of so many traders.
     pub(in crate::systems::economy) fn reserve(&mut self, traders: usize) {
         self.bids.reserve(traders);
         self.asks.reserve(traders);
-        self.spare.reserve(traders);
+        self.spare.reserve(traders.saturating_sub(self.spare.len()));
     }
 
     /// Takes the limit of an order: the most that a buyer would have paid for each unit, or the least that a seller would

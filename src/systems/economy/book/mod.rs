@@ -121,7 +121,6 @@ impl Book {
         self.bids.clear();
         self.asks.clear();
         self.fills.clear();
-        self.spare.clear();
         self.sides.fill(NO_SIDE);
     }
 
@@ -131,7 +130,7 @@ impl Book {
         self.bids.reserve(traders);
         self.asks.reserve(traders);
         self.fills.reserve(traders);
-        self.spare.reserve(traders);
+        self.spare.reserve(traders.saturating_sub(self.spare.len()));
         self.sides.resize(traders.max(self.sides.len()), NO_SIDE);
     }
 
