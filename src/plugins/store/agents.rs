@@ -47,6 +47,7 @@ impl TryFrom<AgentRow> for AgentSpec {
             stocks: read(&row.stocks)?,
             beliefs: read(&row.beliefs)?,
             role: row.role,
+            place: None,
             money: row.money,
             capacity: row.capacity,
             skill: row.skill,
