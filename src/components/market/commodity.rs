@@ -35,9 +35,7 @@ impl RoleId {
 
 /// A market place: its number in the world file, from 0. Traders and markets have it in worlds with several places; who
 /// has none stands at the first.
-#[derive(
-    Component, Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlaceId(pub u16);
 

@@ -25,6 +25,6 @@ pub use shock::{
     DaySums, ENDED_MAX, Effect, EndedShock, Influence, OutsideOrder, SHOCKS_MAX, SIGNALS_MAX, Shock, ShockCause,
     ShockEnd, ShockKind, Shocks, YieldOf,
 };
-pub use statistics::{Flow, MarketStatistics, PlaceMoves, Moves, RoleStatistics};
+pub use statistics::{Flow, MarketStatistics, Moves, PlaceMoves, RoleStatistics};
 pub use trader::{Budget, Holding, Purse, Role, Stock, Storeroom, Trader};
 pub use treasury::{Livelihood, Treasury};

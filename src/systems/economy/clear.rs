@@ -13,8 +13,8 @@ use super::parallel::match_in_parallel;
 use super::resting::let_rest;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Resting, Side, Stock, TradeHistory, TradeRecord,
-    Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Resting, Side, Stock, TradeHistory,
+    TradeRecord, Trader,
 };
 use crate::components::money::{Goods, Money};
 

@@ -10,8 +10,7 @@ use super::model::Economy;
 use super::shocks::describe;
 use crate::components::market::{
     CommodityId, Effect, EndedShock, Ledger, MarketStatistics, MoneyEntry, OutsideOrder, PerCommodity, PlaceId, Purse,
-    RoleId,
-    ShockEnd, Shocks, Trader, YieldOf,
+    RoleId, ShockEnd, Shocks, Trader, YieldOf,
 };
 use crate::components::money::Money;
 use crate::messages::shock::{MarketShock, ShockPhase};

@@ -125,9 +125,8 @@ pub fn explain_agent(ecs: &World, id: u64) -> Result<Dealings, String> {
     let recipe = economy.recipe_at(place, role.id).ok_or("the agent has a role that the world does not know")?;
     let mut dealings = Vec::new();
     for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
-        let is_here = |(market, at): &(&Market, Option<&PlaceId>)| {
-            market.commodity == commodity && PlaceId::of(*at) == place
-        };
+        let is_here =
+            |(market, at): &(&Market, Option<&PlaceId>)| market.commodity == commodity && PlaceId::of(*at) == place;
         let Some((market, _)) = markets.iter(ecs).find(is_here) else { continue };
         let order = floor.order(place, number, commodity);
         let belief = beliefs.0.get(commodity).copied();

@@ -20,8 +20,8 @@ use super::wish::Wish;
 use super::work::Move;
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Belief, Beliefs, Budget, CommodityId, Holding, Ledger, Market, MarketStatistics, PerCommodity, PlaceId, Purse, Stock,
-    Trader,
+    Belief, Beliefs, Budget, CommodityId, Holding, Ledger, Market, MarketStatistics, PerCommodity, PlaceId, Purse,
+    Stock, Trader,
 };
 use crate::messages::market::Label;
 

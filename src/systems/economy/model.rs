@@ -7,8 +7,8 @@ use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, PerCommodity, PlaceId, RoleId};
 use crate::messages::market::Label;
 use crate::world::spec::{
-    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, MarketPlaceSpec, PopulationSpec, TreasurySpec,
-    Unfilled,
+    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, MarketPlaceSpec, PopulationSpec,
+    TreasurySpec, Unfilled,
 };
 
 /// A commodity.
@@ -230,7 +230,8 @@ impl Economy {
         let lack = |place: &Place, heads: u64| {
             place.share * real(i64::try_from(all).unwrap_or(i64::MAX)) - real(i64::try_from(heads).unwrap_or(i64::MAX))
         };
-        let lacks = self.place_ids().zip(self.places.iter().zip(heads)).map(|(id, (place, heads))| (id, lack(place, *heads)));
+        let lacks =
+            self.place_ids().zip(self.places.iter().zip(heads)).map(|(id, (place, heads))| (id, lack(place, *heads)));
         // Of two that lack as much, the first.
         lacks.reduce(|most, next| if next.1 > most.1 { next } else { most }).map(|(id, _)| id).unwrap_or_default()
     }

@@ -28,7 +28,8 @@ impl Outlook {
         if !economy.has_places() {
             return Self(SmallVec::from_slice(&[1.0]));
         }
-        let heads = |place| statistics.roles_at(place, economy.roles.len()).iter().map(|known| known.count).sum::<u64>();
+        let heads =
+            |place| statistics.roles_at(place, economy.roles.len()).iter().map(|known| known.count).sum::<u64>();
         let amount = |heads: u64| real(i64::try_from(heads).unwrap_or(i64::MAX));
         let all = economy.place_ids().map(heads).sum::<u64>();
         let standing = |(id, share): (PlaceId, f64)| {
@@ -66,11 +67,8 @@ impl View<'_> {
     }
 }
 
-type Houses<'w, 's> = Query<
-    'w,
-    's,
-    (&'static mut PlaceId, &'static mut Purse, &'static mut Stock, Option<&'static mut Resting>),
->;
+type Houses<'w, 's> =
+    Query<'w, 's, (&'static mut PlaceId, &'static mut Purse, &'static mut Stock, Option<&'static mut Resting>)>;
 
 /// Those who have decided for another place go there, with all that they have; orders of theirs that rest end. Runs in
 /// `Review`, before the roster of the hour is called.

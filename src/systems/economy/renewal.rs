@@ -80,7 +80,8 @@ pub fn renew_population(
         let place = PlaceId::of(place);
         let best = best_at(place)?;
         if role.id != best {
-            let utilisation = statistics.roles_at(place, roles).get(best.index()).map_or(1.0, |known| known.utilisation);
+            let utilisation =
+                statistics.roles_at(place, roles).get(best.index()).map_or(1.0, |known| known.utilisation);
             *role = Role { id: best, hours: 0, utilisation };
         } else if here > least {
             if let Some(mut resting) = resting {
@@ -105,10 +106,13 @@ pub fn renew_population(
         }
     }
     let outlook = Outlook::of(&economy, &statistics);
-    let worth: Vec<f64> = (0_usize..).zip(&prospects).map(|(at, prospect)| {
-        let place = PlaceId(u16::try_from(at / roles.max(1)).unwrap_or(u16::MAX));
-        prospect * outlook.at(place)
-    }).collect();
+    let worth: Vec<f64> = (0_usize..)
+        .zip(&prospects)
+        .map(|(at, prospect)| {
+            let place = PlaceId(u16::try_from(at / roles.max(1)).unwrap_or(u16::MAX));
+            prospect * outlook.at(place)
+        })
+        .collect();
     let draws = draws.of("economy.newcomers");
     for _ in 0..arriving {
         let id = ids.next_id();

@@ -109,7 +109,7 @@ pub fn report_markets(
                 beliefs: measures.beliefs.map(Distribution::to_major),
                 wealth: (spread.traders > 0).then(|| spread.wealth.to_major()),
             };
-        events.write(event);
+            events.write(event);
         }
     }
     Ok(())

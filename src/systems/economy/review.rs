@@ -75,18 +75,21 @@ pub fn review_roles(
             continue;
         }
         let here = PlaceId::of(place);
-        let own = || owners.get(entity).map_or(0.0, |(trader, purse)| {
-            real(purse.free().0) / parameters.spending_hours / trader.skill.max(0.01)
-        });
+        let own = || {
+            owners.get(entity).map_or(0.0, |(trader, purse)| {
+                real(purse.free().0) / parameters.spending_hours / trader.skill.max(0.01)
+            })
+        };
         // Who has no place of its own stays where it is.
         let view = place.filter(|_| economy.has_places()).map(|here| outlook.from(*here, own()));
         let there = (0..).map(PlaceId).zip(prospects.clone());
         let there = there.filter(|(place, _)| *place == here || view.is_some());
         let offers = there.flat_map(|(place, promised)| {
             let view = view.filter(|_| place != here);
-            (0..).map(RoleId).zip(promised).map(move |(role, promised)| {
-                (place, role, view.map_or(*promised, |view| view.worth(place, *promised)))
-            })
+            (0..)
+                .map(RoleId)
+                .zip(promised)
+                .map(move |(role, promised)| (place, role, view.map_or(*promised, |view| view.worth(place, *promised))))
         });
         let present = prospects.clone().nth(here.index()).and_then(|promised| promised.get(role.id.index()));
         let present = present.copied().unwrap_or(0.0);

@@ -9,8 +9,9 @@ use super::model::{Commodity, Economy, Recipe};
 use super::shocks::of_file;
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
-    Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, Moves,
-    PerCommodity, Personality, PlaceId, PlaceMoves, Purse, Resting, Role, RoleId, RoleStatistics, Stock, Storeroom, Trader, Treasury,
+    Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
+    Moves, PerCommodity, Personality, PlaceId, PlaceMoves, Purse, Resting, Role, RoleId, RoleStatistics, Stock,
+    Storeroom, Trader, Treasury,
 };
 use crate::components::money::{Goods, Money};
 use crate::messages::market::Label;
@@ -186,9 +187,7 @@ fn first_statistics(economy: &Economy) -> MarketStatistics {
     let roles = economy.places.iter().flat_map(|place| place.recipes.iter().map(|recipe| (recipe, place.share)));
     MarketStatistics {
         flows: economy.places.iter().flat_map(|_| economy.commodities.iter().map(flow)).collect(),
-        roles: roles
-            .map(|(recipe, share)| RoleStatistics { count: count(recipe, share), utilisation: 1.0 })
-            .collect(),
+        roles: roles.map(|(recipe, share)| RoleStatistics { count: count(recipe, share), utilisation: 1.0 }).collect(),
         ..MarketStatistics::default()
     }
 }

@@ -44,7 +44,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
 
 // Writing to a string cannot fail.
 pub(in crate::cli) fn agent_text(dealings: &Dealings) -> String {
-    let mut text = format!("agent {}, {}, with {:.2} of money\n", dealings.agent, dealings.role, dealings.money);
+    let place = dealings.place.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let mut text = format!("agent {}, {}{place}, with {:.2} of money\n", dealings.agent, dealings.role, dealings.money);
     for dealing in &dealings.dealings {
         let _ = writeln!(text, "  {}: {}", dealing.commodity, dealing.said);
     }
