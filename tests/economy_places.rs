@@ -1,112 +1,26 @@
 //! Several market places in a world: each with books of its own, tied together by who moves.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
+#![allow(clippy::expect_used, clippy::print_stdout, unreachable_pub, reason = "tests")]
+
+#[path = "economy_places/support.rs"]
+mod support;
+#[path = "economy_places/ties.rs"]
+mod ties;
 
 use std::collections::BTreeMap;
 
-use bevy_app::App;
 use bevy_ecs::prelude::*;
 use bevy_tasks::{ComputeTaskPool, TaskPoolBuilder};
 use serde_json::json;
-use worldtick::components::clock::ClockSource;
+use support::{assert_balanced, heads, place, shock, unrest, world, world_with};
 use worldtick::components::ids::{StableId, StableIndex};
-use worldtick::components::market::{
-    Ledger, Market, MarketStatistics, Moves, PlaceId, Purse, Side, Stock, TradeHistory, Trader,
-};
+use worldtick::components::market::{Market, Moves, PlaceId, Side, TradeHistory, Trader};
 use worldtick::messages::market::{DemandSignal, MarketCleared};
-use worldtick::plugins::economy::EconomyPlugin;
-use worldtick::plugins::simulation::SimulationPlugin;
-use worldtick::systems::economy::ledger::audit;
 use worldtick::systems::economy::{Conditions, Floor};
-use worldtick::testing::{StepError, Stepper};
-use worldtick::world::spec::{
-    EconomySpec, MarketPlaceSpec, OrdersSpec, RenewalSpec, ShockKind, ShockSpec, TreasurySpec, Unfilled, WorldSpec,
-};
+use worldtick::testing::StepError;
+use worldtick::world::spec::{CommoditySpec, ShockKind, ShockSpec, WorldSpec};
 
 const COMMODITIES: [&str; 5] = ["Food", "Wood", "Metal", "Weapon", "Crystal"];
-
-fn place(name: &str, share: f64, yields: &[(&str, f64)]) -> MarketPlaceSpec {
-    let yields = yields.iter().map(|(role, factor)| ((*role).to_owned(), *factor)).collect();
-    MarketPlaceSpec { name: name.to_owned(), share, yields }
-}
-
-/// Two places, 0.6 and 0.4 of the agents.
-fn two_places() -> Vec<MarketPlaceSpec> {
-    vec![place("harbour", 0.6, &[]), place("hills", 0.4, &[])]
-}
-
-fn world_with(seed: u64, change: impl FnOnce(&mut EconomySpec)) -> Result<Stepper, StepError> {
-    let mut spec = WorldSpec::default_world().expect("a valid world file");
-    spec.clock = ClockSource::Manual;
-    spec.seed = seed;
-    let economy = spec.economy.as_mut().expect("an economy");
-    economy.population.count = 200;
-    economy.places = two_places();
-    change(economy);
-    Stepper::new(move || {
-        let mut app = App::new();
-        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
-        app
-    })
-}
-
-fn world() -> Result<Stepper, StepError> {
-    world_with(1, |_| {})
-}
-
-/// Everything that can happen to people, at places that differ.
-fn unrest(economy: &mut EconomySpec) {
-    economy.places = vec![
-        place("harbour", 0.5, &[("Farmer", 1.3)]),
-        place("hills", 0.3, &[("Miner", 1.4), ("Farmer", 0.8)]),
-        place("isle", 0.2, &[]),
-    ];
-    economy.orders = OrdersSpec { unfilled: Unfilled::Rest, ..OrdersSpec::default() };
-    economy.parameters.review_hours = 12.0;
-    economy.population.renewal = Some(RenewalSpec {
-        minimum: 150,
-        maximum: 220,
-        broke_below: 20_000,
-        broke_hours: 12,
-        arrivals_per_day: 5.0,
-        newcomer_money: 150_000,
-    });
-    economy.treasury = Some(TreasurySpec { initial_money: 100_000, sales_tax: 0.02, ..TreasurySpec::default() });
-}
-
-fn assert_balanced(world: &mut Stepper) {
-    let ecs = world.world().ecs();
-    let mut holders = ecs.query::<(&Purse, &Stock)>();
-    audit(ecs.resource::<Ledger>(), holders.iter(ecs)).expect("everything is accounted for");
-}
-
-/// Prices in minor units, by place and commodity.
-fn prices(world: &mut Stepper) -> Vec<Vec<f64>> {
-    let ecs = world.world().ecs();
-    let mut all: Vec<_> = ecs
-        .query::<(&Market, &PlaceId)>()
-        .iter(ecs)
-        .map(|(market, place)| (*place, market.commodity, market.price))
-        .collect();
-    all.sort_unstable();
-    let mut places: Vec<Vec<f64>> = Vec::new();
-    for (place, _, price) in all {
-        places.resize_with(places.len().max(place.index() + 1), Vec::new);
-        places[place.index()].push(price.to_major() * 100.0);
-    }
-    places
-}
-
-/// How many stand at each place.
-fn heads(world: &mut Stepper) -> Vec<u64> {
-    let ecs = world.world().ecs();
-    let mut heads = Vec::new();
-    for place in ecs.query_filtered::<&PlaceId, With<Trader>>().iter(ecs) {
-        heads.resize(heads.len().max(place.index() + 1), 0);
-        heads[place.index()] += 1;
-    }
-    heads
-}
 
 #[test]
 fn every_place_has_a_market_for_every_commodity() -> Result<(), StepError> {
@@ -240,21 +154,6 @@ fn the_number_of_threads_decides_nothing() -> Result<(), StepError> {
     Ok(())
 }
 
-fn shock(kind: ShockKind, commodity: &str, place: Option<&str>) -> ShockSpec {
-    ShockSpec {
-        id: None,
-        kind,
-        commodity: Some(commodity.to_owned()),
-        place: place.map(str::to_owned),
-        role: None,
-        factor: Some(0.3),
-        quantity: None,
-        price: None,
-        starts_in_hours: 400,
-        duration_hours: Some(150),
-    }
-}
-
 #[test]
 fn trade_from_outside_comes_to_one_place_or_to_all_by_their_shares() -> Result<(), StepError> {
     for (only, expected) in [(Some("hills"), [0, 50]), (None, [30, 20])] {
@@ -333,7 +232,7 @@ fn there_is_an_end_to_how_many_markets_a_world_has() {
     let mut spec = WorldSpec::default_world().expect("a valid world file");
     let economy = spec.economy.as_mut().expect("an economy");
     let commodity = economy.commodities[0].clone();
-    let more = (0..12).map(|n| worldtick::world::spec::CommoditySpec {
+    let more = (0..12).map(|n| CommoditySpec {
         name: format!("Good{n}"),
         need: 0.0,
         spending_share: 0.0,
@@ -343,57 +242,4 @@ fn there_is_an_end_to_how_many_markets_a_world_has() {
     economy.places = (0..16).map(|n| place(&format!("p{n}"), 0.0625, &[])).collect();
     let report = garde::Validate::validate(economy).expect_err("refused").to_string();
     assert!(report.contains("272 markets"), "{report}");
-}
-
-#[test]
-#[ignore]
-fn scratch_figures() -> Result<(), StepError> {
-    for (title, places) in [
-        ("equal", two_places()),
-        ("yields", vec![place("harbour", 0.5, &[("Farmer", 1.3)]), place("hills", 0.5, &[("Miner", 1.3)])]),
-        (
-            "better",
-            vec![
-                place("harbour", 0.5, &[("Farmer", 1.5), ("Miner", 1.5), ("Smith", 1.5), ("Woodcutter", 1.5)]),
-                place("hills", 0.5, &[]),
-            ],
-        ),
-    ] {
-        let mut world = world_with(1, |economy| {
-            economy.places = places;
-            economy.population.count = 400;
-        })?;
-        let (mut ratio_sum, mut worst) = (vec![0.0; 5], vec![0.0_f64; 5]);
-        for hour in 1..=2_000 {
-            world.hours(1)?.take_events();
-            let p = prices(&mut world);
-            for c in 0..5 {
-                let r = p[0][c] / p[1][c];
-                if hour > 300 {
-                    ratio_sum[c] += r / 1700.0;
-                    worst[c] = worst[c].max(r.max(1.0 / r));
-                }
-            }
-            if hour % 250 == 0 {
-                let ecs = world.world().ecs();
-                let mut money = [0_i64; 2];
-                for (place, purse) in ecs.query::<(&PlaceId, &Purse)>().iter(ecs) {
-                    money[place.index()] += purse.free().0;
-                }
-                let stats = ecs.resource::<MarketStatistics>().clone();
-                let moves = ecs.resource::<Moves>().clone();
-                let h = heads(&mut world);
-                println!(
-                    "FIG {title} {hour} heads {h:?} money/head {} {} roles {:?} moves {:?} prices {:?}",
-                    money[0] / h[0] as i64,
-                    money[1] / h[1] as i64,
-                    stats.roles.iter().map(|r| r.count).collect::<Vec<_>>(),
-                    moves.0[0],
-                    p
-                );
-            }
-        }
-        println!("FIG {title} mean ratio {ratio_sum:?} worst {worst:?}");
-    }
-    Ok(())
 }

@@ -98,7 +98,7 @@ pub fn signal_demand(
     mut events: MessageWriter<DemandSignal>,
 ) -> Result {
     for (place, (id, square)) in economy.places.iter().zip(economy.place_ids().zip(&floor.squares)) {
-        let location = match &place.label {
+        let location = || match &place.label {
             Some(name) => format!("{}/{name}", spec.id),
             None => spec.id.to_string(),
         };
@@ -112,7 +112,7 @@ pub fn signal_demand(
             events.write(DemandSignal {
                 commodity_type: name.clone(),
                 commodity: Some(commodity.name.clone()),
-                location: location.clone(),
+                location: location(),
                 demand_level: demand.level(),
                 demand_change_percent: Some(demand.change(used, flow.used)),
                 predicted_price_impact_percent: Some(demand.price_impact()),
