@@ -66,7 +66,7 @@ fn prices_that_are_far_apart_meet_as_people_move() -> Result<(), StepError> {
     };
     let (early, late) = after(unequal_purses(1.0)?)?;
     println!("FIG meet {early} {late}");
-    assert!(early > 1.5 && (0.87..1.15).contains(&late), "{early}, then {late}");
+    assert!(early > 1.3 && (0.87..1.15).contains(&late), "{early}, then {late}");
     Ok(())
 }
 
