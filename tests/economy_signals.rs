@@ -8,12 +8,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use worldtick::components::clock::ClockSource;
-use worldtick::components::market::Shocks;
+use worldtick::components::market::{PlaceId, Shocks};
 use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsType};
 use worldtick::messages::outside::{EconomySignal, SignalKind, TradeDirection};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
-use worldtick::systems::economy::Conditions;
+use worldtick::systems::economy::{Conditions, LocalConditions};
 use worldtick::testing::{StepError, Stepper};
 use worldtick::world::spec::{DemandName, WorldSpec};
 use worldtick::world::{Answer, RegisterExt, WorldCommand};
@@ -83,8 +83,8 @@ fn send(world: &mut Stepper, what: &str, hours: u32, number: f64, name: &str) ->
     Ok(())
 }
 
-fn conditions(world: &mut Stepper) -> Conditions {
-    world.world().ecs().resource::<Conditions>().clone()
+fn conditions(world: &mut Stepper) -> LocalConditions {
+    world.world().ecs().resource::<Conditions>().at(PlaceId(0)).expect("a place").clone()
 }
 
 fn refused(world: &mut Stepper) -> (u64, String) {

@@ -51,6 +51,8 @@ export type AgentSource = "file" | "market_agent";
 export interface AgentSpec {
   /** Its role. */
   role: string;
+  /** The market place where it begins; without it, the places fill by their shares. */
+  place?: string | null;
   /** Its money, in minor units. 0 to 1,000,000,000. */
   money: number;
   /** Units of each commodity; of what is not named it has none. 0 to 1,000,000. */
@@ -185,7 +187,7 @@ export type CommandOutcome = "done" | "refused" | "duplicate";
 
 /** Something that is traded. */
 export interface CommoditySpec {
-  /** Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`. */
+  /** Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`, or `market-<place>-<name>`. */
   name: string;
   /**
    * Price that agents believe in at first, in minor units; without it, the price that the recipes imply.
@@ -339,7 +341,7 @@ export interface DemandSignal {
   commodity_type: string;
   /** The commodity, as the world file names it: several may go out under one name of the list. */
   commodity?: string | null;
-  /** Where. */
+  /** Where: the world, or `<world>/<place>` in a world with several market places. */
   location: string;
   /** How much. */
   demand_level: DemandLevel;
@@ -432,6 +434,11 @@ export interface EconomySpec {
   roles: RoleSpec[];
   /** Who takes part. */
   population?: PopulationSpec;
+  /**
+   * Market places, each with a market of its own for every commodity. 2 to 16, and no more than 256 markets together;
+   * without any, all trade at one place.
+   */
+  places?: MarketPlaceSpec[];
   /** How the price of a trade is found. */
   clearing?: ClearingRule;
   /** What becomes of orders that find nobody. */
@@ -492,8 +499,10 @@ export interface MarketCleared {
   price: number;
   /** Units traded. */
   volume: number;
-  /** The market, `market-<commodity>`. */
+  /** The market, `market-<commodity>`; in a world with several places `market-<place>-<commodity>`. */
   market_id: string;
+  /** The market place, in a world with several. */
+  place?: string | null;
   /** How often it is cleared. */
   period: MarketPeriod;
   /** Hour of the day in game time. */
@@ -531,6 +540,19 @@ export interface MarketCleared {
 /** How often a market is cleared. */
 export type MarketPeriod = "hourly" | "daily";
 
+/** A market place. Each commodity has a market of its own there, `market-<place>-<commodity>`. */
+export interface MarketPlaceSpec {
+  /** Name, 1 to 32 of letters, digits and `_`. */
+  name: string;
+  /**
+   * Share of the agents that begin there, and that there is room for: a place that is fuller is worth less to who
+   * thinks of moving. The shares add up to 1. 0.01 to 1.
+   */
+  share: number;
+  /** Factors on what an hour of work makes there, by role; 1 for those that are not named. 0.1 to 10. */
+  yields?: Record<string, number>;
+}
+
 /** A shock from outside began or ended in an economy. */
 export interface MarketShock {
   /** The shock's name. */
@@ -543,6 +565,8 @@ export interface MarketShock {
   location: string;
   /** Who brought it. */
   cause: ShockCause;
+  /** The market place where it acts, where it does not act everywhere. */
+  place?: string | null;
   /** The commodity that it concerns, as the world file names it. */
   commodity?: string | null;
   /** The role that it concerns. */
@@ -1061,6 +1085,8 @@ export interface ShockSpec {
   kind: ShockKind;
   /** The commodity: for `need`, `demand`, `import` and `export`; for `yield` it or `role`. */
   commodity?: string | null;
+  /** The market place where it acts; without it, everywhere. For all kinds but `money`. */
+  place?: string | null;
   /** The role: for `role_vanished`; for `yield` it or `commodity`. */
   role?: string | null;
   /** What is multiplied by it: 0 to 10 for `yield`, `need` and `demand`, 0.1 to 10 for `money`. */

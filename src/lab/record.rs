@@ -4,11 +4,11 @@ use bevy_ecs::prelude::*;
 
 use super::experiment::LabError;
 use super::numbers::{count, real};
-use crate::components::market::{CommodityId, GoodsEntry, Ledger, Market, MarketStatistics, Purse, Trader};
+use crate::components::market::{CommodityId, GoodsEntry, Ledger, Market, MarketStatistics, PlaceId, Purse, Trader};
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::{EventRecord, SimulationEvent};
 use crate::testing::Stepper;
-use crate::world::spec::{Implied, WorldSpec};
+use crate::world::spec::{EconomySpec, Implied, WorldSpec};
 
 /// Events that a record keeps at most; the rest are counted.
 pub const EVENTS_MAX: usize = 10_000;
@@ -26,9 +26,9 @@ pub struct MarketSample {
     pub asks_unfilled: i64,
     /// Share of the surplus that the orders' own limits allowed and that was realised, 0 to 1.
     pub efficiency: Option<f64>,
-    /// Units made.
+    /// Units made; of a world with several places those of all of them, with the market at the first.
     pub produced: i64,
-    /// Units eaten and enjoyed.
+    /// Units eaten and enjoyed; of a world with several places those of all of them, with the market at the first.
     pub consumed: i64,
 }
 
@@ -84,7 +84,7 @@ impl Wealth {
 pub struct Sample {
     /// Its number, from 1.
     pub hour: u32,
-    /// Each commodity's market, in the order of the world file.
+    /// Each commodity's market, place by place in the order of the world file.
     pub markets: Vec<MarketSample>,
     /// Each role, in the order of the world file.
     pub roles: Vec<RoleSample>,
@@ -117,11 +117,12 @@ pub struct Record {
     pub world: String,
     /// Its seed.
     pub seed: u64,
-    /// Names of the commodities.
+    /// Names of the markets: of the commodities, with several places `<place>-<commodity>`.
     pub commodities: Vec<String>,
     /// Names of the roles.
     pub roles: Vec<String>,
-    /// What the world file implies.
+    /// What the world file implies; prices and work for each market. Where work makes more at one place than at another no
+    /// price is implied: all are 0.
     pub implied: Implied,
     /// Agents at the beginning.
     pub agents: usize,
@@ -145,9 +146,9 @@ impl Record {
         Ok(Self {
             world: spec.id.to_string(),
             seed: spec.seed,
-            commodities: economy.commodities.iter().map(|commodity| commodity.name.clone()).collect(),
+            commodities: names(economy),
             roles: economy.roles.iter().map(|role| role.name.clone()).collect(),
-            implied: economy.implied().map_err(LabError::Economy)?,
+            implied: implied(economy)?,
             agents: skills.len(),
             work_force: skills.iter().sum(),
             samples: Vec::new(),
@@ -165,8 +166,9 @@ impl Record {
         let ecs = world.world().ecs();
         let mut sample =
             Sample { hour, markets: vec![MarketSample::default(); self.commodities.len()], ..Sample::default() };
-        for market in ecs.query::<&Market>().iter(ecs) {
-            if let Some(place) = sample.markets.get_mut(market.commodity.index()) {
+        for (market, place) in ecs.query::<(&Market, Option<&PlaceId>)>().iter(ecs) {
+            let index = PlaceId::of(place).index() * self.totals.len() + market.commodity.index();
+            if let Some(place) = sample.markets.get_mut(index) {
                 *place = MarketSample {
                     price: real(market.price.0),
                     volume: market.volume.0,
@@ -186,8 +188,9 @@ impl Record {
             }
         }
         if let Some(statistics) = ecs.get_resource::<MarketStatistics>() {
-            let known = statistics.roles.iter();
-            sample.roles = known.map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
+            let known = statistics.roles_everywhere(self.roles.len());
+            sample.roles =
+                known.iter().map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
             (sample.meals_due, sample.meals_met) = (statistics.meals_due, statistics.meals_met);
         }
         let mut purses = ecs.query_filtered::<&Purse, With<Trader>>();
@@ -215,6 +218,27 @@ impl Record {
     pub fn of_market(&self, commodity: usize, value: impl Fn(&MarketSample) -> f64) -> Vec<f64> {
         self.samples.iter().filter_map(|sample| sample.markets.get(commodity)).map(value).collect()
     }
+}
+
+/// The names of all markets, place by place.
+fn names(economy: &EconomySpec) -> Vec<String> {
+    let names = economy.commodities.iter().map(|commodity| commodity.name.clone());
+    if economy.places.is_empty() {
+        return names.collect();
+    }
+    economy.places.iter().flat_map(|place| names.clone().map(move |name| format!("{}-{name}", place.name))).collect()
+}
+
+/// What the file implies for each market.
+fn implied(economy: &EconomySpec) -> Result<Implied, LabError> {
+    let mut implied = economy.implied().map_err(LabError::Economy)?;
+    let places = economy.places.len().max(1);
+    implied.least_work = implied.least_work.repeat(places);
+    implied.prices = implied.prices.repeat(places);
+    if !economy.has_equal_places() {
+        implied.prices.fill(0.0);
+    }
+    Ok(implied)
 }
 
 #[cfg(test)]

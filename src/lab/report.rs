@@ -71,8 +71,8 @@ fn markets(record: &Record, summary: &Summary) -> Vec<Vec<String>> {
         rows.push(vec![
             market.name.clone(),
             format!("{:.2}", market.price / 100.0),
-            format!("{:.2}", implied / 100.0),
-            format!("{:+.1}%", market.off_implied * 100.0),
+            if *implied > 0.0 { format!("{:.2}", implied / 100.0) } else { String::new() },
+            if *implied > 0.0 { format!("{:+.1}%", market.off_implied * 100.0) } else { String::new() },
             format!("{:.1}%", market.deviation * 100.0),
             format!("{:.2}", market.lowest / 100.0),
             format!("{:.2}", market.highest / 100.0),

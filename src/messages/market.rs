@@ -107,8 +107,11 @@ pub struct MarketCleared {
     pub price: f64,
     /// Units traded.
     pub volume: i64,
-    /// The market, `market-<commodity>`.
+    /// The market, `market-<commodity>`; in a world with several places `market-<place>-<commodity>`.
     pub market_id: Label,
+    /// The market place, in a world with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Label>,
     /// How often it is cleared.
     pub period: MarketPeriod,
     /// Hour of the day in game time.
@@ -182,6 +185,7 @@ impl SimulationEvent for MarketCleared {
             price: 10.5,
             volume: 150,
             market_id: "market-Food".into(),
+            place: None,
             period: MarketPeriod::Hourly,
             game_hour: 14,
             bids_unfilled: 12,
@@ -229,7 +233,7 @@ pub struct DemandSignal {
     /// The commodity, as the world file names it: several may go out under one name of the list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commodity: Option<Label>,
-    /// Where.
+    /// Where: the world, or `<world>/<place>` in a world with several market places.
     pub location: Label,
     /// How much.
     pub demand_level: DemandLevel,

@@ -20,6 +20,9 @@ pub struct MarketShock {
     pub location: String,
     /// Who brought it.
     pub cause: ShockCause,
+    /// The market place where it acts, where it does not act everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The commodity that it concerns, as the world file names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commodity: Option<String>,
@@ -67,6 +70,7 @@ impl SimulationEvent for MarketShock {
             kind: ShockKind::Yield,
             location: "night-city".to_owned(),
             cause: ShockCause::Command,
+            place: None,
             commodity: Some("Food".to_owned()),
             role: Some("Farmer".to_owned()),
             factor: Some(0.5),

@@ -30,8 +30,8 @@ use bevy_ecs::error::BevyError;
 use bevy_ecs::prelude::*;
 
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Personality, Purse,
-    Resting, Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthStatistics,
+    Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Moves, Personality,
+    PlaceId, Purse, Resting, Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthStatistics,
 };
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::outside::EconomySignal;
@@ -58,6 +58,8 @@ persist! {
     Purse: "economy.purse",
     Stock: "economy.stock",
     Storeroom: "economy.storeroom",
+    PlaceId: "economy.place",
+    Moves: "economy.moves",
     Resting: "economy.resting",
     Beliefs: "economy.beliefs",
     Budget: "economy.budget",
@@ -97,6 +99,7 @@ impl Plugin for EconomyPlugin {
             .persist_component::<Purse>()
             .persist_component::<Stock>()
             .persist_component::<Storeroom>()
+            .persist_component::<PlaceId>()
             .persist_component::<Resting>()
             .persist_component::<Beliefs>()
             .persist_component::<Budget>()
@@ -109,6 +112,7 @@ impl Plugin for EconomyPlugin {
             .persist_resource::<Ledger>()
             .persist_resource::<MarketStatistics>()
             .persist_resource::<WealthStatistics>()
+            .persist_resource::<Moves>()
             .persist_resource::<Shocks>()
             .persist_resource::<DaySums>()
             .emit_event::<MarketCleared>()
@@ -153,7 +157,13 @@ fn add_systems(app: &mut App) {
         .add_systems(WorldReady, economy::check_economy)
         .add_systems(
             HourlyTick,
-            (economy::turn_influences, economy::renew_population, economy::call_roster, economy::review_roles)
+            (
+                economy::turn_influences,
+                economy::renew_population,
+                economy::review_roles,
+                economy::move_traders,
+                economy::call_roster,
+            )
                 .chain()
                 .in_set(Review),
         )

@@ -190,6 +190,7 @@ pub(crate) async fn the_audit_goes_by_age_and_by_number(bench: &Bench) {
 fn agent(role: &str, money: i64, skill: Option<f64>) -> AgentRow {
     AgentRow {
         role: role.into(),
+        place: skill.map(|_| "hills".to_owned()),
         money,
         capacity: skill.map(|_| 40),
         skill,

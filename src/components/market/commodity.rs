@@ -1,9 +1,10 @@
-//! Numbers of commodities and roles, and a value for each commodity.
+//! Numbers of commodities, roles and market places, and a value for each commodity.
 
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Index, IndexMut};
 
+use bevy_ecs::prelude::Component;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 use smallvec::SmallVec;
@@ -26,6 +27,24 @@ impl CommodityId {
 pub struct RoleId(pub u16);
 
 impl RoleId {
+    /// The number as an index.
+    pub fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A market place: its number in the world file, from 0. Traders and markets have it in worlds with several places; who
+/// has none stands at the first.
+#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PlaceId(pub u16);
+
+impl PlaceId {
+    /// The place of somebody who may have none.
+    pub fn of(place: Option<&Self>) -> Self {
+        place.copied().unwrap_or_default()
+    }
+
     /// The number as an index.
     pub fn index(self) -> usize {
         usize::from(self.0)

@@ -15,7 +15,7 @@ mod treasury;
 
 pub use belief::{Belief, Beliefs, Personality};
 pub use chronicle::{Chronicle, Sample, WealthStatistics};
-pub use commodity::{CommodityId, PerCommodity, RoleId, Side};
+pub use commodity::{CommodityId, PerCommodity, PlaceId, RoleId, Side};
 pub use history::{TRADE_HISTORY_MAX, TradeHistory, TradeRecord};
 pub use ledger::{GoodsEntry, Ledger, MoneyEntry};
 pub use measures::{Distribution, Measures, TradedHour};
@@ -25,6 +25,6 @@ pub use shock::{
     DaySums, ENDED_MAX, Effect, EndedShock, Influence, OutsideOrder, SHOCKS_MAX, SIGNALS_MAX, Shock, ShockCause,
     ShockEnd, ShockKind, Shocks, YieldOf,
 };
-pub use statistics::{Flow, MarketStatistics, RoleStatistics};
+pub use statistics::{Flow, MarketStatistics, Moves, PlaceMoves, RoleStatistics};
 pub use trader::{Budget, Holding, Purse, Role, Stock, Storeroom, Trader};
 pub use treasury::{Livelihood, Treasury};

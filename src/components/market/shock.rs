@@ -6,7 +6,7 @@ use bevy_ecs::prelude::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CommodityId, RoleId, Side};
+use super::{CommodityId, PlaceId, RoleId, Side};
 
 /// Shocks that are active or to come, at most.
 pub const SHOCKS_MAX: usize = 32;
@@ -80,6 +80,8 @@ pub enum Effect {
     Trade(OutsideOrder),
     /// The quantity of all orders from outside times a factor.
     TradeScale(f64),
+    /// What follows in the same influence acts at this place only.
+    Only(PlaceId),
 }
 
 /// What a trader from outside wants in an hour.
@@ -122,6 +124,18 @@ impl Influence {
     /// Whether it acts in this hour.
     pub fn is_active(&self, hour: u64) -> bool {
         (self.starts..self.ends).contains(&hour)
+    }
+
+    /// What it does, each with the place where it does it at one only.
+    pub fn effects(&self) -> impl Iterator<Item = (Option<PlaceId>, &Effect)> {
+        let mut only = None;
+        self.effects.iter().filter_map(move |effect| match effect {
+            Effect::Only(place) => {
+                only = Some(*place);
+                None
+            }
+            effect => Some((only, effect)),
+        })
     }
 }
 
@@ -189,11 +203,11 @@ impl Shocks {
         self.ended.push_back(ended);
     }
 
-    /// Everything that acts in this hour: shocks first, then signals.
-    pub fn active(&self, hour: u64) -> impl Iterator<Item = &Effect> {
+    /// Everything that acts in this hour, and at which place where it does at one only: shocks first, then signals.
+    pub fn active(&self, hour: u64) -> impl Iterator<Item = (Option<PlaceId>, &Effect)> {
         let shocks = self.live.iter().map(|shock| &shock.influence);
         let all = shocks.chain(&self.signals).filter(move |influence| influence.is_active(hour));
-        all.flat_map(|influence| &influence.effects)
+        all.flat_map(Influence::effects)
     }
 }
 

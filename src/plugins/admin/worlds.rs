@@ -266,6 +266,7 @@ pub(super) struct AgentsQuery {
     after: Option<u64>,
     limit: Option<u32>,
     role: Option<String>,
+    place: Option<String>,
 }
 
 pub(super) async fn agents(
@@ -278,6 +279,7 @@ pub(super) async fn agents(
     if let Some(object) = payload.as_object_mut() {
         object.extend(query.after.map(|after| ("after".to_owned(), after.into())));
         object.extend(query.role.map(|role| ("role".to_owned(), role.into())));
+        object.extend(query.place.map(|place| ("place".to_owned(), place.into())));
     }
     order(&app, &world, Order::Ask { query: "economy.agents".into(), payload }, None).await.map(Json)
 }

@@ -56,7 +56,7 @@ pub(super) fn commit(
     units.iter().for_each(unit);
     let mut latest: BTreeMap<(&str, &str), &MarketStateRow> = BTreeMap::new();
     for row in commit.market_states.iter().filter(|row| has_label(&row.world_id)) {
-        latest.insert((&row.world_id, &row.commodity), row);
+        latest.insert((&row.world_id, &row.market_id), row);
     }
     for row in latest.values() {
         market(row, of_worlds);
@@ -166,7 +166,9 @@ fn shock(event: &EventRecord) {
 }
 
 fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {
-    let (world, commodity) = (row.world_id.as_str(), Some(row.commodity.as_str()));
+    // The commodity, with several places each market's `<place>-<commodity>`.
+    let commodity = row.market_id.strip_prefix("market-").or(Some(&row.commodity));
+    let world = row.world_id.as_str();
     if let Some(price) = row.price {
         let price = crate::components::money::Money(price).to_major();
         of_worlds.set("worldtick_market_clearing_price", world, commodity, price);

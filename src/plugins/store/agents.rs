@@ -18,6 +18,8 @@ const TABLE: &str = "market_agent";
 pub struct AgentRow {
     /// Its role.
     pub role: String,
+    /// The market place where it begins.
+    pub place: Option<String>,
     /// Its money, in minor units.
     pub money: i64,
     /// Units that it has room for.
@@ -47,6 +49,7 @@ impl TryFrom<AgentRow> for AgentSpec {
             stocks: read(&row.stocks)?,
             beliefs: read(&row.beliefs)?,
             role: row.role,
+            place: row.place,
             money: row.money,
             capacity: row.capacity,
             skill: row.skill,
@@ -63,6 +66,7 @@ impl From<&AgentSpec> for AgentRow {
         let text = |numbers: &BTreeMap<String, i64>| json!(numbers).to_string();
         Self {
             role: agent.role.clone(),
+            place: agent.place.clone(),
             money: agent.money,
             capacity: agent.capacity,
             skill: agent.skill,
@@ -86,8 +90,8 @@ impl Store {
         let mut session = self.inner.engine.background().await.map_err(fail)?;
         session.execute("DELETE FROM market_agent WHERE world_id = $1", &values![world_id]).await.map_err(fail)?;
         let sql = "INSERT INTO market_agent (world_id, number, role, money, capacity, skill, risk_tolerance, impatience, \
-                   social_influence, learning_rate, stocks, beliefs, imported_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)";
+                   social_influence, learning_rate, stocks, beliefs, imported_at, place) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)";
         for (number, agent) in (1_i64..).zip(agents) {
             let values = values![
                 world_id,
@@ -103,6 +107,7 @@ impl Store {
                 &agent.stocks,
                 &agent.beliefs,
                 at,
+                &agent.place,
             ];
             session.execute(sql, &values).await.map_err(fail)?;
         }
@@ -115,7 +120,7 @@ impl Store {
     /// What can befall a query.
     pub async fn agents(&self, world_id: &str) -> Result<Vec<AgentRow>, StoreError> {
         let sql = "SELECT role, money, capacity, skill, risk_tolerance, impatience, social_influence, learning_rate, stocks, \
-                   beliefs FROM market_agent WHERE world_id = $1 ORDER BY number";
+                   beliefs, place FROM market_agent WHERE world_id = $1 ORDER BY number";
         let mut session = self.reader("read agents").await?;
         let rows = session.fetch(sql, &values![world_id]).await;
         let rows = rows.map_err(|failure| failure.into_error("read agents", TABLE))?;
@@ -136,5 +141,6 @@ fn agent_row(row: &Row) -> Result<AgentRow, StoreError> {
         learning_rate: columns.real_or_none()?,
         stocks: columns.text()?,
         beliefs: columns.text()?,
+        place: columns.text_or_none()?,
     })
 }

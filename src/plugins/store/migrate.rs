@@ -27,6 +27,7 @@ const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
     (10, "metric snapshots", include_str!("migrations/0010_metric_snapshot.sql"), None),
     (12, "command identity", include_str!("migrations/0012_command_identity.sql"), None),
     (13, "agents", include_str!("migrations/0013_market_agent.sql"), None),
+    (14, "agent place", include_str!("migrations/0014_agent_place.sql"), None),
 ];
 
 /// Runs the migrations that the store has not seen.

@@ -21,36 +21,35 @@ pub fn place_outside_orders(
     ledger: Res<Ledger>,
     mut floor: ResMut<Floor>,
 ) -> Result {
-    if conditions.trade.is_empty() {
-        return Ok(());
-    }
     let floor = &mut *floor;
     let (least, most) = money_bounds(&economy);
     let money = ledger.money_expected();
     let (mut may_leave, mut may_come) = (money.saturating_sub(least).max(0), most.saturating_sub(money).max(0));
-    let seats = floor.roster.len();
-    floor.stalls.iter_mut().for_each(|stall| stall.widen(seats + conditions.trade.len()));
-    for (index, outside) in conditions.trade.iter().enumerate() {
-        let OutsideOrder { side, commodity, quantity, price } = *outside;
-        let trader = u32::try_from(seats + index)?;
-        if trader >= TRADERS_MAX {
-            break;
+    for (square, trade) in floor.squares.iter_mut().zip(conditions.trade()).filter(|(_, trade)| !trade.is_empty()) {
+        let seats = square.roster.len();
+        square.stalls.iter_mut().for_each(|stall| stall.widen(seats + trade.len()));
+        for (index, outside) in trade.iter().enumerate() {
+            let OutsideOrder { side, commodity, quantity, price } = *outside;
+            let trader = u32::try_from(seats + index)?;
+            if trader >= TRADERS_MAX {
+                break;
+            }
+            let left = if side == Side::Ask { &mut may_leave } else { &mut may_come };
+            // An import may fetch more than it asks, up to the bids that it meets: its bound holds from hour to hour only.
+            let quantity = quantity.min(u32::try_from(*left / i64::from(price.max(1))).unwrap_or(u32::MAX));
+            if quantity == 0 {
+                continue;
+            }
+            *left -= i64::from(quantity) * i64::from(price);
+            let Some(stall) = square.stalls.get_mut(commodity.index()) else { continue };
+            if let Some(slot) = stall.slots.get_mut(seats + index) {
+                *slot = match side {
+                    Side::Bid => Slot::bid(price, price, quantity, 0),
+                    Side::Ask => Slot::ask(price, price, quantity),
+                };
+            }
+            stall.book.submit(Order { side, price, quantity, trader })?;
         }
-        let left = if side == Side::Ask { &mut may_leave } else { &mut may_come };
-        // An import may fetch more than it asks, up to the bids that it meets: its bound holds from hour to hour only.
-        let quantity = quantity.min(u32::try_from(*left / i64::from(price.max(1))).unwrap_or(u32::MAX));
-        if quantity == 0 {
-            continue;
-        }
-        *left -= i64::from(quantity) * i64::from(price);
-        let Some(stall) = floor.stalls.get_mut(commodity.index()) else { continue };
-        if let Some(slot) = stall.slots.get_mut(seats + index) {
-            *slot = match side {
-                Side::Bid => Slot::bid(price, price, quantity, 0),
-                Side::Ask => Slot::ask(price, price, quantity),
-            };
-        }
-        stall.book.submit(Order { side, price, quantity, trader })?;
     }
     Ok(())
 }
@@ -64,14 +63,16 @@ pub(super) fn settle_outside(
     floor: &mut Floor,
     ledger: &mut Ledger,
 ) -> Result<(), LedgerError> {
-    let seats = floor.roster.len();
-    for (index, outside) in conditions.trade.iter().enumerate() {
-        let Some(stall) = floor.stalls.get_mut(outside.commodity.index()) else { continue };
-        let Some(order) = stall.order(seats + index) else { continue };
-        let filled = (Goods(i64::from(order.filled)), Money(order.money));
-        match order.side {
-            Side::Ask => stall.house.settle_import(ledger, outside.commodity, filled)?,
-            Side::Bid => stall.house.settle_export(ledger, outside.commodity, filled)?,
+    for (square, trade) in floor.squares.iter_mut().zip(conditions.trade()) {
+        let seats = square.roster.len();
+        for (index, outside) in trade.iter().enumerate() {
+            let Some(stall) = square.stalls.get_mut(outside.commodity.index()) else { continue };
+            let Some(order) = stall.order(seats + index) else { continue };
+            let filled = (Goods(i64::from(order.filled)), Money(order.money));
+            match order.side {
+                Side::Ask => stall.house.settle_import(ledger, outside.commodity, filled)?,
+                Side::Bid => stall.house.settle_export(ledger, outside.commodity, filled)?,
+            }
         }
     }
     Ok(())

@@ -5,15 +5,16 @@ use bevy_ecs::prelude::*;
 use bevy_tasks::ComputeTaskPool;
 
 use super::abroad::settle_outside;
+use super::book::Book;
 use super::conditions::Conditions;
-use super::floor::Floor;
+use super::floor::{Floor, Square};
 use super::model::Economy;
 use super::parallel::match_in_parallel;
 use super::resting::let_rest;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Resting, Side, Stock, TradeHistory, TradeRecord,
-    Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Resting, Side, Stock, TradeHistory,
+    TradeRecord, Trader,
 };
 use crate::components::money::{Goods, Money};
 
@@ -26,12 +27,14 @@ const PARALLEL_FROM: usize = 20_000;
 /// Bevy's its `TaskPoolPlugin` makes the pool. The server makes none: its worlds have threads of their own, and one that
 /// clears would take those of the others. What comes of it is the same for any number of threads.
 pub fn match_books(economy: Res<Economy>, mut floor: ResMut<Floor>, mut markets: Query<&mut Market>) -> Result {
-    let Floor { stalls, markets: entities, .. } = &mut *floor;
-    let orders: usize = stalls.iter().map(|stall| stall.book.len()).sum();
+    let orders: usize = floor.books().map(Book::len).sum();
     let pool = if orders < PARALLEL_FROM { None } else { ComputeTaskPool::try_get() };
+    let stalls = floor.squares.iter_mut().flat_map(|square| &mut square.stalls);
     match_in_parallel(pool.map(|pool| &**pool), stalls, |stall| stall.clear_market(economy.clearing));
-    for (stall, entity) in stalls.iter().zip(entities.iter()) {
-        post(stall, &mut *markets.get_mut(*entity)?)?;
+    for Square { stalls, markets: entities, .. } in &floor.squares {
+        for (stall, entity) in stalls.iter().zip(entities) {
+            post(stall, &mut *markets.get_mut(*entity)?)?;
+        }
     }
     Ok(())
 }
@@ -64,6 +67,7 @@ type Parties<'w, 's> = Query<
         &'static mut Budget,
         &'static mut TradeHistory,
         Option<&'static mut Resting>,
+        Option<&'static PlaceId>,
     ),
     With<Trader>,
 >;
@@ -77,10 +81,12 @@ pub fn settle_orders(
     mut traders: Parties,
 ) -> Result {
     settle_outside(&conditions, &mut floor, &mut ledger)?;
-    let Floor { seats, stalls, activity, .. } = &mut *floor;
+    let Floor { squares, seats, activity, .. } = &mut *floor;
     let hour = statistics.hours;
-    for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
+    for (entity, mut purse, mut stock, mut budget, mut history, mut resting, place) in &mut traders {
         let seat = seats.of(entity)? as usize;
+        let square = squares.get_mut(PlaceId::of(place).index());
+        let stalls = &mut square.ok_or("a trader at a place that the world does not have")?.stalls;
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
         let mut trades = 0;
         for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
@@ -105,7 +111,7 @@ pub fn settle_orders(
         }
         activity.note(trades);
     }
-    for stall in stalls {
+    for stall in squares.iter_mut().flat_map(|square| &mut square.stalls) {
         stall.house.close()?;
     }
     Ok(())

@@ -9,16 +9,20 @@ use super::maths::{real, whole};
 use super::model::Economy;
 use super::shocks::describe;
 use crate::components::market::{
-    CommodityId, Effect, EndedShock, Ledger, MarketStatistics, MoneyEntry, OutsideOrder, PerCommodity, Purse, RoleId,
-    ShockEnd, Shocks, Trader, YieldOf,
+    CommodityId, Effect, EndedShock, Ledger, MarketStatistics, MoneyEntry, OutsideOrder, PerCommodity, PlaceId, Purse,
+    RoleId, ShockEnd, Shocks, Trader, YieldOf,
 };
 use crate::components::money::Money;
 use crate::messages::shock::{MarketShock, ShockPhase};
 use crate::world::spec::{FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_QUANTITY_MAX, WorldSpec};
 
-/// What this hour differs in from the world file. Made anew at the start of each hour; 1 everywhere in calm times.
+/// What this hour differs in from the world file, at each market place. Made anew at the start of each hour.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
-pub struct Conditions {
+pub struct Conditions(SmallVec<[LocalConditions; 1]>);
+
+/// What this hour differs in from the world file at a market place; 1 everywhere in calm times.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LocalConditions {
     /// Factors on needs.
     pub need: PerCommodity<f64>,
     /// Factors on spending shares. Those of the file and these together still add up to 1: who spends more on one thing
@@ -33,16 +37,46 @@ pub struct Conditions {
 impl Conditions {
     /// Calm times.
     pub fn calm(economy: &Economy) -> Self {
-        let ones = || PerCommodity::from_fn(economy.commodities.len(), |_| 1.0);
-        Self { need: ones(), spending: ones(), yields: smallvec![1.0; economy.roles.len()], trade: Vec::new() }
+        Self(economy.places.iter().map(|_| LocalConditions::calm(economy)).collect())
     }
 
     /// What everything active in an hour makes of it. Factors on the same thing are multiplied, within bounds.
     pub fn of(economy: &Economy, shocks: &Shocks, hour: u64) -> Self {
+        Self(economy.place_ids().map(|place| LocalConditions::of(economy, shocks, hour, place)).collect())
+    }
+
+    /// What it differs in at a place.
+    pub fn at(&self, place: PlaceId) -> Option<&LocalConditions> {
+        self.0.get(place.index())
+    }
+
+    /// The factor on a role's output at a place.
+    #[inline]
+    pub fn yield_of(&self, place: PlaceId, role: RoleId) -> f64 {
+        self.at(place).and_then(|here| here.yields.get(role.index())).copied().unwrap_or(1.0)
+    }
+
+    /// Orders from outside, at each place in their order.
+    pub(super) fn trade(&self) -> impl Iterator<Item = &[OutsideOrder]> {
+        self.0.iter().map(|here| here.trade.as_slice())
+    }
+}
+
+impl LocalConditions {
+    fn calm(economy: &Economy) -> Self {
+        let ones = || PerCommodity::from_fn(economy.commodities.len(), |_| 1.0);
+        Self { need: ones(), spending: ones(), yields: smallvec![1.0; economy.roles.len()], trade: Vec::new() }
+    }
+
+    fn of(economy: &Economy, shocks: &Shocks, hour: u64, place: PlaceId) -> Self {
         let mut conditions = Self::calm(economy);
         let mut scale = 1.0;
-        for effect in shocks.active(hour) {
-            conditions.take(economy, effect, &mut scale);
+        for (only, effect) in shocks.active(hour) {
+            match (only, effect) {
+                (Some(only), _) if only != place => {}
+                (None, Effect::Trade(order)) => conditions.trade.push(part_of(economy, place, *order)),
+                _ => conditions.take(economy, effect, &mut scale),
+            }
         }
         for order in &mut conditions.trade {
             let quantity = whole(f64::from(order.quantity) * scale).clamp(0, OUTSIDE_QUANTITY_MAX);
@@ -73,7 +107,7 @@ impl Conditions {
             Effect::RoleVanished(role) => times(self.yields.get_mut(role.index()), 0.0),
             Effect::Trade(order) => self.trade.push(order),
             Effect::TradeScale(factor) => times(Some(scale), factor),
-            Effect::Money(_) => {}
+            Effect::Money(_) | Effect::Only(_) => {}
         }
     }
 
@@ -101,11 +135,17 @@ impl Conditions {
     pub fn spending_on(&self, commodity: CommodityId) -> f64 {
         self.spending.get(commodity).copied().unwrap_or(1.0)
     }
+}
 
-    /// The factor on a role's output.
-    pub fn yield_of(&self, role: RoleId) -> f64 {
-        self.yields.get(role.index()).copied().unwrap_or(1.0)
-    }
+/// What comes to a place of an order from outside that is for all of them: by their shares, whole units.
+fn part_of(economy: &Economy, place: PlaceId, order: OutsideOrder) -> OutsideOrder {
+    let before: f64 = economy.places.iter().take(place.index()).map(|place| place.share).sum();
+    let share = economy.place(place).map_or(0.0, |place| place.share);
+    let quantity = f64::from(order.quantity);
+    let upto = |share: f64| whole((quantity * share.min(1.0)).round());
+    // The last takes what rounding has left: their parts are the whole.
+    let end = if place.index() + 1 == economy.places.len() { i64::from(order.quantity) } else { upto(before + share) };
+    OutsideOrder { quantity: u32::try_from(end - upto(before)).unwrap_or(0), ..order }
 }
 
 /// Money in the world at least and at most, in minor units: the file's, times the bounds of money shocks.

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::floor::Floor;
-use super::model::{Economy, Recipe};
+use super::model::{Economy, Place, Recipe};
 use super::spread::quantile;
 use super::stall::Placed;
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, CommodityId, Market, MarketStatistics, Purse, Role, Side, Stock, Trader,
+    Beliefs, Budget, CommodityId, Market, MarketStatistics, PlaceId, Purse, Role, Side, Stock, Trader,
 };
 use crate::components::money::Money;
 use crate::world::spec::WorldSpec;
@@ -39,6 +39,9 @@ pub struct Dealings {
     pub agent: u64,
     /// Its role.
     pub role: String,
+    /// The market place where it trades, in a world with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// Its money in major units.
     pub money: f64,
     /// One for each commodity.
@@ -61,8 +64,12 @@ pub struct PriceMade {
     pub commodity: String,
     /// Its price in major units.
     pub price: f64,
-    /// The price that the world file implies, in major units.
-    pub implied: f64,
+    /// The market place, in a world with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    /// The price that the world file implies, in major units; nothing where work makes more at one place than at another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub implied: Option<f64>,
     /// For each role that makes it: the parts of the price.
     pub makers: Vec<(String, Vec<Part>)>,
     /// Units made in an hour, of late.
@@ -108,18 +115,20 @@ fn major(price: f64) -> String {
 pub fn explain_agent(ecs: &World, id: u64) -> Result<Dealings, String> {
     let traders = ecs.try_query::<(&StableId, &Role, &Purse, &Stock, &Beliefs, &Budget)>();
     let mut traders = traders.ok_or("the world has no economy")?;
-    let mut markets = ecs.try_query::<&Market>().ok_or("the world has no economy")?;
+    let mut markets = ecs.try_query::<(&Market, Option<&PlaceId>)>().ok_or("the world has no economy")?;
     let economy = ecs.get_resource::<Economy>().ok_or("the world has no economy")?;
     let floor = ecs.get_resource::<Floor>().ok_or("the world has no economy")?;
-    let number = floor.roster.iter().position(|(known, _)| known.0 == id);
-    let number = number.ok_or_else(|| not_there(floor, id))?;
+    let seat = floor.traders().find(|(_, _, known, _)| known.0 == id);
+    let (place, number, ..) = seat.ok_or_else(|| not_there(floor, id))?;
     let (_, role, purse, stock, beliefs, budget) =
         traders.iter(ecs).find(|(known, ..)| known.0 == id).ok_or_else(|| not_there(floor, id))?;
-    let recipe = economy.recipe(role.id).ok_or("the agent has a role that the world does not know")?;
+    let recipe = economy.recipe_at(place, role.id).ok_or("the agent has a role that the world does not know")?;
     let mut dealings = Vec::new();
     for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
-        let Some(market) = markets.iter(ecs).find(|market| market.commodity == commodity) else { continue };
-        let order = floor.order(number, commodity);
+        let is_here =
+            |(market, at): &(&Market, Option<&PlaceId>)| market.commodity == commodity && PlaceId::of(*at) == place;
+        let Some((market, _)) = markets.iter(ecs).find(is_here) else { continue };
+        let order = floor.order(place, number, commodity);
         let belief = beliefs.0.get(commodity).copied();
         let said = match order {
             Some(order) => said_of_order(&order, market, belief.map_or(0.0, |belief| belief.doubt)),
@@ -132,14 +141,14 @@ pub fn explain_agent(ecs: &World, id: u64) -> Result<Dealings, String> {
         let (wanted, traded) = order.map_or((0, 0), |order| (order.quantity, order.filled));
         dealings.push(Dealing { commodity: spec.name.clone(), wanted, traded, said });
     }
-    Ok(Dealings { agent: id, role: recipe.name.clone(), money: purse.free().to_major(), dealings })
+    let place = economy.place(place).and_then(Place::shown);
+    Ok(Dealings { agent: id, role: recipe.name.clone(), place, money: purse.free().to_major(), dealings })
 }
 
 fn not_there(floor: &Floor, id: u64) -> String {
-    match (floor.roster.first(), floor.roster.last()) {
-        (Some((first, _)), Some((last, _))) => {
-            format!("there is no agent {id}: their numbers run from {} to {}", first.0, last.0)
-        }
+    let ids = || floor.traders().map(|(_, _, id, _)| id.0);
+    match (ids().min(), ids().max()) {
+        (Some(first), Some(last)) => format!("there is no agent {id}: their numbers run from {first} to {last}"),
         _ => format!("there is no agent {id}: nobody trades"),
     }
 }
@@ -149,12 +158,12 @@ pub fn idle_agents(ecs: &World, at_most: usize) -> Vec<u64> {
     let (Some(economy), Some(floor)) = (ecs.get_resource::<Economy>(), ecs.get_resource::<Floor>()) else {
         return Vec::new();
     };
-    let is_idle = |number: usize| {
-        let orders = || economy.commodity_ids().filter_map(|id| floor.order(number, id));
+    let is_idle = |place: PlaceId, number: usize| {
+        let orders = || economy.commodity_ids().filter_map(|id| floor.order(place, number, id));
         orders().next().is_some() && orders().all(|order| order.filled == 0)
     };
-    let numbered = floor.roster.iter().enumerate().filter(|(number, _)| is_idle(*number));
-    numbered.map(|(_, (id, _))| id.0).take(at_most).collect()
+    let idle = floor.traders().filter(|(place, number, ..)| is_idle(*place, *number));
+    idle.map(|(_, _, id, _)| id.0).take(at_most).collect()
 }
 
 fn said_of_order(order: &Placed, market: &Market, doubt: f64) -> String {
@@ -224,42 +233,51 @@ impl Without {
     }
 }
 
-/// What the prices are made of, in the order of the world file.
+/// What the prices are made of, place by place in the order of the world file.
 ///
 /// # Errors
 /// With a sentence, where the world has no economy.
 pub fn explain_prices(ecs: &World) -> Result<Vec<PriceMade>, String> {
-    let believers = ecs.try_query_filtered::<&Beliefs, With<Trader>>();
-    let mut believers = believers.ok_or("the world has no economy")?;
-    let mut markets = ecs.try_query::<&Market>().ok_or("the world has no economy")?;
-    let spec = ecs.get_resource::<WorldSpec>().and_then(|spec| spec.economy.as_ref());
-    let implied = spec.ok_or("the world has no economy")?.implied()?;
-    let economy = ecs.get_resource::<Economy>().ok_or("the world has no economy")?;
-    let statistics = ecs.get_resource::<MarketStatistics>().ok_or("the world has no economy")?;
-    let mut prices = vec![0.0; economy.commodities.len()];
-    for market in markets.iter(ecs) {
-        if let Some(price) = prices.get_mut(market.commodity.index()) {
-            *price = market.price.to_major();
-        }
-    }
-    let price = |id: CommodityId| prices.get(id.index()).copied().unwrap_or(0.0);
+    const NONE: &str = "the world has no economy";
+    let mut believers = ecs.try_query_filtered::<(&Beliefs, Option<&PlaceId>), With<Trader>>().ok_or(NONE)?;
+    let mut markets = ecs.try_query::<(&Market, Option<&PlaceId>)>().ok_or(NONE)?;
+    let spec = ecs.get_resource::<WorldSpec>().and_then(|spec| spec.economy.as_ref()).ok_or(NONE)?;
+    let implied = spec.implied()?;
+    let economy = ecs.get_resource::<Economy>().ok_or(NONE)?;
+    let statistics = ecs.get_resource::<MarketStatistics>().ok_or(NONE)?;
     let mut made = Vec::new();
-    for (id, commodity) in economy.commodity_ids().zip(&economy.commodities) {
-        let Some(market) = markets.iter(ecs).find(|market| market.commodity == id) else { continue };
-        let flow = statistics.flows.get(id).copied().unwrap_or_default();
-        let mut beliefs: Vec<f64> =
-            believers.iter(ecs).filter_map(|beliefs| beliefs.0.get(id)).map(|belief| belief.price).collect();
-        beliefs.sort_by(f64::total_cmp);
-        let makers = economy.roles.iter().filter(|recipe| recipe.output == id);
-        made.push(PriceMade {
-            commodity: commodity.name.clone(),
-            price: price(id),
-            implied: implied.prices.get(id.index()).copied().unwrap_or(0.0) / 100.0,
-            makers: makers.map(|recipe| (recipe.name.clone(), parts(economy, recipe, &price, implied.wage))).collect(),
-            produced: flow.produced,
-            used: flow.used,
-            said: pressures(market, flow.used, flow.produced, &beliefs),
-        });
+    for (place, here) in economy.place_ids().zip(&economy.places) {
+        let mut local: Vec<&Market> =
+            markets.iter(ecs).filter(|(_, at)| PlaceId::of(*at) == place).map(|(market, _)| market).collect();
+        local.sort_by_key(|market| market.commodity);
+        let price = |id: CommodityId| local.get(id.index()).map_or(0.0, |market| market.price.to_major());
+        let flows = statistics.flows_at(place, economy.commodities.len());
+        for market in &local {
+            let id = market.commodity;
+            let flow = flows.get(id.index()).copied().unwrap_or_default();
+            let mut beliefs: Vec<f64> = believers
+                .iter(ecs)
+                .filter(|(_, at)| PlaceId::of(*at) == place)
+                .filter_map(|(beliefs, _)| beliefs.0.get(id))
+                .map(|belief| belief.price)
+                .collect();
+            beliefs.sort_by(f64::total_cmp);
+            let makers = here.recipes.iter().filter(|recipe| recipe.output == id);
+            made.push(PriceMade {
+                commodity: economy.commodity(id).map(|commodity| commodity.name.clone()).unwrap_or_default(),
+                price: price(id),
+                place: here.shown(),
+                implied: spec
+                    .has_equal_places()
+                    .then(|| implied.prices.get(id.index()).copied().unwrap_or(0.0) / 100.0),
+                makers: makers
+                    .map(|recipe| (recipe.name.clone(), parts(economy, recipe, &price, implied.wage)))
+                    .collect(),
+                produced: flow.produced,
+                used: flow.used,
+                said: pressures(market, flow.used, flow.produced, &beliefs),
+            });
+        }
     }
     Ok(made)
 }

@@ -1,7 +1,8 @@
 //! The trading floor: who trades this hour, their orders, and the books. Nothing on it outlives the hour.
 //!
-//! Orders stand in columns, one for each commodity, by the number of their trader: its place in the order of the ids. Who
-//! is visited when makes no difference to any result, so that traders are visited as they lie in memory.
+//! Each market place has a square of its own. Orders stand there in columns, one for each commodity, by the number of
+//! their trader: its place in the order of the ids. Who is visited when makes no difference to any result, so that traders
+//! are visited as they lie in memory.
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
@@ -19,18 +20,42 @@ use super::wish::Wish;
 use super::work::Move;
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Belief, Beliefs, Budget, CommodityId, Holding, Market, MarketStatistics, PerCommodity, Stock, Trader,
+    Belief, Beliefs, Budget, CommodityId, Holding, Ledger, Market, MarketStatistics, PerCommodity, PlaceId, Purse,
+    Stock, Trader,
 };
+use crate::messages::market::Label;
 
 /// Scratch space of an hour, kept so that its memory is used again.
 #[derive(Resource, Debug, Default)]
 pub struct Floor {
-    /// All traders in the order of their ids; the position is a trader's number on the floor.
-    pub roster: Vec<(StableId, Entity)>,
-    /// All markets in the order of their commodities.
-    pub markets: Vec<Entity>,
-    /// Their numbers by entity.
+    /// The market places in their order: one at least, once an hour has begun.
+    pub(super) squares: Vec<Square>,
+    /// The traders' numbers by entity, each within its square.
     pub(super) seats: Seats,
+    /// Needs of this hour, and those that were met.
+    pub(super) meals: (u64, u64),
+    /// What agents did this hour.
+    pub(super) activity: Activity,
+    /// What one trader's hour of work uses up and makes.
+    pub(super) moves: Vec<Move>,
+    /// What one trader wishes to buy, and its orders.
+    pub(super) wishes: Vec<Wish>,
+    pub(super) drafts: Vec<Slot>,
+    /// What counts who has how much.
+    pub(super) census: Census,
+    /// What each role promises, place by place.
+    pub(super) prospects: Vec<f64>,
+    /// Who moves before this hour's trade, and where to.
+    pub(super) movers: Vec<(Entity, PlaceId)>,
+}
+
+/// A market place in an hour: who trades there, their orders, the books, and what holds and is known there.
+#[derive(Debug, Default)]
+pub(super) struct Square {
+    /// All traders in the order of their ids; the position is a trader's number here.
+    pub(super) roster: Vec<(StableId, Entity)>,
+    /// All markets in the order of their commodities.
+    pub(super) markets: Vec<Entity>,
     /// A column of orders and a book for each commodity.
     pub(super) stalls: Vec<Stall>,
     /// What holds this hour, for each commodity.
@@ -41,64 +66,102 @@ pub struct Floor {
     pub(super) produced: Vec<i64>,
     /// Units used up, eaten and enjoyed this hour.
     pub(super) used: Vec<i64>,
-    /// Needs of this hour, and those that were met.
-    pub(super) meals: (u64, u64),
-    /// The same for each commodity.
+    /// Needs of this hour, and those that were met, for each commodity.
     pub(super) needs: Vec<(u64, u64)>,
-    /// What agents did this hour.
-    pub(super) activity: Activity,
-    /// What one trader's hour of work uses up and makes.
-    pub(super) moves: Vec<Move>,
-    /// What one trader wishes to buy, and its orders.
-    pub(super) wishes: Vec<Wish>,
-    pub(super) drafts: Vec<Slot>,
     /// What the markets teach everybody after their clearing.
     pub(super) lessons: Vec<Lesson>,
-    /// What counts who has how much.
-    pub(super) census: Census,
-    /// What each role promises.
-    pub(super) prospects: Vec<f64>,
     /// Members of each role, and the sum of their utilisation.
     pub(super) members: Vec<(u64, u64)>,
+    /// The traders' money as the hour began, in minor units: counted where there are several squares.
+    pub(super) money: Option<i64>,
+    /// What an hour of work earns here, on average, in minor units.
+    pub(super) usual_wage: f64,
 }
 
 impl Floor {
+    /// A trader's order for a commodity this hour at the place where it stands, and what became of it.
+    pub fn order(&self, place: PlaceId, trader: usize, commodity: CommodityId) -> Option<Placed> {
+        self.squares.get(place.index())?.order(trader, commodity)
+    }
+
+    /// The books, place by place in the order of the commodities.
+    pub fn books(&self) -> impl Iterator<Item = &Book> {
+        self.squares.iter().flat_map(Square::books)
+    }
+
+    /// Everybody who trades this hour, place by place in the order of the ids: with its place and its number there.
+    pub(super) fn traders(&self) -> impl Iterator<Item = (PlaceId, usize, StableId, Entity)> {
+        let places = (0..).map(PlaceId).zip(&self.squares);
+        places.flat_map(|(place, square)| {
+            square.roster.iter().enumerate().map(move |(number, (id, entity))| (place, number, *id, *entity))
+        })
+    }
+
+    /// Says for each square what an hour of work earns there.
+    pub(super) fn tell_wages(&mut self, economy: &Economy, ledger: &Ledger) {
+        for square in &mut self.squares {
+            let money = square.money.unwrap_or_else(|| ledger.money_of_traders());
+            square.usual_wage = economy.usual_wage(money, square.roster.len());
+        }
+    }
+
+    fn open(&mut self, places: usize, commodities: usize) {
+        self.squares.resize_with(places, Square::default);
+        self.squares.iter_mut().for_each(|square| square.open(commodities));
+        self.meals = (0, 0);
+        self.activity = Activity::default();
+    }
+
+    /// Lists the traders of each square in the order of their ids and numbers them.
+    fn seat_all<'a>(&mut self, traders: impl Iterator<Item = (Entity, StableId, Option<&'a PlaceId>)>) -> Result {
+        self.squares.iter_mut().for_each(|square| square.roster.clear());
+        for (entity, id, place) in traders {
+            let square = self.squares.get_mut(PlaceId::of(place).index());
+            square.ok_or("a trader at a place that the world does not have")?.roster.push((id, entity));
+        }
+        self.seats.clear();
+        for Square { roster, .. } in &mut self.squares {
+            if !roster.is_sorted_by_key(|(id, _)| *id) {
+                roster.sort_unstable_by_key(|(id, _)| *id);
+            }
+            if u32::try_from(roster.len()).map_or(true, |traders| traders > TRADERS_MAX) {
+                return Err(format!("a book takes {TRADERS_MAX} traders, there are {}", roster.len()).into());
+            }
+            self.seats.give(roster);
+        }
+        Ok(())
+    }
+}
+
+impl Square {
     /// A trader's order for a commodity this hour, and what became of it.
-    pub fn order(&self, trader: usize, commodity: CommodityId) -> Option<Placed> {
+    pub(super) fn order(&self, trader: usize, commodity: CommodityId) -> Option<Placed> {
         self.stalls.get(commodity.index())?.order(trader)
     }
 
     /// The books, in the order of the commodities.
-    pub fn books(&self) -> impl ExactSizeIterator<Item = &Book> {
+    pub(super) fn books(&self) -> impl Iterator<Item = &Book> {
         self.stalls.iter().map(|stall| &stall.book)
     }
 
     fn open(&mut self, commodities: usize) {
-        let traders = self.roster.len();
-        self.stalls.resize_with(commodities, Stall::default);
-        self.stalls.iter_mut().for_each(|stall| stall.open(traders));
         for sums in [&mut self.produced, &mut self.used] {
             sums.clear();
             sums.resize(commodities, 0);
         }
-        self.meals = (0, 0);
         self.needs.clear();
         self.needs.resize(commodities, (0, 0));
-        self.activity = Activity::default();
+        self.markets.clear();
+        self.markets.resize(commodities, Entity::PLACEHOLDER);
+        self.prices.clear();
+        self.prices.resize(commodities, 1.0);
+        self.money = None;
+        self.stalls.resize_with(commodities, Stall::default);
     }
 
-    /// Lists the traders in the order of their ids and numbers them.
-    fn seat_all(&mut self, traders: impl Iterator<Item = (Entity, StableId)>) -> Result {
-        self.roster.clear();
-        self.roster.extend(traders.map(|(entity, id)| (id, entity)));
-        if !self.roster.is_sorted_by_key(|(id, _)| *id) {
-            self.roster.sort_unstable_by_key(|(id, _)| *id);
-        }
-        if u32::try_from(self.roster.len()).map_or(true, |traders| traders > TRADERS_MAX) {
-            return Err(format!("a book takes {TRADERS_MAX} traders, there are {}", self.roster.len()).into());
-        }
-        self.seats.give(&self.roster);
-        Ok(())
+    fn open_stalls(&mut self) {
+        let traders = self.roster.len();
+        self.stalls.iter_mut().for_each(|stall| stall.open(traders));
     }
 }
 
@@ -112,8 +175,11 @@ pub(super) struct Seats {
 const NO_SEAT: u32 = u32::MAX;
 
 impl Seats {
-    fn give(&mut self, roster: &[(StableId, Entity)]) {
+    fn clear(&mut self) {
         self.by_index.fill(NO_SEAT);
+    }
+
+    fn give(&mut self, roster: &[(StableId, Entity)]) {
         for (seat, (_, entity)) in (0_u32..).zip(roster) {
             let index = entity.index_u32() as usize;
             if index >= self.by_index.len() {
@@ -132,37 +198,45 @@ impl Seats {
     }
 }
 
-/// Lists who trades this hour and clears the floor. Runs in `Review`, first.
+/// Lists who trades this hour and clears the floor. Runs in `Review`, last.
 pub fn call_roster(
     economy: Res<Economy>,
     (statistics, conditions): (Res<MarketStatistics>, Res<Conditions>),
     mut floor: ResMut<Floor>,
-    traders: Query<(Entity, &StableId), With<Trader>>,
-    markets: Query<(Entity, &Market)>,
+    traders: Query<(Entity, &StableId, Option<&PlaceId>), With<Trader>>,
+    markets: Query<(Entity, &Market, Option<&PlaceId>)>,
+    purses: Query<&Purse>,
 ) -> Result {
     let floor = &mut *floor;
-    let count = economy.commodities.len();
-    floor.seat_all(traders.iter().map(|(entity, id)| (entity, *id)))?;
-    floor.open(count);
-    floor.markets.clear();
-    floor.markets.resize(count, Entity::PLACEHOLDER);
-    floor.prices.clear();
-    floor.prices.resize(count, 1.0);
-    for (entity, market) in &markets {
+    floor.open(economy.places.len(), economy.commodities.len());
+    floor.seat_all(traders.iter().map(|(entity, id, place)| (entity, *id, place)))?;
+    for (entity, market, place) in &markets {
         let index = market.commodity.index();
-        if let (Some(place), Some(price)) = (floor.markets.get_mut(index), floor.prices.get_mut(index)) {
-            (*place, *price) = (entity, real(market.price.0));
+        let square = floor.squares.get_mut(PlaceId::of(place).index());
+        let known = square.and_then(|square| square.markets.get_mut(index).zip(square.prices.get_mut(index)));
+        if let Some((known, price)) = known {
+            (*known, *price) = (entity, real(market.price.0));
         }
     }
-    if let Some(missing) = floor.markets.iter().position(|entity| *entity == Entity::PLACEHOLDER) {
-        let name = economy.commodities.get(missing).map_or("", |commodity| &commodity.market_id);
-        return Err(format!("there is no `{name}`").into());
+    for (place, square) in economy.place_ids().zip(&mut floor.squares) {
+        square.open_stalls();
+        if let Some(missing) = square.markets.iter().position(|entity| *entity == Entity::PLACEHOLDER) {
+            let name = economy.place(place).and_then(|place| place.market_ids.get(missing)).map_or("", Label::as_str);
+            return Err(format!("there is no `{name}`").into());
+        }
+        let here = conditions.at(place).ok_or("a place without conditions")?;
+        let flows = statistics.flows_at(place, economy.commodities.len());
+        square.rates.clear();
+        square.rates.extend(economy.commodity_ids().zip(&economy.commodities).map(|(id, commodity)| {
+            let usual = flows.get(id.index()).map_or(0.0, |flow| flow.usual_price);
+            Rate::of(id, commodity, here, usual)
+        }));
+        if economy.has_places() {
+            let owned = square.roster.iter().filter_map(|(_, entity)| purses.get(*entity).ok());
+            let sum = owned.map(|purse| purse.free().0.saturating_add(purse.escrow().0)).fold(0, i64::saturating_add);
+            square.money = Some(sum);
+        }
     }
-    floor.rates.clear();
-    floor.rates.extend(economy.commodity_ids().zip(&economy.commodities).map(|(id, commodity)| {
-        let usual = statistics.flows.get(id).map_or(0.0, |flow| flow.usual_price);
-        Rate::of(id, commodity, &conditions, usual)
-    }));
     Ok(())
 }
 

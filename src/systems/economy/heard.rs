@@ -107,6 +107,7 @@ fn effects(economy: &EconomySpec, kind: &SignalKind) -> Result<Vec<Effect>, Stri
                 id: None,
                 kind: if is_import { ShockKind::Import } else { ShockKind::Export },
                 commodity: Some(commodity.clone()),
+                place: None,
                 role: None,
                 factor: None,
                 quantity: Some(*quantity),
@@ -116,7 +117,7 @@ fn effects(economy: &EconomySpec, kind: &SignalKind) -> Result<Vec<Effect>, Stri
             };
             let told = |(field, message): &(&str, String)| format!("{field}: {message}");
             let flawed = |flaws: Vec<_>| flaws.iter().map(told).collect::<Vec<_>>().join("; ");
-            spec.effect(economy).map(|effect| vec![effect]).map_err(flawed)
+            spec.effects(economy).map_err(flawed)
         }
     }
 }
@@ -130,6 +131,7 @@ fn food_demand(economy: &EconomySpec, percent: f64) -> Result<Vec<Effect>, Strin
         id: None,
         kind: ShockKind::Need,
         commodity: None,
+        place: None,
         role: None,
         factor: Some(1.0 + percent / 100.0),
         quantity: None,
@@ -144,8 +146,8 @@ fn food_demand(economy: &EconomySpec, percent: f64) -> Result<Vec<Effect>, Strin
     let foods: Vec<&String> =
         all.filter(|name| if named.is_empty() { is_food(name) } else { named.contains(name) }).collect();
     // What nobody needs cannot be needed more.
-    let of = |name: &&String| ShockSpec { commodity: Some((*name).clone()), ..spec.clone() }.effect(economy).ok();
-    let effects: Vec<Effect> = foods.iter().filter_map(of).collect();
+    let of = |name: &&String| ShockSpec { commodity: Some((*name).clone()), ..spec.clone() }.effects(economy).ok();
+    let effects: Vec<Effect> = foods.iter().filter_map(of).flatten().collect();
     if effects.is_empty() {
         return Err("the world file names no food that anybody needs: see `economy.signals.foodDemand`".into());
     }

@@ -7,11 +7,11 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::book::PRICE_MAX;
-use super::floor::Floor;
+use super::floor::{Floor, Square};
 use super::maths::{pick, real};
 use super::model::Economy;
 use super::stall::Placed;
-use crate::components::market::{Belief, Beliefs, Market, Personality, Side, Trader};
+use crate::components::market::{Belief, Beliefs, Market, Personality, PlaceId, Side, Trader};
 use crate::world::spec::EconomyParameters;
 
 /// What everybody can see of a market after its clearing.
@@ -78,22 +78,26 @@ pub fn learn_prices(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     markets: Query<&Market>,
-    mut traders: Query<(Entity, &Personality, &mut Beliefs), With<Trader>>,
+    mut traders: Query<(Entity, &Personality, &mut Beliefs, Option<&PlaceId>), With<Trader>>,
 ) -> Result {
-    let Floor { seats, stalls, lessons, markets: entities, .. } = &mut *floor;
-    lessons.clear();
-    for entity in entities.iter() {
-        let market = markets.get(*entity)?;
-        let news = MarketNews {
-            price: (market.volume.0 > 0).then(|| real(market.price.0)),
-            best_bid: market.best_bid.map(|price| real(price.0)),
-            best_ask: market.best_ask.map(|price| real(price.0)),
-        };
-        lessons.push(news.lesson());
+    let Floor { squares, seats, .. } = &mut *floor;
+    for Square { lessons, markets: entities, .. } in squares.iter_mut() {
+        lessons.clear();
+        for entity in entities.iter() {
+            let market = markets.get(*entity)?;
+            let news = MarketNews {
+                price: (market.volume.0 > 0).then(|| real(market.price.0)),
+                best_bid: market.best_bid.map(|price| real(price.0)),
+                best_ask: market.best_ask.map(|price| real(price.0)),
+            };
+            lessons.push(news.lesson());
+        }
     }
-    for (entity, personality, mut beliefs) in &mut traders {
+    for (entity, personality, mut beliefs, place) in &mut traders {
         let (seat, pace) = (seats.of(entity)? as usize, Pace::of(personality));
-        for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(&*stalls).zip(&*lessons) {
+        let square = squares.get(PlaceId::of(place).index());
+        let Square { stalls, lessons, .. } = square.ok_or("a trader at a place that the world does not have")?;
+        for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(stalls).zip(lessons) {
             *belief = take_in(*belief, stall.order(seat).as_ref(), lesson, pace, &economy.parameters);
         }
     }

@@ -3,7 +3,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
+use super::floor::{Floor, Square};
 use super::maths::real;
 use super::model::Economy;
 use super::spread::{describe, mean_and_variance, richest_share};
@@ -21,10 +21,11 @@ pub fn measure_markets(
     mut markets: Query<(&Market, &mut Measures)>,
 ) -> Result {
     let window = u64::from(economy.parameters.alpha_hours);
-    for (index, (book, entity)) in floor.books().zip(&floor.markets).enumerate() {
+    let all = floor.squares.iter().flat_map(|square| square.books().zip(&square.markets).zip(&square.needs));
+    for ((book, entity), needs) in all {
         let (market, mut measures) = markets.get_mut(*entity)?;
         measures.spread = market.best_ask.zip(market.best_bid).and_then(|(ask, bid)| ask.checked_sub(bid));
-        (measures.needs_due, measures.needs_met) = floor.needs.get(index).copied().unwrap_or_default();
+        (measures.needs_due, measures.needs_met) = *needs;
         let trades = book.fills().iter().map(|fill| (fill.price, fill.quantity));
         let (volume, mean, variance) = mean_and_variance(trades);
         measures.take_in(statistics.hours, TradedHour { volume, mean, variance }, window);
@@ -58,22 +59,24 @@ pub fn keep_chronicle(
     if !hour.saturating_sub(1).is_multiple_of(u64::from(economy.chronicle.every_hours.max(1))) {
         return Ok(());
     }
-    let Floor { roster, markets: entities, census, .. } = &mut *floor;
+    let Floor { squares, census, .. } = &mut *floor;
     let Census { prices, money, wealth } = census;
-    prices.clear();
-    for entity in entities.iter() {
-        prices.push(markets.get(*entity)?.0.price);
-    }
     let most = usize::try_from(economy.chronicle.samples)?;
     money.clear();
     wealth.clear();
-    for (_, entity) in roster.iter() {
-        let (purse, stock, beliefs, mut chronicle) = traders.get_mut(*entity)?;
-        let sample = Sample { hour, money: owned(purse), wealth: worth(purse, stock, prices) };
-        money.push(real(sample.money.0));
-        wealth.push(real(sample.wealth.0));
-        if most > 0 || !chronicle.is_empty() {
-            chronicle.keep(sample, beliefs, most);
+    for Square { roster, markets: entities, .. } in squares.iter() {
+        prices.clear();
+        for entity in entities {
+            prices.push(markets.get(*entity)?.0.price);
+        }
+        for (_, entity) in roster {
+            let (purse, stock, beliefs, mut chronicle) = traders.get_mut(*entity)?;
+            let sample = Sample { hour, money: owned(purse), wealth: worth(purse, stock, prices) };
+            money.push(real(sample.money.0));
+            wealth.push(real(sample.wealth.0));
+            if most > 0 || !chronicle.is_empty() {
+                chronicle.keep(sample, beliefs, most);
+            }
         }
     }
     *spread = WealthStatistics {
@@ -84,13 +87,15 @@ pub fn keep_chronicle(
         richest_share: richest_share(money),
     };
     let values = wealth;
-    for (commodity, entity) in economy.commodity_ids().zip(entities.iter()) {
-        values.clear();
-        for (_, entity) in roster.iter() {
-            let (_, _, beliefs, _) = traders.get(*entity)?;
-            values.extend(beliefs.0.get(commodity).map(|belief| belief.price));
+    for Square { roster, markets: entities, .. } in squares.iter() {
+        for (commodity, entity) in economy.commodity_ids().zip(entities) {
+            values.clear();
+            for (_, entity) in roster {
+                let (_, _, beliefs, _) = traders.get(*entity)?;
+                values.extend(beliefs.0.get(commodity).map(|belief| belief.price));
+            }
+            markets.get_mut(*entity)?.1.beliefs = Some(describe(values));
         }
-        markets.get_mut(*entity)?.1.beliefs = Some(describe(values));
     }
     Ok(())
 }

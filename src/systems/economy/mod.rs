@@ -2,7 +2,7 @@
 //!
 //! | set | systems | reads | writes |
 //! |---|---|---|---|
-//! | Review | [`turn_influences`], [`renew_population`], [`call_roster`], [`review_roles`] | shocks, statistics | conditions, agents, roster, rates, roles |
+//! | Review | [`turn_influences`], [`renew_population`], [`review_roles`], [`move_traders`], [`call_roster`] | shocks, statistics | conditions, agents, roles, places, roster, rates |
 //! | Produce | [`meet_needs`], [`run_recipes`] | beliefs, rates, conditions | stocks, ledger |
 //! | Order | [`place_orders`], [`place_outside_orders`] | beliefs, stocks, rates, conditions | books, escrow, budgets |
 //! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
@@ -30,6 +30,7 @@ mod learn;
 mod maths;
 mod measure;
 mod model;
+mod moving;
 mod order;
 mod parallel;
 mod plan;
@@ -52,13 +53,14 @@ mod work;
 pub use abroad::place_outside_orders;
 pub use accounts::{AskLedger, show_ledger};
 pub use clear::{match_books, settle_orders};
-pub use conditions::{Conditions, turn_influences};
+pub use conditions::{Conditions, LocalConditions, turn_influences};
 pub use explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
 pub use floor::{Floor, call_roster};
 pub use heard::SignalCounts;
 pub use learn::{Lesson, MarketNews, learn, learn_prices};
 pub use measure::{keep_chronicle, measure_markets};
-pub use model::{Commodity, Economy, Recipe};
+pub use model::{Commodity, Economy, Place, Recipe};
+pub use moving::move_traders;
 pub use order::place_orders;
 pub use parallel::match_in_parallel;
 pub use produce::{meet_needs, run_recipes};

@@ -4,10 +4,11 @@ use bevy_ecs::prelude::Resource;
 use garde::Validate;
 
 use super::maths::{count, real, whole};
-use crate::components::market::{CommodityId, Ledger, PerCommodity, RoleId};
+use crate::components::market::{CommodityId, PerCommodity, PlaceId, RoleId};
 use crate::messages::market::Label;
 use crate::world::spec::{
-    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, PopulationSpec, TreasurySpec, Unfilled,
+    ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, MarketPlaceSpec, PopulationSpec,
+    TreasurySpec, Unfilled,
 };
 
 /// A commodity.
@@ -15,10 +16,8 @@ use crate::world::spec::{
 pub struct Commodity {
     /// Its name.
     pub name: String,
-    /// Its market's name.
-    pub market_id: String,
-    /// Both names, as events tell them.
-    pub labels: (Label, Label),
+    /// The same, as events tell it.
+    pub label: Label,
     /// The first price, in minor units.
     pub initial_price: i64,
     /// Units that everybody needs in an hour.
@@ -62,13 +61,47 @@ pub struct Recipe {
     pub count: u32,
 }
 
+impl Recipe {
+    /// The same, where an hour's work makes so many times as much.
+    fn times(&self, factor: f64) -> Self {
+        let by_products = self.by_products.iter().map(|(id, units)| (*id, units * factor)).collect();
+        Self { quantity: self.quantity * factor, by_products, ..self.clone() }
+    }
+}
+
+/// A market place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Place {
+    /// Its name; empty where all trade at one.
+    pub name: String,
+    /// The same, as events tell it; nothing where all trade at one.
+    pub label: Option<Label>,
+    /// Share of the agents that begin there, and that there is room for.
+    pub share: f64,
+    /// Names of its markets, in the order of the commodities.
+    pub market_ids: Vec<Label>,
+    /// What roles do there in an hour.
+    pub recipes: Vec<Recipe>,
+}
+
+impl Place {
+    /// Its name where the world has several, to be shown.
+    pub fn shown(&self) -> Option<String> {
+        self.label.as_ref().map(ToString::to_string)
+    }
+}
+
 /// The economy of a world. Made from the world file; never changes while the world lives.
 #[derive(Resource, Debug, Clone, PartialEq)]
 pub struct Economy {
     /// What is traded.
     pub commodities: Vec<Commodity>,
-    /// What agents do.
+    /// What agents do, where nothing makes a place differ.
     pub roles: Vec<Recipe>,
+    /// Where they trade: one place at least.
+    pub places: Vec<Place>,
+    /// Units that an agent consumes in an hour, by commodity, as the file implies: what prices of places are compared by.
+    pub basket: Vec<f64>,
     /// Who takes part.
     pub population: PopulationSpec,
     /// How the price of a trade is found.
@@ -100,11 +133,9 @@ impl Economy {
             .commodities
             .iter()
             .zip(&implied.prices)
-            .map(|(commodity, price)| (commodity, format!("market-{}", commodity.name), price))
-            .map(|(commodity, market_id, price)| Commodity {
+            .map(|(commodity, price)| Commodity {
                 name: commodity.name.clone(),
-                labels: (commodity.name.as_str().into(), market_id.as_str().into()),
-                market_id,
+                label: commodity.name.as_str().into(),
                 initial_price: commodity.initial_price.unwrap_or_else(|| whole(*price).max(1)),
                 need: commodity.need,
                 spending_share: commodity.spending_share,
@@ -145,7 +176,9 @@ impl Economy {
         }
         Ok(Self {
             commodities,
+            places: places(spec, &roles),
             roles,
+            basket: implied.consumption,
             population: spec.population.clone(),
             clearing: spec.clearing,
             rest_hours: (spec.orders.unfilled == Unfilled::Rest).then_some(spec.orders.rest_hours),
@@ -165,14 +198,47 @@ impl Economy {
         self.commodities.get(id.index())
     }
 
-    /// A recipe by its role.
+    /// A recipe by its role, where nothing makes a place differ.
     pub fn recipe(&self, id: RoleId) -> Option<&Recipe> {
         self.roles.get(id.index())
     }
 
+    /// A recipe by its role, as it is at a place.
+    #[inline]
+    pub fn recipe_at(&self, place: PlaceId, id: RoleId) -> Option<&Recipe> {
+        self.places.get(place.index())?.recipes.get(id.index())
+    }
+
+    /// A market place by its number.
+    pub fn place(&self, id: PlaceId) -> Option<&Place> {
+        self.places.get(id.index())
+    }
+
+    /// Numbers of all market places, in the order of the file.
+    pub fn place_ids(&self) -> impl Iterator<Item = PlaceId> + use<> {
+        (0..u16::try_from(self.places.len()).unwrap_or(u16::MAX)).map(PlaceId)
+    }
+
+    /// Whether there are several market places.
+    pub fn has_places(&self) -> bool {
+        self.places.len() > 1
+    }
+
+    /// The place that comes next where so many stand at each: the one that lacks most of its share.
+    pub(super) fn next_place(&self, heads: &[u64]) -> PlaceId {
+        let all = heads.iter().sum::<u64>() + 1;
+        let lack = |place: &Place, heads: u64| {
+            place.share * real(i64::try_from(all).unwrap_or(i64::MAX)) - real(i64::try_from(heads).unwrap_or(i64::MAX))
+        };
+        let lacks =
+            self.place_ids().zip(self.places.iter().zip(heads)).map(|(id, (place, heads))| (id, lack(place, *heads)));
+        // Of two that lack as much, the first.
+        lacks.reduce(|most, next| if next.1 > most.1 { next } else { most }).map(|(id, _)| id).unwrap_or_default()
+    }
+
     /// What an hour of work earns, on average, when all money is spent over the spending hours; in minor units.
-    pub fn usual_wage(&self, ledger: &Ledger, traders: usize) -> f64 {
-        real(ledger.money_of_traders()) / count(traders.max(1)) / self.parameters.spending_hours
+    pub fn usual_wage(&self, money: i64, traders: usize) -> f64 {
+        real(money) / count(traders.max(1)) / self.parameters.spending_hours
     }
 
     /// Inputs of an hour of work at these prices, less what its by-products bring, in minor units at skill 1.
@@ -180,6 +246,23 @@ impl Economy {
         let value = |goods: &[(CommodityId, f64)]| goods.iter().map(|(id, units)| price(*id) * units).sum::<f64>();
         value(&recipe.inputs) - value(&recipe.by_products)
     }
+}
+
+/// The market places of a file; one without a name where it has none.
+fn places(spec: &EconomySpec, roles: &[Recipe]) -> Vec<Place> {
+    let names = || spec.commodities.iter().map(|commodity| commodity.name.as_str());
+    if spec.places.is_empty() {
+        let market_ids = names().map(|name| format!("market-{name}").as_str().into()).collect();
+        return vec![Place { name: String::new(), label: None, share: 1.0, market_ids, recipes: roles.to_vec() }];
+    }
+    let place = |place: &MarketPlaceSpec| Place {
+        name: place.name.clone(),
+        label: Some(place.name.as_str().into()),
+        share: place.share,
+        market_ids: names().map(|name| format!("market-{}-{name}", place.name).as_str().into()).collect(),
+        recipes: spec.roles.iter().zip(roles).map(|(role, recipe)| recipe.times(place.yield_of(role))).collect(),
+    };
+    spec.places.iter().map(place).collect()
 }
 
 /// Agents in each role at first: what is counted, then the rest by shares, whole numbers by largest remainders.

@@ -4,7 +4,7 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::book::Order;
-use super::floor::Floor;
+use super::floor::{Floor, Square};
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::Planner;
@@ -12,7 +12,7 @@ use super::resting::bring_back;
 use super::stall::Slot;
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
+    Beliefs, Budget, Ledger, Personality, PlaceId, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
@@ -32,6 +32,7 @@ type Buyers<'w, 's> = Query<
         &'static Storeroom,
         &'static mut Budget,
         Option<&'static mut Resting>,
+        Option<&'static PlaceId>,
     ),
 >;
 
@@ -44,14 +45,16 @@ pub fn place_orders(
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.order");
-    let Floor { roster, seats, stalls, rates, wishes, drafts, .. } = &mut *floor;
-    let usual_wage = economy.usual_wage(&ledger, roster.len());
-    drafts.resize(rates.len(), Slot::default());
-    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting) in
+    floor.tell_wages(&economy, &ledger);
+    let Floor { squares, seats, wishes, drafts, .. } = &mut *floor;
+    drafts.resize(economy.commodities.len(), Slot::default());
+    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting, place) in
         &mut traders
     {
-        let seat = seats.of(entity)?;
-        let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
+        let (seat, place) = (seats.of(entity)?, PlaceId::of(place));
+        let recipe = economy.recipe_at(place, role.id).ok_or("a trader has a role that the world does not know")?;
+        let square = squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
+        let Square { stalls, rates, usual_wage, .. } = square;
         let mut planner = Planner {
             parameters: &economy.parameters,
             rates,
@@ -61,7 +64,7 @@ pub fn place_orders(
             beliefs: beliefs.0.as_slice(),
             stock: stock.holdings().as_slice(),
             money: purse.free().0,
-            usual_wage,
+            usual_wage: *usual_wage,
             draw: draws.light_for_id(*id),
         };
         planner.plan(&mut budget, wishes, drafts);

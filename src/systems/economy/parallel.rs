@@ -5,9 +5,13 @@ use bevy_tasks::TaskPool;
 /// Does something with each, on the threads of the pool if it has several, else one after the other.
 ///
 /// What is done with one must not depend on the others: in which order they are done is left open.
-pub fn match_in_parallel<T: Send>(pool: Option<&TaskPool>, work: &mut [T], each: impl Fn(&mut T) + Sync) {
+pub fn match_in_parallel<'w, T: Send + 'w>(
+    pool: Option<&TaskPool>,
+    work: impl IntoIterator<Item = &'w mut T>,
+    each: impl Fn(&mut T) + Sync,
+) {
     match pool {
-        Some(pool) if pool.thread_num() > 1 && work.len() > 1 => {
+        Some(pool) if pool.thread_num() > 1 => {
             let each = &each;
             pool.scope(|scope| {
                 for item in work {
@@ -15,7 +19,7 @@ pub fn match_in_parallel<T: Send>(pool: Option<&TaskPool>, work: &mut [T], each:
                 }
             });
         }
-        _ => work.iter_mut().for_each(each),
+        _ => work.into_iter().for_each(each),
     }
 }
 

@@ -4,7 +4,7 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::conditions::Conditions;
-use super::floor::{Floor, furnish};
+use super::floor::{Floor, Square, furnish};
 use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_held, destroy_money};
 use super::maths::{average, by_chance, real, whole};
 use super::model::Economy;
@@ -12,7 +12,8 @@ use super::plan::reservation_wage;
 use super::work::{Hour, Move, Worker};
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Role, Stock, Storeroom, Trader,
+    Beliefs, Budget, CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, PlaceId, Purse, Role, Stock, Storeroom,
+    Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
@@ -22,20 +23,22 @@ pub fn meet_needs(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&StableId, &Role, &mut Beliefs, &mut Stock, &mut Budget), With<Trader>>,
+    mut traders: Query<(&StableId, &Role, &mut Beliefs, &mut Stock, &mut Budget, Option<&PlaceId>), With<Trader>>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");
-    let (floor, ledger) = (&mut *floor, &mut *ledger);
-    for (id, role, mut beliefs, mut stock, mut budget) in &mut traders {
-        furnish(economy.parameters.doubt_min, &floor.prices, &mut stock, &mut beliefs, &mut budget);
+    let (Floor { squares, meals, .. }, ledger) = (&mut *floor, &mut *ledger);
+    for (id, role, mut beliefs, mut stock, mut budget, place) in &mut traders {
+        let square = squares.get_mut(PlaceId::of(place).index());
+        let square = square.ok_or("a trader at a place that the world does not have")?;
+        furnish(economy.parameters.doubt_min, &square.prices, &mut stock, &mut beliefs, &mut budget);
         let own = economy.recipe(role.id).map(|recipe| recipe.output);
         let mut draw = draws.light_for_id(*id);
         let (budget, beliefs) = (&mut *budget, &*beliefs);
         (budget.meals_due, budget.meals_met) = (0, 0);
         let goods = stock.goods.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
-        let sums = floor.used.iter_mut().zip(&mut floor.needs);
-        for ((rate, (held, treats)), (used, needs)) in floor.rates.iter().zip(goods).zip(sums) {
+        let sums = square.used.iter_mut().zip(&mut square.needs);
+        for ((rate, (held, treats)), (used, needs)) in square.rates.iter().zip(goods).zip(sums) {
             let mut take = |held: &mut Holding, amount: i64, entry| {
                 let amount = amount.min(held.free().0);
                 if amount > 0 {
@@ -65,8 +68,8 @@ pub fn meet_needs(
                 take(held, by_chance(real(held.free().0) * rate.spoilage, &mut draw), GoodsEntry::Spoiled)?;
             }
         }
-        floor.meals.0 += u64::from(budget.meals_due);
-        floor.meals.1 += u64::from(budget.meals_met);
+        meals.0 += u64::from(budget.meals_due);
+        meals.1 += u64::from(budget.meals_met);
     }
     Ok(())
 }
@@ -89,27 +92,45 @@ fn use_goods(
     Ok(())
 }
 
+type Workers<'w, 's> = Query<
+    'w,
+    's,
+    (
+        &'static StableId,
+        &'static Trader,
+        &'static mut Purse,
+        &'static Beliefs,
+        &'static mut Stock,
+        &'static Storeroom,
+        &'static mut Role,
+        Option<&'static PlaceId>,
+    ),
+>;
+
 /// Traders work for an hour, where it pays. Runs in `Produce`, last.
 pub fn run_recipes(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&StableId, &Trader, &mut Purse, &Beliefs, &mut Stock, &Storeroom, &mut Role)>,
+    mut traders: Workers,
     conditions: Res<Conditions>,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.work");
-    let Floor { roster, rates, used, produced, moves, .. } = &mut *floor;
     let ledger = &mut *ledger;
-    let usual_wage = economy.usual_wage(ledger, roster.len());
-    for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role) in &mut traders {
-        let Some(recipe) = economy.recipe(role.id) else {
+    floor.tell_wages(&economy, ledger);
+    let Floor { squares, moves, .. } = &mut *floor;
+    for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role, place) in &mut traders {
+        let place = PlaceId::of(place);
+        let square = squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
+        let Square { rates, used, produced, usual_wage, .. } = square;
+        let Some(recipe) = economy.recipe_at(place, role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };
         let budget = real(purse.free().0) / economy.parameters.spending_hours;
-        let wage = reservation_wage(&economy.parameters, budget, usual_wage);
+        let wage = reservation_wage(&economy.parameters, budget, *usual_wage);
         let needed = rates.get(recipe.output.index()).is_some_and(|rate| rate.need > 0.0);
-        let yields = conditions.yield_of(role.id);
+        let yields = conditions.yield_of(place, role.id);
         let beliefs = beliefs.0.as_slice();
         let room = storeroom.room(&stock);
         let worker = Worker { recipe, skill: trader.skill, beliefs, wage, needed, yields, room };

@@ -5,11 +5,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::model::Economy;
+use super::model::{Economy, Place};
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::market::{
-    Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Personality, Purse, Role, Sample,
-    Side, Stock, TradeHistory, Trader, WealthStatistics,
+    Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Moves, Personality, PlaceId, Purse,
+    Role, RoleStatistics, Sample, Side, Stock, TradeHistory, Trader, WealthStatistics,
 };
 use crate::components::money::Money;
 use crate::world::{Answer, WorldQuery};
@@ -43,6 +43,9 @@ pub struct AskAgents {
     /// Only those in this role.
     #[serde(default)]
     pub role: Option<String>,
+    /// Only those at this market place.
+    #[serde(default)]
+    pub place: Option<String>,
 }
 
 impl WorldQuery for AskAgents {
@@ -75,6 +78,7 @@ type Agents<'w, 's> = Query<
         &'static Budget,
         &'static TradeHistory,
         &'static Chronicle,
+        Option<&'static PlaceId>,
     ),
 >;
 
@@ -87,7 +91,7 @@ pub fn show_agent(
 ) -> Answer {
     let economy = economy.ok_or("the world has no economy")?;
     let found = index.get(StableId(ask.id)).and_then(|entity| agents.get(entity).ok());
-    let (trader, role, personality, purse, stock, beliefs, budget, history, chronicle) =
+    let (trader, role, personality, purse, stock, beliefs, budget, history, chronicle, place) =
         found.ok_or_else(|| format!("there is no agent {}", ask.id))?;
     let commodities: Map<String, Value> = economy
         .commodity_ids()
@@ -121,7 +125,7 @@ pub fn show_agent(
             })
         })
         .collect();
-    Ok(json!({
+    let mut answer = json!({
         "id": ask.id,
         "role": economy.recipe(role.id).map(|recipe| recipe.name.as_str()),
         "hours_in_role": role.hours,
@@ -139,7 +143,17 @@ pub fn show_agent(
         "meals": { "due": budget.meals_due, "met": budget.meals_met },
         "trades": trades,
         "past": past(&economy, chronicle),
-    }))
+    });
+    name_place(&mut answer, &economy, place);
+    Ok(answer)
+}
+
+/// Says where somebody or something is, in a world with several market places.
+fn name_place(answer: &mut Value, economy: &Economy, place: Option<&PlaceId>) {
+    let name = economy.place(PlaceId::of(place)).and_then(Place::shown);
+    if let (Some(fields), Some(name)) = (answer.as_object_mut(), name) {
+        fields.insert("place".to_owned(), name.into());
+    }
 }
 
 fn past(economy: &Economy, chronicle: &Chronicle) -> Vec<Value> {
@@ -163,7 +177,7 @@ pub fn list_agents(
     In(ask): In<AskAgents>,
     economy: Option<Res<Economy>>,
     index: Res<StableIndex>,
-    agents: Query<(&Role, &Purse), With<Trader>>,
+    agents: Query<(&Role, &Purse, Option<&PlaceId>), With<Trader>>,
 ) -> Answer {
     let economy = economy.ok_or("the world has no economy")?;
     if ask.limit == 0 || ask.limit > AGENTS_MAX {
@@ -174,10 +188,20 @@ pub fn list_agents(
     {
         return Err(format!("there is no role `{role}`"));
     }
+    let wanted = match &ask.place {
+        None => None,
+        Some(name) => {
+            let found = economy.place_ids().zip(&economy.places).find(|(_, place)| place.name == *name);
+            Some(found.ok_or_else(|| format!("there is no place `{name}`"))?.0)
+        }
+    };
     let mut rows = Vec::new();
     let mut more = false;
     for (id, entity) in index.iter().skip_while(|(id, _)| id.0 <= ask.after) {
-        let Ok((role, purse)) = agents.get(entity) else { continue };
+        let Ok((role, purse, place)) = agents.get(entity) else { continue };
+        if wanted.is_some_and(|wanted| PlaceId::of(place) != wanted) {
+            continue;
+        }
         let name = economy.recipe(role.id).map(|recipe| recipe.name.as_str());
         if ask.role.as_deref().is_some_and(|wanted| Some(wanted) != name) {
             continue;
@@ -186,9 +210,10 @@ pub fn list_agents(
             more = true;
             break;
         }
-        rows.push(
-            json!({ "id": id.0, "role": name, "money": purse.free().to_major(), "utilisation": role.utilisation }),
-        );
+        let mut row =
+            json!({ "id": id.0, "role": name, "money": purse.free().to_major(), "utilisation": role.utilisation });
+        name_place(&mut row, &economy, place);
+        rows.push(row);
     }
     Ok(json!({ "agents": rows, "more": more }))
 }
@@ -199,18 +224,20 @@ pub fn show_markets(
     economy: Option<Res<Economy>>,
     statistics: Option<Res<MarketStatistics>>,
     spread: Option<Res<WealthStatistics>>,
-    markets: Query<(&Market, &Measures)>,
+    moves: Option<Res<Moves>>,
+    markets: Query<(&Market, &Measures, Option<&PlaceId>)>,
 ) -> Answer {
     let (Some(economy), Some(statistics)) = (economy, statistics) else {
         return Err("the world has no economy".into());
     };
-    let mut all: Vec<(&Market, &Measures)> = markets.iter().collect();
-    all.sort_by_key(|(market, _)| market.commodity);
+    let mut all: Vec<(&Market, &Measures, Option<&PlaceId>)> = markets.iter().collect();
+    all.sort_by_key(|(market, _, place)| (PlaceId::of(*place), market.commodity));
     let rows: Vec<Value> = all
         .into_iter()
-        .map(|(market, measures)| {
-            let flow = statistics.flows.get(market.commodity).copied().unwrap_or_default();
-            json!({
+        .map(|(market, measures, place)| {
+            let flows = statistics.flows_at(PlaceId::of(place), economy.commodities.len());
+            let flow = flows.get(market.commodity.index()).copied().unwrap_or_default();
+            let mut row = json!({
                 "market_id": market.market_id,
                 "commodity": economy.commodity(market.commodity).map(|commodity| commodity.name.as_str()),
                 "price": market.price.to_major(),
@@ -232,22 +259,40 @@ pub fn show_markets(
                 "usual_price": flow.usual_price / 100.0,
                 "produced_hourly": flow.produced,
                 "used_hourly": flow.used,
-            })
+            });
+            name_place(&mut row, &economy, place);
+            row
         })
         .collect();
-    let roles: Map<String, Value> = economy
-        .roles
-        .iter()
-        .zip(&statistics.roles)
-        .map(|(recipe, known)| (recipe.name.clone(), json!({ "count": known.count, "utilisation": known.utilisation })))
-        .collect();
-    Ok(json!({
+    let everywhere = statistics.roles_everywhere(economy.roles.len());
+    let mut answer = json!({
         "hours": statistics.hours,
         "markets": rows,
-        "roles": roles,
+        "roles": roles(&economy, &everywhere),
         "meals": { "due": statistics.meals_due, "met": statistics.meals_met },
         "wealth": spread.filter(|spread| spread.traders > 0).map(|spread| wealth(&spread)),
-    }))
+    });
+    if let (Some(fields), Some(moves)) = (answer.as_object_mut(), moves) {
+        let places = economy.place_ids().zip(&economy.places).zip(&moves.0).map(|((id, place), moves)| {
+            let known = statistics.roles_at(id, economy.roles.len());
+            json!({
+                "name": place.name,
+                "traders": known.iter().map(|known| known.count).sum::<u64>(),
+                "came": moves.came,
+                "went": moves.went,
+                "roles": roles(&economy, known),
+            })
+        });
+        fields.insert("places".to_owned(), places.collect());
+    }
+    Ok(answer)
+}
+
+fn roles(economy: &Economy, known: &[RoleStatistics]) -> Map<String, Value> {
+    let named = economy.roles.iter().zip(known);
+    named
+        .map(|(recipe, known)| (recipe.name.clone(), json!({ "count": known.count, "utilisation": known.utilisation })))
+        .collect()
 }
 
 fn wealth(spread: &WealthStatistics) -> Value {

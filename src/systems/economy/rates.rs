@@ -1,7 +1,7 @@
 //! What holds for each commodity this hour: what the world file says, with what shocks and signals make of it and what is
 //! known of the market.
 
-use super::conditions::Conditions;
+use super::conditions::LocalConditions;
 use super::model::Commodity;
 use crate::components::market::CommodityId;
 
@@ -21,7 +21,7 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    pub(super) fn of(id: CommodityId, commodity: &Commodity, conditions: &Conditions, usual_price: f64) -> Self {
+    pub(super) fn of(id: CommodityId, commodity: &Commodity, conditions: &LocalConditions, usual_price: f64) -> Self {
         Self {
             id,
             need: commodity.need * conditions.need_of(id),

@@ -7,12 +7,14 @@ use super::conditions::Conditions;
 use super::ledger::{destroy_goods, destroy_money};
 use super::maths::{by_chance, count};
 use super::model::Economy;
+use super::moving::Outlook;
 use super::resting::end_all;
 use super::review::prospects;
 use super::setup::{Newcomer, settle, within};
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
-    GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, Purse, Resting, Role, RoleId, Stock, Trader,
+    GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry, PlaceId, Purse, Resting, Role, RoleId, Stock,
+    Trader,
 };
 use crate::components::money::Money;
 use crate::systems::random::{Draw, Draws};
@@ -28,6 +30,7 @@ type Agents<'w, 's> = Query<
         &'static mut Purse,
         &'static mut Stock,
         Option<&'static mut Resting>,
+        Option<&'static PlaceId>,
     ),
     With<Trader>,
 >;
@@ -46,19 +49,23 @@ pub fn renew_population(
     mut commands: Commands,
     traders: Query<(), With<Trader>>,
     mut agents: Agents,
-    markets: Query<&Market>,
+    markets: Query<(&Market, Option<&PlaceId>)>,
     draws: Draws,
 ) -> Result {
     let Some(renewal) = economy.population.renewal.clone() else { return Ok(()) };
     let mut here = traders.iter().count();
     let (least, most) = (usize::try_from(renewal.minimum)?, usize::try_from(renewal.maximum)?);
     let prospects: Vec<f64> = prospects(&economy, &statistics, &conditions).collect();
-    let best = (0..prospects.len()).max_by(|a, b| prospect(&prospects, *a).total_cmp(&prospect(&prospects, *b)));
-    let best = RoleId(u16::try_from(best.unwrap_or(0))?);
+    let roles = economy.roles.len();
+    let best_at = |place: PlaceId| {
+        let here = (place.index() * roles..).take(roles);
+        let best = here.max_by(|a, b| prospect(&prospects, *a).total_cmp(&prospect(&prospects, *b)));
+        u16::try_from(best.map_or(0, |best| best % roles)).map(RoleId)
+    };
     let mut order: Vec<(StableId, Entity)> = agents.iter().map(|(entity, id, ..)| (*id, entity)).collect();
     order.sort_unstable_by_key(|(id, _)| *id);
     for (_, entity) in order {
-        let (_, _, mut livelihood, mut role, mut purse, mut stock, resting) = agents.get_mut(entity)?;
+        let (_, _, mut livelihood, mut role, mut purse, mut stock, resting, place) = agents.get_mut(entity)?;
         if purse.free().0.saturating_add(purse.escrow().0) >= renewal.broke_below {
             if livelihood.broke_hours > 0 {
                 livelihood.broke_hours = 0;
@@ -70,8 +77,11 @@ pub fn renew_population(
             continue;
         }
         livelihood.broke_hours = 0;
+        let place = PlaceId::of(place);
+        let best = best_at(place)?;
         if role.id != best {
-            let utilisation = statistics.roles.get(best.index()).map_or(1.0, |known| known.utilisation);
+            let utilisation =
+                statistics.roles_at(place, roles).get(best.index()).map_or(1.0, |known| known.utilisation);
             *role = Role { id: best, hours: 0, utilisation };
         } else if here > least {
             if let Some(mut resting) = resting {
@@ -88,21 +98,33 @@ pub fn renew_population(
     if arriving == 0 {
         return Ok(());
     }
-    let mut prices = vec![1; economy.commodities.len()];
-    for market in &markets {
-        if let Some(price) = prices.get_mut(market.commodity.index()) {
+    let mut prices = vec![vec![1; economy.commodities.len()]; economy.places.len()];
+    for (market, place) in &markets {
+        let here = prices.get_mut(PlaceId::of(place).index());
+        if let Some(price) = here.and_then(|here| here.get_mut(market.commodity.index())) {
             *price = market.price.0;
         }
     }
+    let outlook = Outlook::of(&economy, &statistics);
+    let worth: Vec<f64> = (0_usize..)
+        .zip(&prospects)
+        .map(|(at, prospect)| {
+            let place = PlaceId(u16::try_from(at / roles.max(1)).unwrap_or(u16::MAX));
+            prospect * outlook.at(place)
+        })
+        .collect();
     let draws = draws.of("economy.newcomers");
     for _ in 0..arriving {
         let id = ids.next_id();
         let mut draw = draws.for_id(id);
+        let chosen = choose(&worth, &mut draw)?;
+        let place = PlaceId(u16::try_from(chosen / roles.max(1))?);
         let newcomer = Newcomer {
-            role: choose(&prospects, &mut draw)?,
+            role: RoleId(u16::try_from(chosen % roles.max(1))?),
+            place,
             skill: within(economy.population.skill, &mut draw),
             money: Money(renewal.newcomer_money),
-            prices: &prices,
+            prices: prices.get(place.index()).map_or(&[], Vec::as_slice),
             belief_factor: 1.0,
             entries: (MoneyEntry::Arrived, GoodsEntry::Arrived),
             given: None,
@@ -110,6 +132,9 @@ pub fn renew_population(
         let mut agent = commands.spawn((id, settle(&economy, &mut ledger, &newcomer, &mut draw)?));
         if economy.rest_hours.is_some() {
             agent.insert(Resting::default());
+        }
+        if economy.has_places() {
+            agent.insert(place);
         }
     }
     Ok(())
@@ -119,18 +144,18 @@ fn prospect(prospects: &[f64], role: usize) -> f64 {
     prospects.get(role).copied().unwrap_or(0.0)
 }
 
-/// A role, each with a probability in proportion to what it earns; any where none earns anything.
-fn choose(prospects: &[f64], draw: &mut Draw) -> Result<RoleId> {
+/// One of them, each with a probability in proportion to what it earns; any where none earns anything.
+fn choose(prospects: &[f64], draw: &mut Draw) -> Result<usize> {
     let sum: f64 = prospects.iter().map(|prospect| prospect.max(0.0)).sum();
     let mut at = draw.unit() * sum;
     for (index, prospect) in prospects.iter().enumerate() {
         at -= prospect.max(0.0);
         if at < 0.0 {
-            return Ok(RoleId(u16::try_from(index)?));
+            return Ok(index);
         }
     }
     let any = draw.unit() * count(prospects.len());
-    Ok(RoleId(u16::try_from(super::maths::whole(any.floor()))?))
+    Ok(usize::try_from(super::maths::whole(any.floor()))?)
 }
 
 /// Who leaves takes along what it has.

@@ -1,4 +1,4 @@
-//! The choice of a role.
+//! The choice of a role, and of a place.
 //!
 //! What a role earns is judged by what everybody knows: mean prices of late, and whether more of its product is used
 //! than made. Prices alone would set off a hog cycle. Few review at a time, and the more there is to gain the more of
@@ -9,9 +9,11 @@ use bevy_ecs::prelude::*;
 
 use super::conditions::Conditions;
 use super::floor::Floor;
+use super::maths::real;
 use super::model::{Economy, Recipe};
+use super::moving::Outlook;
 use crate::components::ids::StableId;
-use crate::components::market::{Flow, Ledger, MarketStatistics, Role, RoleId, Trader};
+use crate::components::market::{Flow, Ledger, MarketStatistics, PlaceId, Purse, Role, RoleId, Trader};
 use crate::systems::random::{Chance, Draws};
 
 /// Pressure is bounded: a use of many times the production says no more than that there is too little.
@@ -31,51 +33,80 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
     profit * utilisation
 }
 
-/// What an hour in each role brings, in minor units, at skill 1.
+/// What an hour in each role brings at each place, in minor units, at skill 1: place by place.
 pub(super) fn prospects<'a>(
     economy: &'a Economy,
     statistics: &'a MarketStatistics,
     conditions: &'a Conditions,
 ) -> impl Iterator<Item = f64> + 'a {
-    let flow = |index: usize| statistics.flows.iter().nth(index).copied().unwrap_or_default();
-    let known = economy.roles.iter().zip(&statistics.roles).zip(&conditions.yields);
-    known.map(move |((recipe, known), yields)| prospect(recipe, known.utilisation.max(0.05), flow) * yields)
+    economy.place_ids().zip(&economy.places).flat_map(move |(place, spec)| {
+        let flows = statistics.flows_at(place, economy.commodities.len());
+        let flow = move |index: usize| flows.get(index).copied().unwrap_or_default();
+        let known = spec.recipes.iter().zip(statistics.roles_at(place, economy.roles.len()));
+        known.zip((0..).map(RoleId)).map(move |((recipe, known), id)| {
+            prospect(recipe, known.utilisation.max(0.05), flow) * conditions.yield_of(place, id)
+        })
+    })
 }
 
-/// Some review what they do for a living. Runs in `Review`.
+/// Some review what they do for a living, and where. Runs in `Review`, after who comes and goes.
 pub fn review_roles(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     statistics: Res<MarketStatistics>,
     (ledger, conditions): (Res<Ledger>, Res<Conditions>),
-    mut traders: Query<(&StableId, &mut Role), With<Trader>>,
+    mut traders: Query<(Entity, &StableId, &mut Role, Option<&PlaceId>), With<Trader>>,
+    owners: Query<(&Trader, &Purse)>,
     draws: Draws,
 ) -> Result {
     let parameters = &economy.parameters;
-    let Floor { roster, prospects: promised, .. } = &mut *floor;
+    let Floor { prospects: promised, movers, .. } = &mut *floor;
     promised.clear();
     promised.extend(prospects(&economy, &statistics, &conditions));
-    let prospects = promised;
-    let least = economy.usual_wage(&ledger, roster.len()) * 0.2;
+    movers.clear();
+    let prospects = promised.chunks_exact(economy.roles.len().max(1));
+    let outlook = Outlook::of(&economy, &statistics);
+    let least = economy.usual_wage(ledger.money_of_traders(), traders.iter().len()) * 0.2;
     let draws = draws.of("economy.review");
-    for (id, mut role) in &mut traders {
+    for (entity, id, mut role, place) in &mut traders {
         role.hours += 1;
         let mut draw = draws.light_for_id(*id);
         if !draw.chance(1.0 / parameters.review_hours) {
             continue;
         }
-        let present = prospects.get(role.id.index()).copied().unwrap_or(0.0);
+        let here = PlaceId::of(place);
+        let own = || {
+            owners.get(entity).map_or(0.0, |(trader, purse)| {
+                real(purse.free().0) / parameters.spending_hours / trader.skill.max(0.01)
+            })
+        };
+        // Who has no place of its own stays where it is.
+        let view = place.filter(|_| economy.has_places()).map(|here| outlook.from(*here, own()));
+        let there = (0..).map(PlaceId).zip(prospects.clone());
+        let there = there.filter(|(place, _)| *place == here || view.is_some());
+        let offers = there.flat_map(|(place, promised)| {
+            let view = view.filter(|_| place != here);
+            (0..)
+                .map(RoleId)
+                .zip(promised)
+                .map(move |(role, promised)| (place, role, view.map_or(*promised, |view| view.worth(place, *promised))))
+        });
+        let present = prospects.clone().nth(here.index()).and_then(|promised| promised.get(role.id.index()));
+        let present = present.copied().unwrap_or(0.0);
         let gain = |prospect: f64| ((prospect - present) / present.max(least)).max(0.0);
-        let best = prospects.iter().copied().map(gain).fold(0.0, f64::max);
+        let best = offers.clone().map(|(.., prospect)| gain(prospect)).fold(0.0, f64::max);
         if !draw.chance((best * parameters.review_eagerness).min(CHANGE_MAX)) {
             continue;
         }
-        let mut at = draw.unit() * prospects.iter().copied().map(gain).sum::<f64>();
-        for (index, prospect) in prospects.iter().copied().enumerate() {
+        let mut at = draw.unit() * offers.clone().map(|(.., prospect)| gain(prospect)).sum::<f64>();
+        for (place, id, prospect) in offers {
             at -= gain(prospect);
             if at < 0.0 {
-                let utilisation = statistics.roles.get(index).map_or(1.0, |known| known.utilisation);
-                *role = Role { id: RoleId(u16::try_from(index)?), hours: 0, utilisation };
+                let known = statistics.roles_at(place, economy.roles.len()).get(id.index());
+                *role = Role { id, hours: 0, utilisation: known.map_or(1.0, |known| known.utilisation) };
+                if place != here {
+                    movers.push((entity, place));
+                }
                 break;
             }
         }

@@ -5,15 +5,17 @@ use bevy_ecs::prelude::*;
 
 use super::book::PRICE_MAX;
 use super::ledger::{create_goods, create_money};
-use super::maths::{by_chance, real};
-use super::model::Economy;
+use super::maths::{by_chance, real, whole};
+use super::model::{Commodity, Economy, Recipe};
 use super::shocks::of_file;
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
-    PerCommodity, Personality, Purse, Resting, Role, RoleId, RoleStatistics, Stock, Storeroom, Trader, Treasury,
+    Moves, PerCommodity, Personality, PlaceId, PlaceMoves, Purse, Resting, Role, RoleId, RoleStatistics, Stock,
+    Storeroom, Trader, Treasury,
 };
 use crate::components::money::{Goods, Money};
+use crate::messages::market::Label;
 use crate::systems::random::{Draw, Draws};
 use crate::world::spec::{AgentSpec, Range, WorldSpec};
 
@@ -26,19 +28,34 @@ pub fn found_economy(
 ) -> Result {
     let count = economy.commodities.len();
     let mut ledger = Ledger::new(count);
-    for (id, commodity) in economy.commodity_ids().zip(&economy.commodities) {
-        let market = Market::new(id, commodity.market_id.clone(), Money(commodity.initial_price));
-        commands.spawn((ids.next_id(), market));
+    for (place, spec) in economy.place_ids().zip(&economy.places) {
+        let named = economy.commodities.iter().zip(&spec.market_ids);
+        for (id, (commodity, market_id)) in economy.commodity_ids().zip(named) {
+            let market = Market::new(id, market_id.as_str().to_owned(), Money(commodity.initial_price));
+            let mut market = commands.spawn((ids.next_id(), market));
+            if economy.has_places() {
+                market.insert(place);
+            }
+        }
     }
     let draws = draws.of("economy.found");
     let population = &economy.population;
     let prices: Vec<i64> = economy.commodities.iter().map(|commodity| commodity.initial_price).collect();
     let skills = Spread { from: draws.for_id(StableId(0)).unit(), range: population.skill };
+    let mut heads = vec![0; economy.places.len()];
     for (number, (role, given)) in (0_u32..).zip(beginners(&economy)?) {
         let id = ids.next_id();
+        let place = match given.and_then(|given| given.place.as_deref()) {
+            Some(name) => named_place(&economy, name)?,
+            None => economy.next_place(&heads),
+        };
+        if let Some(heads) = heads.get_mut(place.index()) {
+            *heads += 1;
+        }
         let mut draw = draws.for_id(id);
         let newcomer = Newcomer {
             role,
+            place,
             skill: given.and_then(|given| given.skill).unwrap_or_else(|| skills.at(number)),
             money: Money(given.map_or(population.money_per_head, |given| given.money)),
             prices: &prices,
@@ -50,6 +67,12 @@ pub fn found_economy(
         if economy.rest_hours.is_some() {
             agent.insert(Resting::default());
         }
+        if economy.has_places() {
+            agent.insert(place);
+        }
+    }
+    if economy.has_places() {
+        commands.insert_resource(Moves(vec![PlaceMoves::default(); economy.places.len()]));
     }
     if let Some(spec) = &economy.treasury {
         let mut chest = Purse::default();
@@ -62,6 +85,11 @@ pub fn found_economy(
     commands.insert_resource(ledger);
     commands.insert_resource(first_statistics(&economy));
     Ok(())
+}
+
+fn named_place(economy: &Economy, name: &str) -> Result<PlaceId, String> {
+    let found = economy.place_ids().zip(&economy.places).find(|(_, place)| place.name == name);
+    found.map(|(id, _)| id).ok_or_else(|| format!("there is no place `{name}`"))
 }
 
 /// The role of each agent at first, and what is written of it alone, where agents are listed one by one.
@@ -85,6 +113,7 @@ fn beginners(economy: &Economy) -> Result<Vec<(RoleId, Option<&AgentSpec>)>> {
 /// Somebody who comes into the world to live from its economy.
 pub(super) struct Newcomer<'a> {
     pub(super) role: RoleId,
+    pub(super) place: PlaceId,
     pub(super) skill: f64,
     pub(super) money: Money,
     /// What each commodity costs, in minor units.
@@ -105,7 +134,7 @@ pub(super) fn settle(
     draw: &mut Draw,
 ) -> Result<impl Bundle + use<>> {
     let (count, population) = (economy.commodities.len(), &economy.population);
-    let recipe = economy.recipe(newcomer.role).ok_or("a role that the world does not know")?;
+    let recipe = economy.recipe_at(newcomer.place, newcomer.role).ok_or("a role that the world does not know")?;
     let trader = Trader { skill: newcomer.skill };
     let given = newcomer.given;
     // Everything is drawn, and what is given comes in its place: an agent's other draws do not depend on it.
@@ -151,16 +180,16 @@ pub(super) fn settle(
 }
 
 fn first_statistics(economy: &Economy) -> MarketStatistics {
+    let flow = |commodity: &Commodity| {
+        let price = real(commodity.initial_price);
+        Flow { produced: 0.0, used: 0.0, price, usual_price: price }
+    };
+    // Of roles at several places: about as many as the shares say, until the first hour counts them.
+    let count = |recipe: &Recipe, share: f64| u64::try_from(whole(f64::from(recipe.count) * share)).unwrap_or(0);
+    let roles = economy.places.iter().flat_map(|place| place.recipes.iter().map(|recipe| (recipe, place.share)));
     MarketStatistics {
-        flows: PerCommodity::from_fn(economy.commodities.len(), |id| {
-            let price = real(economy.commodity(id).map_or(1, |commodity| commodity.initial_price));
-            Flow { produced: 0.0, used: 0.0, price, usual_price: price }
-        }),
-        roles: economy
-            .roles
-            .iter()
-            .map(|recipe| RoleStatistics { count: u64::from(recipe.count), utilisation: 1.0 })
-            .collect(),
+        flows: economy.places.iter().flat_map(|_| economy.commodities.iter().map(flow)).collect(),
+        roles: roles.map(|(recipe, share)| RoleStatistics { count: count(recipe, share), utilisation: 1.0 }).collect(),
         ..MarketStatistics::default()
     }
 }
@@ -190,23 +219,29 @@ pub fn check_economy(
     economy: Res<Economy>,
     ledger: Option<Res<Ledger>>,
     statistics: Option<Res<MarketStatistics>>,
-    markets: Query<&Market>,
+    moves: Option<Res<Moves>>,
+    markets: Query<(&Market, Option<&PlaceId>)>,
 ) -> Result {
     let (Some(ledger), Some(statistics)) = (ledger, statistics) else {
         return Err("the world has no ledger: it was saved without an economy, and its file has one".into());
     };
-    let mut found: Vec<_> = markets.iter().map(|market| (market.commodity, market.market_id.as_str())).collect();
+    let mut found: Vec<_> = markets
+        .iter()
+        .map(|(market, place)| (PlaceId::of(place), market.commodity, market.market_id.as_str()))
+        .collect();
     found.sort_unstable();
-    let names: Vec<_> = found.into_iter().map(|(_, name)| name).collect();
-    let expected: Vec<_> = economy.commodities.iter().map(|commodity| commodity.market_id.as_str()).collect();
+    let names: Vec<_> = found.into_iter().map(|(.., name)| name).collect();
+    let expected: Vec<_> = economy.places.iter().flat_map(|place| &place.market_ids).map(Label::as_str).collect();
     if names != expected {
         return Err(format!("the world has the markets {names:?}, its file has {expected:?}").into());
     }
-    if ledger.commodities() != expected.len()
+    let places = economy.places.len();
+    if ledger.commodities() != economy.commodities.len()
         || statistics.flows.len() != expected.len()
-        || statistics.roles.len() != economy.roles.len()
+        || statistics.roles.len() != economy.roles.len() * places
+        || moves.map_or(places > 1, |moves| moves.0.len() != places)
     {
-        return Err("the world was saved with other commodities or roles than its file has".into());
+        return Err("the world was saved with other commodities, roles or places than its file has".into());
     }
     Ok(())
 }

@@ -60,7 +60,7 @@ fn admit(
     economy: &EconomySpec,
     (hour, cause): (u64, ShockCause),
 ) -> Result<(Shock, u64), String> {
-    let effect = spec.effect(economy).map_err(|flaws| {
+    let effects = spec.effects(economy).map_err(|flaws| {
         let told: Vec<_> = flaws.into_iter().map(|(field, message)| format!("/{field}: {message}")).collect();
         told.join("; ")
     })?;
@@ -83,7 +83,7 @@ fn admit(
     };
     let starts = hour.saturating_add(u64::from(spec.starts_in_hours));
     let ends = starts.saturating_add(u64::from(spec.duration_hours.unwrap_or(1)));
-    let influence = Influence { id, effects: vec![effect], starts, ends };
+    let influence = Influence { id, effects, starts, ends };
     Ok((Shock { influence, kind: spec.kind, cause, begun: false }, number))
 }
 
@@ -184,7 +184,7 @@ pub fn list_shocks(
         .map(|signal| json!({ "signal": signal.id, "startHour": signal.starts, "endHour": signal.ends }))
         .collect();
     let counts = counts.as_deref().cloned().unwrap_or_default();
-    let orders = conditions.map_or(0, |conditions| conditions.trade.len());
+    let orders = conditions.map_or(0, |conditions| conditions.trade().map(<[_]>::len).sum());
     Ok(json!({
         "hour": hour,
         "shocks": live.chain(ended).collect::<Vec<_>>(),
@@ -198,6 +198,7 @@ pub fn list_shocks(
 /// The names and numbers of a shock's effect.
 #[derive(Default)]
 struct Words<'a> {
+    place: Option<&'a str>,
     commodity: Option<&'a str>,
     role: Option<&'a str>,
     factor: Option<f64>,
@@ -208,8 +209,10 @@ struct Words<'a> {
 fn words<'a>(economy: &'a Economy, shock: &Shock) -> Words<'a> {
     let commodity = |id: CommodityId| economy.commodity(id).map(|commodity| commodity.name.as_str());
     let role = |id: RoleId| economy.recipe(id).map(|recipe| recipe.name.as_str());
-    let none = Words::default();
-    match shock.influence.effects.first() {
+    let (only, effect) = shock.influence.effects().next().unzip();
+    let place = only.flatten().and_then(|place| economy.place(place)).map(|place| place.name.as_str());
+    let none = Words { place, ..Words::default() };
+    match effect {
         Some(Effect::Yield(YieldOf::Role(id), factor)) => Words { role: role(*id), factor: Some(*factor), ..none },
         Some(Effect::Yield(YieldOf::Commodity(id), factor) | Effect::Need(id, factor) | Effect::Demand(id, factor)) => {
             Words { commodity: commodity(*id), factor: Some(*factor), ..none }
@@ -223,7 +226,7 @@ fn words<'a>(economy: &'a Economy, shock: &Shock) -> Words<'a> {
             ..none
         },
         Some(Effect::TradeScale(factor)) => Words { factor: Some(*factor), ..none },
-        None => none,
+        Some(Effect::Only(_)) | None => none,
     }
 }
 
@@ -238,7 +241,7 @@ fn show(economy: &Economy, shock: &Shock, hour: u64, ended: Option<&EndedShock>)
     };
     json!({
         "id": id, "state": state, "kind": shock.kind, "cause": shock.cause,
-        "commodity": words.commodity, "role": words.role, "factor": words.factor,
+        "place": words.place, "commodity": words.commodity, "role": words.role, "factor": words.factor,
         "quantity": words.quantity, "price": words.price.map(Money::to_major),
         "startHour": starts, "endHour": ended.map_or(*ends, |ended| ended.at),
         "hoursLeft": if ended.is_some() { 0 } else { ends.saturating_sub(hour.max(*starts)) },
@@ -261,6 +264,7 @@ pub(super) fn describe(
         kind: shock.kind,
         location: file.id.to_string(),
         cause: shock.cause,
+        place: words.place.map(str::to_owned),
         commodity: words.commodity.map(str::to_owned),
         role: words.role.map(str::to_owned),
         factor: words.factor,

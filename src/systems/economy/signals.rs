@@ -20,7 +20,7 @@ use super::maths::real;
 use super::model::Economy;
 use crate::components::market::{DaySums, Flow, Market, MarketStatistics, TradeHistory, Trader};
 use crate::components::money::Money;
-use crate::messages::market::{AggregatedStats, DemandLevel, DemandSignal, StatsMetrics, StatsType};
+use crate::messages::market::{AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsType};
 use crate::world::spec::WorldSpec;
 
 /// What agents did in an hour.
@@ -97,21 +97,28 @@ pub fn signal_demand(
     markets: Query<&Market>,
     mut events: MessageWriter<DemandSignal>,
 ) -> Result {
-    for ((id, commodity), entity) in economy.commodity_ids().zip(&economy.commodities).zip(&floor.markets) {
-        let Some(name) = &commodity.signal else { continue };
-        let (market, flow) = (markets.get(*entity)?, statistics.flows.get(id).copied().unwrap_or_default());
-        let demand = Demand::of(market, flow, floor.needs.get(id.index()).copied().unwrap_or_default());
-        let used = floor.used.get(id.index()).copied().unwrap_or(0);
-        let bidders = floor.books().nth(id.index()).map_or(0, super::book::Book::bidders);
-        events.write(DemandSignal {
-            commodity_type: name.clone(),
-            commodity: Some(commodity.labels.0.clone()),
-            location: (&spec.id).into(),
-            demand_level: demand.level(),
-            demand_change_percent: Some(demand.change(used, flow.used)),
-            predicted_price_impact_percent: Some(demand.price_impact()),
-            agent_count: Some(u64::try_from(bidders)?),
-        });
+    for (place, (id, square)) in economy.places.iter().zip(economy.place_ids().zip(&floor.squares)) {
+        let location: Label = match &place.label {
+            Some(name) => format!("{}/{name}", spec.id).into(),
+            None => (&spec.id).into(),
+        };
+        let flows = statistics.flows_at(id, economy.commodities.len());
+        for ((id, commodity), entity) in economy.commodity_ids().zip(&economy.commodities).zip(&square.markets) {
+            let Some(name) = &commodity.signal else { continue };
+            let (market, flow) = (markets.get(*entity)?, flows.get(id.index()).copied().unwrap_or_default());
+            let demand = Demand::of(market, flow, square.needs.get(id.index()).copied().unwrap_or_default());
+            let used = square.used.get(id.index()).copied().unwrap_or(0);
+            let bidders = square.books().nth(id.index()).map_or(0, super::book::Book::bidders);
+            events.write(DemandSignal {
+                commodity_type: name.clone(),
+                commodity: Some(commodity.label.clone()),
+                location: location.clone(),
+                demand_level: demand.level(),
+                demand_change_percent: Some(demand.change(used, flow.used)),
+                predicted_price_impact_percent: Some(demand.price_impact()),
+                agent_count: Some(u64::try_from(bidders)?),
+            });
+        }
     }
     Ok(())
 }
@@ -125,7 +132,7 @@ pub fn summarise_hour(
     mut events: MessageWriter<AggregatedStats>,
 ) -> Result {
     let (mut trades, mut turnover) = (0_u64, Money::ZERO);
-    for entity in &floor.markets {
+    for entity in floor.squares.iter().flat_map(|square| &square.markets) {
         let market = markets.get(*entity)?;
         trades = trades.saturating_add(market.trades);
         turnover = turnover.checked_add(market.turnover).ok_or("an hour's turnover does not fit")?;

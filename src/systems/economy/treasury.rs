@@ -45,9 +45,9 @@ pub fn keep_treasury(
     let before = chest.free();
     let daily = (statistics.hours + 1).is_multiple_of(DAY_HOURS);
     let mut due = Vec::new();
-    for (number, (_, entity)) in floor.roster.iter().enumerate() {
-        let (role, budget, mut purse) = traders.get_mut(*entity)?;
-        let order = |commodity| floor.order(number, commodity);
+    for (place, number, _, entity) in floor.traders() {
+        let (role, budget, mut purse) = traders.get_mut(entity)?;
+        let order = |commodity| floor.order(place, number, commodity);
         let taxes = assess(spec, &economy, economy.recipe(role.id), order, purse.free(), daily);
         for (entry, amount) in taxes {
             let amount = Money(amount.0.min(purse.free().0));
@@ -55,7 +55,7 @@ pub fn keep_treasury(
         }
         for (entry, amount) in wants(spec, role, budget, purse.free()) {
             if amount > Money::ZERO {
-                due.push((*entity, entry, amount));
+                due.push((entity, entry, amount));
             }
         }
     }

@@ -6,6 +6,7 @@ mod agents;
 mod check;
 mod implied;
 mod orders;
+mod places;
 mod recipes;
 pub(crate) mod shock;
 pub(super) mod signal;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};
+pub use places::MarketPlaceSpec;
 pub use shock::{
     FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
     ShockKind, ShockSpec,
@@ -38,6 +40,10 @@ pub struct EconomySpec {
     /// Who takes part.
     #[serde(default)]
     pub population: PopulationSpec,
+    /// Market places, each with a market of its own for every commodity. 2 to 16, and no more than 256 markets together;
+    /// without any, all trade at one place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<MarketPlaceSpec>,
     /// How the price of a trade is found.
     #[serde(default)]
     pub clearing: ClearingRule,
@@ -85,7 +91,7 @@ impl Default for ChronicleSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CommoditySpec {
-    /// Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`.
+    /// Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`, or `market-<place>-<name>`.
     #[garde(length(min = 1, max = 32), pattern("^[A-Za-z][A-Za-z0-9_]*$"))]
     #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9_]{0,31}$"))]
     pub name: String,

@@ -44,7 +44,8 @@ pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
 
 // Writing to a string cannot fail.
 pub(in crate::cli) fn agent_text(dealings: &Dealings) -> String {
-    let mut text = format!("agent {}, {}, with {:.2} of money\n", dealings.agent, dealings.role, dealings.money);
+    let place = dealings.place.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let mut text = format!("agent {}, {}{place}, with {:.2} of money\n", dealings.agent, dealings.role, dealings.money);
     for dealing in &dealings.dealings {
         let _ = writeln!(text, "  {}: {}", dealing.commodity, dealing.said);
     }
@@ -63,8 +64,9 @@ pub(in crate::cli) fn tell_idle(idle: &[u64]) {
 }
 
 fn price_text(price: &PriceMade) -> String {
-    let mut text =
-        format!("{} costs {:.2}; the world file implies {:.2}\n", price.commodity, price.price, price.implied);
+    let place = price.place.as_ref().map_or_else(String::new, |place| format!(" at {place}"));
+    let implied = price.implied.map_or_else(String::new, |implied| format!("; the world file implies {implied:.2}"));
+    let mut text = format!("{}{place} costs {:.2}{implied}\n", price.commodity, price.price);
     for (maker, parts) in &price.makers {
         let parts: Vec<String> = parts.iter().map(|part| format!("{} {:.2}", part.name, part.money)).collect();
         let _ = writeln!(text, "  made by a {maker} of: {}", parts.join(", "));

@@ -53,7 +53,7 @@ pub enum EconomyCommand {
   role,money,skill,stocks.Food,beliefs.Food
   Farmer,150000,1.2,12,850
 
-Fields are role and money, and as wanted capacity, skill, riskTolerance, impatience, socialInfluence, learningRate,
+Fields are role and money, and as wanted place, capacity, skill, riskTolerance, impatience, socialInfluence, learningRate,
 stocks.<commodity> and beliefs.<commodity>; money and beliefs are in minor units. What is left out is drawn.")]
 pub struct ImportAgentsArgs {
     /// CSV file

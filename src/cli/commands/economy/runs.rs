@@ -64,7 +64,7 @@ fn rows_of(record: &Record, summary: &Summary) -> Vec<Value> {
     markets
         .map(|(market, implied)| {
             json!({
-                "commodity": market.name, "price": market.price / 100.0, "implied": implied / 100.0,
+                "commodity": market.name, "price": market.price / 100.0, "implied": (*implied > 0.0).then_some(implied / 100.0),
                 "deviation": market.deviation, "volume": market.volume, "efficiency": market.efficiency,
                 "days_without_trade": market.days_without_trade,
             })

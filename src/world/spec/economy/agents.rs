@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 pub use csv::{AgentFlaw, agents_from_csv};
 
+use super::places::unknown_place;
 use super::{EconomySpec, PopulationSpec};
 
 /// Agents that can be listed one by one.
@@ -41,6 +42,9 @@ pub enum AgentSource {
 pub struct AgentSpec {
     /// Its role.
     pub role: String,
+    /// The market place where it begins; without it, the places fill by their shares.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// Its money, in minor units. 0 to 1,000,000,000.
     #[schemars(range(min = 0, max = 1_000_000_000))]
     pub money: i64,
@@ -83,6 +87,9 @@ impl AgentSpec {
         let mut refuse = |field: &str, message: String| flaws.push((field.to_owned(), message));
         if !economy.roles.iter().any(|role| role.name == self.role) {
             refuse("role", format!("there is no role `{}`", self.role));
+        }
+        if let Some(place) = self.place.as_deref().filter(|place| economy.place_index(place).is_none()) {
+            refuse("place", unknown_place(economy, place));
         }
         let mut whole = |field: &str, value: i64, (least, most): (i64, i64)| {
             if !(least..=most).contains(&value) {

@@ -29,11 +29,15 @@ impl Validate for EconomySpec {
         check_money(self, &path, &mut refuse);
         check_renewal(self, &path, &mut refuse);
         signal::check(self, &path, &mut refuse);
+        super::places::check(self, &path, &mut refuse);
         for (index, commodity) in self.commodities.iter().enumerate() {
             commodity.validate_into(ctx, &mut || path.join("commodities").join(index), report);
         }
         for (index, role) in self.roles.iter().enumerate() {
             role.validate_into(ctx, &mut || path.join("roles").join(index), report);
+        }
+        for (index, place) in self.places.iter().enumerate() {
+            place.validate_into(ctx, &mut || path.join("places").join(index), report);
         }
         self.population.validate_into(ctx, &mut || path.join("population"), report);
         self.orders.validate_into(ctx, &mut || path.join("orders"), report);

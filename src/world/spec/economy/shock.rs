@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::EconomySpec;
+use super::places::unknown_place;
 pub use crate::components::market::ShockKind;
-use crate::components::market::{CommodityId, Effect, OutsideOrder, RoleId, Side, YieldOf};
+use crate::components::market::{CommodityId, Effect, OutsideOrder, PlaceId, RoleId, Side, YieldOf};
 
 /// Factors of yield, need and demand.
 pub const FACTOR_RANGE: (f64, f64) = (0.0, 10.0);
@@ -33,6 +34,9 @@ pub struct ShockSpec {
     /// The commodity: for `need`, `demand`, `import` and `export`; for `yield` it or `role`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub commodity: Option<String>,
+    /// The market place where it acts; without it, everywhere. For all kinds but `money`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
     /// The role: for `role_vanished`; for `yield` it or `commodity`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<String>,
@@ -62,7 +66,7 @@ pub struct ShockSpec {
 /// A field that is wrong, and why.
 pub(crate) type Flaw = (&'static str, String);
 
-/// The fields that a kind takes beside the hours.
+/// The fields that a kind takes beside the hours and the place.
 fn takes(kind: ShockKind) -> &'static [&'static str] {
     match kind {
         ShockKind::Yield => &["commodity", "role", "factor"],
@@ -74,11 +78,24 @@ fn takes(kind: ShockKind) -> &'static [&'static str] {
 }
 
 impl ShockSpec {
-    /// What it does in this economy.
+    /// What it does in this economy, and where.
     ///
     /// # Errors
     /// With every field that is wrong.
-    pub(crate) fn effect(&self, economy: &EconomySpec) -> Result<Effect, Vec<Flaw>> {
+    pub(crate) fn effects(&self, economy: &EconomySpec) -> Result<Vec<Effect>, Vec<Flaw>> {
+        let mut flaws = Vec::new();
+        let only = self.place.as_deref().and_then(|name| find_place(economy, name, &mut flaws)).map(Effect::Only);
+        if self.place.is_some() && self.kind == ShockKind::Money {
+            flaws.push(("place", "a `money` shock is everybody's: leave it out".to_owned()));
+        }
+        match self.effect(economy) {
+            Ok(effect) if flaws.is_empty() => Ok(only.into_iter().chain([effect]).collect()),
+            found => Err(flaws.into_iter().chain(found.err().unwrap_or_default()).collect()),
+        }
+    }
+
+    /// What it does in this economy, wherever that is.
+    fn effect(&self, economy: &EconomySpec) -> Result<Effect, Vec<Flaw>> {
         let mut flaws = Vec::new();
         self.check_fields(&mut flaws);
         self.check_hours(&mut flaws);
@@ -194,6 +211,15 @@ pub(crate) fn find_commodity(economy: &EconomySpec, name: &str, flaws: &mut Vec<
     if found.is_none() {
         let names: Vec<_> = economy.commodities.iter().map(|commodity| commodity.name.as_str()).collect();
         flaws.push(("commodity", unknown("commodity", name, &names)));
+    }
+    found
+}
+
+/// The number of a market place, or a flaw with those that there are.
+fn find_place(economy: &EconomySpec, name: &str, flaws: &mut Vec<Flaw>) -> Option<PlaceId> {
+    let found = economy.place_index(name).and_then(|index| u16::try_from(index).ok()).map(PlaceId);
+    if found.is_none() {
+        flaws.push(("place", unknown_place(economy, name)));
     }
     found
 }

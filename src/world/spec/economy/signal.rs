@@ -123,7 +123,7 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     }
     for (index, shock) in spec.shocks.iter().enumerate() {
         let place = shocks.join(index);
-        for (field, message) in shock.effect(spec).err().unwrap_or_default() {
+        for (field, message) in shock.effects(spec).err().unwrap_or_default() {
             refuse(place.join(field), message);
         }
         let same = |other: &&ShockSpec| shock.id.is_some() && other.id == shock.id;

@@ -94,8 +94,8 @@ fn cells(line: Cell<'_>) -> Vec<Cell<'_>> {
         .collect()
 }
 
-const PLAIN: [&str; 8] =
-    ["role", "money", "capacity", "skill", "riskTolerance", "impatience", "socialInfluence", "learningRate"];
+const PLAIN: [&str; 9] =
+    ["role", "place", "money", "capacity", "skill", "riskTolerance", "impatience", "socialInfluence", "learningRate"];
 
 fn check_head(head: &[Cell<'_>], economy: &EconomySpec, flaws: &mut Vec<AgentFlaw>) {
     let mut seen = BTreeSet::new();
@@ -155,6 +155,7 @@ fn set(agent: &mut AgentSpec, field: &str, text: &str) -> Result<(), String> {
     let real = || text.parse::<f64>().map(Some).map_err(|_| format!("`{text}` is no number"));
     match field {
         "role" => text.clone_into(&mut agent.role),
+        "place" => agent.place = Some(text.to_owned()),
         "money" => agent.money = whole()?,
         "capacity" => agent.capacity = Some(whole()?),
         "skill" => agent.skill = real()?,
