@@ -7,9 +7,10 @@ use super::book::Order;
 use super::floor::Floor;
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
-use super::plan::Planner;
+use super::plan::{Planner, place_bids};
 use super::resting::bring_back;
 use super::stall::Slot;
+use super::wish::fit;
 use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
@@ -66,7 +67,8 @@ pub fn place_orders(
         };
         planner.plan(&mut budget, wishes, drafts);
         if storeroom.capacity.is_some() {
-            fit(drafts, storeroom.room(&stock));
+            fit(wishes, storeroom.room(&stock));
+            place_bids(wishes, drafts);
         }
         if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
             bring_back(&mut resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
@@ -88,43 +90,4 @@ pub fn place_orders(
         }
     }
     Ok(())
-}
-
-/// Cuts bids down to what there is room for: what is to be enjoyed first, then needs and inputs, both in the order of the
-/// commodities. Goods that are offered free no room before they are sold.
-fn fit(orders: &mut [Slot], room: i64) {
-    let bids = || |order: &&mut Slot| !order.is_empty() && order.side() == Side::Bid;
-    let needed: i64 = orders.iter_mut().filter(bids()).map(|order| i64::from(order.for_work)).sum();
-    let (mut needed, mut rest) = (needed.min(room), room.saturating_sub(needed).max(0));
-    let take = |units: u32, left: &mut i64| {
-        let taken = u32::try_from(*left).unwrap_or(u32::MAX).min(units);
-        *left -= i64::from(taken);
-        taken
-    };
-    for order in orders.iter_mut().filter(bids()) {
-        let treats = take(order.quantity - order.for_work, &mut rest);
-        let useful = take(order.for_work, &mut needed);
-        *order = Slot::bid(order.price, order.limit, useful + treats, useful);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_enjoyed_gives_way_first() {
-        let full = [Slot::bid(5, 6, 4, 1), Slot::ask(9, 8, 7), Slot::default(), Slot::bid(2, 3, 5, 5)];
-        let cut = |room| {
-            let mut orders = full;
-            fit(&mut orders, room);
-            assert_eq!((orders[1], orders[2]), (full[1], full[2]));
-            [(orders[0].quantity, orders[0].for_work), (orders[3].quantity, orders[3].for_work)]
-        };
-        assert_eq!(cut(i64::MAX), [(4, 1), (5, 5)]);
-        assert_eq!(cut(9), [(4, 1), (5, 5)]);
-        assert_eq!(cut(7), [(2, 1), (5, 5)]);
-        assert_eq!(cut(3), [(1, 1), (2, 2)]);
-        assert_eq!(cut(0), [(0, 0), (0, 0)]);
-    }
 }

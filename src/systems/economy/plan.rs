@@ -129,11 +129,7 @@ impl<'a> Planner<'a> {
             }
         }
         cover(wishes, self.money);
-        for (id, bid) in wishes.iter().map(Wish::bid) {
-            if let Some(order) = orders.get_mut(id.index()) {
-                *order = bid;
-            }
-        }
+        place_bids(wishes, orders);
     }
 
     /// What it knows of each commodity, in their order.
@@ -235,6 +231,15 @@ impl<'a> Planner<'a> {
         let price = u32::try_from(whole(price).clamp(1, i64::from(PRICE_MAX))).ok()?;
         let limit = u32::try_from(whole(limit).clamp(1, i64::from(price))).ok()?;
         Some(Slot::ask(price, limit, quantity))
+    }
+}
+
+/// Writes the bids that wishes come to among a trader's orders.
+pub(super) fn place_bids(wishes: &[Wish], orders: &mut [Slot]) {
+    for (id, bid) in wishes.iter().map(Wish::bid) {
+        if let Some(order) = orders.get_mut(id.index()) {
+            *order = bid;
+        }
     }
 }
 

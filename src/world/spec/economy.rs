@@ -2,7 +2,7 @@
 //!
 //! Amounts of money are in minor units (hundredths), so that prices have steps fine enough to be found.
 
-mod agents;
+pub(super) mod agents;
 mod check;
 mod implied;
 mod orders;
