@@ -150,7 +150,13 @@ fn add_systems(app: &mut App) {
         .add_systems(WorldReady, economy::check_economy)
         .add_systems(
             HourlyTick,
-            (economy::turn_influences, economy::renew_population, economy::call_roster, economy::review_roles)
+            (
+                economy::uncover_orders,
+                economy::turn_influences,
+                economy::renew_population,
+                economy::call_roster,
+                economy::review_roles,
+            )
                 .chain()
                 .in_set(Review),
         )
@@ -158,7 +164,9 @@ fn add_systems(app: &mut App) {
         .add_systems(HourlyTick, (economy::place_orders, economy::place_outside_orders).chain().in_set(Order))
         .add_systems(
             HourlyTick,
-            (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear),
+            (economy::match_books, economy::settle_orders, economy::keep_treasury, economy::rest_orders)
+                .chain()
+                .in_set(Clear),
         )
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
         .add_systems(

@@ -9,11 +9,9 @@ use super::conditions::Conditions;
 use super::floor::Floor;
 use super::model::Economy;
 use super::parallel::match_in_parallel;
-use super::resting::let_rest;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Resting, Side, Stock, TradeHistory, TradeRecord,
-    Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
 };
 use crate::components::money::{Goods, Money};
 
@@ -63,12 +61,11 @@ type Parties<'w, 's> = Query<
         &'static mut Stock,
         &'static mut Budget,
         &'static mut TradeHistory,
-        Option<&'static mut Resting>,
     ),
     With<Trader>,
 >;
 
-/// Moves money and goods as the books say, and gives back what covered nothing. Runs in `Clear`, last.
+/// Moves money and goods as the books say, and gives back what covered nothing. Runs in `Clear`, after matching.
 pub fn settle_orders(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
@@ -79,7 +76,7 @@ pub fn settle_orders(
     settle_outside(&conditions, &mut floor, &mut ledger)?;
     let Floor { seats, stalls, activity, .. } = &mut *floor;
     let hour = statistics.hours;
-    for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
+    for (entity, mut purse, mut stock, mut budget, mut history) in &mut traders {
         let seat = seats.of(entity)? as usize;
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
         let mut trades = 0;
@@ -94,9 +91,6 @@ pub fn settle_orders(
                     book_purchase(&economy, budget, commodity, &order);
                 }
                 Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
-            }
-            if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
-                let_rest(resting, commodity, &order, hours, (purse, stock))?;
             }
             if filled > Goods::ZERO {
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });

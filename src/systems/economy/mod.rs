@@ -2,10 +2,10 @@
 //!
 //! | set | systems | reads | writes |
 //! |---|---|---|---|
-//! | Review | [`turn_influences`], [`renew_population`], [`call_roster`], [`review_roles`] | shocks, statistics | conditions, agents, roster, rates, roles |
+//! | Review | [`uncover_orders`], [`turn_influences`], [`renew_population`], [`call_roster`], [`review_roles`] | shocks, statistics | conditions, agents, roster, rates, roles |
 //! | Produce | [`meet_needs`], [`run_recipes`] | beliefs, rates, conditions | stocks, ledger |
 //! | Order | [`place_orders`], [`place_outside_orders`] | beliefs, stocks, rates, conditions | books, escrow, budgets |
-//! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
+//! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`], [`rest_orders`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
 //! | Report | [`measure_economy`], [`measure_markets`], [`report_markets`], [`signal_demand`], [`summarise_hour`] | everything | statistics, measures, events |
 //! | Report | [`keep_chronicle`], before the events | purses, stocks, beliefs | chronicles |
@@ -65,6 +65,7 @@ pub use produce::{meet_needs, run_recipes};
 pub use queries::{AskAgent, AskAgents, AskMarkets, list_agents, show_agent, show_markets};
 pub use renewal::renew_population;
 pub use report::{measure_economy, report_markets};
+pub use resting::{rest_orders, uncover_orders};
 pub use review::review_roles;
 pub use setup::{check_economy, found_economy};
 pub use shocks::{AddShock, AskShocks, EndShock, NO_SHOCK, SHOCK_IS_THERE, add_shock, end_shock, list_shocks};

@@ -8,7 +8,7 @@ use super::floor::Floor;
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::{Planner, place_bids};
-use super::resting::bring_back;
+use super::resting::{bring_back, cover_again};
 use super::stall::Slot;
 use super::wish::fit;
 use crate::components::ids::StableId;
@@ -51,6 +51,10 @@ pub fn place_orders(
     for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting) in
         &mut traders
     {
+        let mut resting = resting.filter(|resting| !resting.orders.is_empty());
+        if let Some(resting) = &mut resting {
+            cover_again(resting, &mut purse, &mut stock)?;
+        }
         let seat = seats.of(entity)?;
         let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
         let mut planner = Planner {
@@ -70,8 +74,8 @@ pub fn place_orders(
             fit(wishes, storeroom.room(&stock));
             place_bids(wishes, drafts);
         }
-        if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
-            bring_back(&mut resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
+        if let Some(resting) = &mut resting {
+            bring_back(resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
         }
         for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
             if order.is_empty() {

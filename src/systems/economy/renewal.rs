@@ -7,7 +7,6 @@ use super::conditions::Conditions;
 use super::ledger::{destroy_goods, destroy_money};
 use super::maths::{by_chance, count};
 use super::model::Economy;
-use super::resting::end_all;
 use super::review::prospects;
 use super::setup::{Newcomer, settle, within};
 use crate::components::ids::{StableId, StableIds};
@@ -27,7 +26,6 @@ type Agents<'w, 's> = Query<
         &'static mut Role,
         &'static mut Purse,
         &'static mut Stock,
-        Option<&'static mut Resting>,
     ),
     With<Trader>,
 >;
@@ -58,7 +56,7 @@ pub fn renew_population(
     let mut order: Vec<(StableId, Entity)> = agents.iter().map(|(entity, id, ..)| (*id, entity)).collect();
     order.sort_unstable_by_key(|(id, _)| *id);
     for (_, entity) in order {
-        let (_, _, mut livelihood, mut role, mut purse, mut stock, resting) = agents.get_mut(entity)?;
+        let (_, _, mut livelihood, mut role, mut purse, mut stock) = agents.get_mut(entity)?;
         if purse.free().0.saturating_add(purse.escrow().0) >= renewal.broke_below {
             if livelihood.broke_hours > 0 {
                 livelihood.broke_hours = 0;
@@ -74,9 +72,6 @@ pub fn renew_population(
             let utilisation = statistics.roles.get(best.index()).map_or(1.0, |known| known.utilisation);
             *role = Role { id: best, hours: 0, utilisation };
         } else if here > least {
-            if let Some(mut resting) = resting {
-                end_all(&mut resting, &mut purse, &mut stock)?;
-            }
             bid_farewell(&economy, &mut ledger, &mut purse, &mut stock)?;
             commands.entity(entity).despawn();
             here -= 1;
