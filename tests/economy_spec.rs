@@ -235,6 +235,35 @@ chronicle: { everyHours: 0, samples: 5000 }
 }
 
 #[test]
+fn a_circle_of_listed_agents_begins_with_what_they_hold_or_not_at_all() {
+    let file = |stocks: &str| {
+        read(&format!(
+            "\
+commodities:
+  - {{ name: Bread, need: 1 }}
+  - {{ name: Flour }}
+roles:
+  - {{ name: Baker, output: Bread, quantity: 8, inputs: {{ Flour: 1 }}, subsistence: 0 }}
+  - {{ name: Miller, output: Flour, quantity: 4, inputs: {{ Bread: 0.5 }}, subsistence: 0 }}
+population:
+  agents: [{{ role: Baker, money: 90000{stocks} }}, {{ role: Miller, money: 90000 }}]
+"
+        ))
+    };
+    // What agents that are drawn would begin with is nothing to those that are listed.
+    for nothing in ["", ", stocks: { Flour: 0 }"] {
+        let report = file(nothing).expect_err("refused");
+        for output in ["Bread", "Flour"] {
+            assert!(report.contains(&format!("nobody can ever begin to make `{output}`")), "{report}");
+        }
+        assert!(report.contains("`stocks` to begin with"), "{report}");
+    }
+    for begun in ["Flour: 1", "Bread: 1"] {
+        file(&format!(", stocks: {{ {begun} }}")).expect("valid");
+    }
+}
+
+#[test]
 fn by_products_worth_more_than_the_work_are_refused() {
     let rich = BAKERY.replace("byProducts: { Bran: 0.5 }", "byProducts: { Bran: 5 }");
     let report = read(&rich).expect_err("refused");

@@ -73,12 +73,15 @@ fn check_roles_of_goods(role: &RoleSpec, path: &Path, refuse: &mut Refuse<'_>) {
 }
 
 /// Following recipes from those that work without inputs, every output must be reached: else nobody ever sells what a
-/// role waits for. Stocks at the beginning set a circle going as well.
+/// role waits for. Stocks at the beginning set a circle going as well: those of all inputs where agents are drawn, and
+/// where they are listed what they are said to hold.
 fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
-    if spec.population.initial_stock_hours > 0.0 {
+    let listed = &spec.population.agents;
+    if listed.is_empty() && spec.population.initial_stock_hours > 0.0 {
         return;
     }
-    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    let held = listed.iter().flat_map(|agent| &agent.stocks).filter(|(_, units)| **units > 0);
+    let mut reached: BTreeSet<&str> = held.map(|(name, _)| name.as_str()).collect();
     loop {
         let before = reached.len();
         for role in &spec.roles {
@@ -97,9 +100,9 @@ fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
         if let (true, Some((input, _))) = (stuck(&role.output), role.uses().find(|(name, _)| stuck(name))) {
             let message = format!(
                 "nobody can ever begin to make `{}`: it takes `{input}`, which takes it in turn or is made by nobody, and \
-                 without inputs nothing is made; give a role of this circle a `subsistence` above 0, or the agents an \
-                 `initialStockHours`",
-                role.output
+                 without inputs nothing is made; give a role of this circle a `subsistence` above 0, or the agents {}",
+                role.output,
+                if listed.is_empty() { "an `initialStockHours`" } else { "`stocks` to begin with" }
             );
             refuse(path.join("roles").join(index).join("output"), message);
         }
