@@ -264,6 +264,20 @@ population:
 }
 
 #[test]
+fn what_a_file_implies_knows_the_most_that_an_hour_makes() {
+    let file = |rest: &str| read(&SMALL.replace("quantity: 3 }", &format!("quantity: 10{rest} }}")));
+    let work = |rest: &str| file(rest).expect("valid").economy.expect("an economy").implied().expect("sound").work[0];
+    assert!((work("") - 0.1).abs() < 1e-9);
+    // Mean skill 1.35 would make 13.5 in an hour, and makes 2: 1.35 hours' work of skill 1 for 2 units.
+    assert!((work(", hourlyMax: 2") - 1.35 / 2.0).abs() < 1e-9);
+    assert!((work(", hourlyMax: 14") - 0.1).abs() < 1e-9);
+    assert!((work(", hourlyMax: 2, chance: 0.8") - 1.35 / 1.6).abs() < 1e-9);
+    // One in an hour is just what the baker eats itself.
+    let report = file(", hourlyMax: 1").expect_err("refused");
+    assert!(report.contains("the needs of an agent take 1.35 hours of work"), "{report}");
+}
+
+#[test]
 fn by_products_worth_more_than_the_work_are_refused() {
     let rich = BAKERY.replace("byProducts: { Bran: 0.5 }", "byProducts: { Bran: 5 }");
     let report = read(&rich).expect_err("refused");

@@ -39,7 +39,7 @@ pub(super) fn reservation_wage(parameters: &EconomyParameters, budget: f64, usua
 
 /// The least that a unit of the recipe's output must bring, with what the inputs of an hour cost at skill 1.
 pub(super) fn cost_floor(recipe: &Recipe, skill: f64, inputs: f64, wage: f64) -> f64 {
-    (inputs + wage / skill.max(0.01)) / recipe.quantity
+    (inputs + wage / skill.max(0.01)) / recipe.quantity_at(skill)
 }
 
 /// What the inputs of an hour cost at skill 1, as the trader believes.
@@ -183,7 +183,7 @@ impl<'a> Planner<'a> {
         let used = good.used;
         // Up to this price an hour's work still brings more with the inputs than without.
         let product = self.beliefs.get(self.recipe.output.index()).map_or(1.0, |belief| belief.price);
-        let gain = product * self.recipe.quantity * (1.0 - self.recipe.subsistence);
+        let gain = product * self.recipe.quantity_at(self.skill) * self.recipe.share_of_inputs(self.skill);
         let limit = (gain - inputs) * self.skill / used + good.belief;
         if limit < 1.0 {
             return;
@@ -223,7 +223,7 @@ impl<'a> Planner<'a> {
         let (price, limit) = if good.id == self.recipe.output {
             let wage = reservation_wage(self.parameters, terms.hour, self.usual_wage);
             let floor = cost_floor(self.recipe, self.skill, terms.inputs, wage);
-            let usual = self.recipe.quantity * self.skill * self.parameters.output_hours;
+            let usual = self.recipe.quantity_at(self.skill) * self.skill * self.parameters.output_hours;
             ((belief * urgency(usual + 1.0, surplus + 1.0, SELL_URGENCY)).max(floor), floor)
         } else {
             (belief, 1.0)

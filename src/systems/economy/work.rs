@@ -43,7 +43,7 @@ impl Worker<'_> {
     pub(super) fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
         let units = stock.free(self.recipe.output);
         let held = real(units);
-        let output = self.recipe.quantity * self.skill;
+        let output = self.recipe.quantity_at(self.skill) * self.skill;
         if self.yields <= 0.0
             || (self.room <= 0 && !self.frees_room(stock))
             || units >= self.recipe.store_max
@@ -124,6 +124,7 @@ mod tests {
             name: "Baker".into(),
             output: BREAD,
             quantity: 4.0,
+            usual_quantity: 4.0,
             inputs: vec![(FLOUR, 2.0), (OVEN, 0.1)],
             uses: PerCommodity::from_fn(4, |id| [0.0, 2.0, 0.1, 0.0][id.index()]),
             tools: 1,
@@ -199,6 +200,26 @@ mod tests {
         };
         assert!(worker.wants_to_work(&stock([9, 100, 1, 0]), 48.0));
         assert!(!worker.wants_to_work(&stock([10, 100, 1, 0]), 48.0));
+    }
+
+    #[test]
+    fn what_is_not_made_for_the_hourly_most_does_not_pay() {
+        let works = |hourly_max: i64, skill: f64, price: f64| {
+            let recipe = Recipe { hourly_max, inputs: Vec::new(), tools: 0, ..recipe() };
+            let beliefs = [Belief { price, doubt: 0.1 }; 4];
+            let (needed, yields, room) = (false, 1.0, i64::MAX);
+            let worker = Worker { recipe: &recipe, skill, beliefs: &beliefs, wage: 100.0, needed, yields, room };
+            worker.wants_to_work(&stock([0; 4]), 48.0)
+        };
+        // An hour brings four, or one in two hours.
+        assert!(works(i64::MAX, 1.0, 25.0) && works(8, 1.0, 25.0) && !works(8, 1.0, 24.0));
+        assert!(works(1, 1.0, 200.0) && !works(1, 1.0, 199.0));
+        // Skill makes no more of it, where everybody makes the most.
+        assert!(works(1, 2.0, 200.0) && !works(1, 2.0, 199.0));
+        let recipe = Recipe { hourly_max: 1, ..recipe() };
+        assert!((recipe.quantity_at(0.1) - 4.0).abs() < 1e-12, "below the most nothing is lost");
+        assert!(recipe.share_of_inputs(1.0).abs() < 1e-12, "a quarter of eight is more than the most");
+        assert!((recipe.share_of_inputs(0.25) - 0.5).abs() < 1e-12, "half a unit without, one with them");
     }
 
     #[test]

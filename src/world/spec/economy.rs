@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};
+pub(crate) use recipes::effective;
 pub use shock::{
     FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
     ShockKind, ShockSpec,
@@ -184,9 +185,10 @@ pub struct RoleSpec {
 }
 
 impl RoleSpec {
-    /// Units made in an hour at skill 1, on average.
-    pub fn expected(&self) -> f64 {
-        self.quantity * self.chance
+    /// Units that an agent of this skill makes in an hour, on average and against its skill: at most `hourlyMax` of them.
+    pub fn expected(&self, skill: f64) -> f64 {
+        let most = self.hourly_max.map_or(f64::INFINITY, f64::from) * self.chance;
+        recipes::effective(self.quantity * self.chance, most, skill)
     }
 
     /// Everything that an hour of work takes: inputs by their quantity, tools by their wear.

@@ -7,6 +7,11 @@ use garde::Path;
 use super::check::Refuse;
 use super::{EconomySpec, RoleSpec};
 
+/// What of a quantity at skill 1 an agent of this skill makes, against its skill, where no more than `most` is made of it.
+pub(crate) fn effective(quantity: f64, most: f64, skill: f64) -> f64 {
+    if quantity * skill <= most { quantity } else { most / skill }
+}
+
 /// Checks what roles use and make. Everything that is wrong is reported.
 pub(super) fn check_recipes(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let made = |name: &str| spec.roles.iter().any(|role| role.output == name);
