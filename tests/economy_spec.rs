@@ -278,6 +278,21 @@ fn what_a_file_implies_knows_the_most_that_an_hour_makes() {
 }
 
 #[test]
+fn a_chronicle_that_no_machine_could_hold_is_refused() {
+    // With two commodities a sample takes 32 bytes.
+    let file = |rest: &str| read(&format!("{SMALL}{rest}"));
+    let all = "population: { count: 1000000 }\nchronicle: { samples: ";
+    file(&format!("{all}62 }}")).expect("just fits");
+    let report = file(&format!("{all}63 }}")).expect_err("refused");
+    assert!(report.contains("63 samples of each of 1000000 agents"), "{report}");
+    assert!(report.contains("keep 62 at most, or have fewer agents"), "{report}");
+    file("chronicle: { samples: 1000 }").expect("few agents");
+    let growing = "population: { renewal: { minimum: 2, maximum: 1000000, brokeBelow: 1, newcomerMoney: 1 } }\n";
+    let report = file(&format!("{growing}chronicle: {{ samples: 1000 }}")).expect_err("refused");
+    assert!(report.contains("of each of 1000000 agents"), "{report}");
+}
+
+#[test]
 fn by_products_worth_more_than_the_work_are_refused() {
     let rich = BAKERY.replace("byProducts: { Bran: 0.5 }", "byProducts: { Bran: 5 }");
     let report = read(&rich).expect_err("refused");
