@@ -150,6 +150,43 @@ fn a_treasury_that_holds_too_little_gives_each_the_same_share() -> Result<(), St
     Ok(())
 }
 
+/// A poor and a rich farmer who have no wood to work with, and so nothing to eat.
+const STARVING: &str = "\
+id: starving
+clock: manual
+economy:
+  commodities:
+    - { name: Food, need: 3 }
+    - { name: Wood }
+  roles:
+    - { name: Farmer, output: Food, quantity: 8, inputs: { Wood: 1 }, subsistence: 0, idleCost: 2000 }
+    - { name: Woodcutter, output: Wood, quantity: 4 }
+  population:
+    agents: [{ role: Farmer, money: 1000, skill: 1 }, { role: Farmer, money: 199000, skill: 1 }]
+  parameters: { reviewEagerness: 0 }
+  treasury: { initialMoney: 100000, relief: { below: 10000, amount: 500 } }
+";
+
+#[test]
+fn who_misses_meals_is_paid_for_each_and_who_must_idle_loses_what_it_has_of_the_cost() -> Result<(), StepError> {
+    let spec = WorldSpec::from_yaml(STARVING).expect("valid");
+    let mut world = Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
+        app
+    })?;
+    let mut sums = Vec::new();
+    for _ in 0..3 {
+        world.hours(1)?.take_events();
+        let (of_traders, of_treasury, ledger) = count(&mut world);
+        sums.push((ledger.money(MoneyEntry::Idle), ledger.money(MoneyEntry::Relief), of_traders, of_treasury));
+    }
+    // The rich one loses 2000 in every hour and is not helped. The poor one loses its 1000 first, and later the 1500
+    // that it is given for three meals.
+    assert_eq!(sums, [(3_000, 1_500, 198_500, 98_500), (6_500, 3_000, 196_500, 97_000), (10_000, 4_500, 194_500, 95_500)]);
+    Ok(())
+}
+
 #[test]
 fn the_sums_can_be_asked_for() -> Result<(), StepError> {
     let mut world = world_with(5, |economy| economy.treasury = Some(welfare()))?;
