@@ -272,9 +272,9 @@ fn what_a_file_implies_knows_the_most_that_an_hour_makes() {
     assert!((work(", hourlyMax: 2") - 1.35 / 2.0).abs() < 1e-9);
     assert!((work(", hourlyMax: 14") - 0.1).abs() < 1e-9);
     assert!((work(", hourlyMax: 2, chance: 0.8") - 1.35 / 1.6).abs() < 1e-9);
-    // One in an hour is just what the baker eats itself.
-    let report = file(", hourlyMax: 1").expect_err("refused");
-    assert!(report.contains("the needs of an agent take 1.35 hours of work"), "{report}");
+    // Nine tenths of a unit in an hour are less than each eats.
+    let report = file(", hourlyMax: 1, chance: 0.9").expect_err("refused");
+    assert!(report.contains("the needs of an agent take 1.50 hours of work"), "{report}");
 }
 
 #[test]

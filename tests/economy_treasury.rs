@@ -11,6 +11,7 @@ use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
+use worldtick::world::GameWorld;
 use worldtick::world::spec::{EconomySpec, ReliefSpec, TreasurySpec, WagesSpec, WorldSpec};
 
 fn world_with(seed: u64, change: impl FnOnce(&mut EconomySpec)) -> Result<Stepper, StepError> {
@@ -184,6 +185,26 @@ fn who_misses_meals_is_paid_for_each_and_who_must_idle_loses_what_it_has_of_the_
     // The rich one loses 2000 in every hour and is not helped. The poor one loses its 1000 first, and later the 1500
     // that it is given for three meals.
     assert_eq!(sums, [(3_000, 1_500, 198_500, 98_500), (6_500, 3_000, 196_500, 97_000), (10_000, 4_500, 194_500, 95_500)]);
+    Ok(())
+}
+
+#[test]
+fn a_world_is_not_restored_with_a_file_that_has_another_treasury() -> Result<(), StepError> {
+    let app = |treasury: Option<TreasurySpec>| {
+        let mut spec = WorldSpec::default_world().expect("a valid world file");
+        spec.clock = ClockSource::Manual;
+        spec.economy.as_mut().expect("an economy").treasury = treasury;
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec }, EconomyPlugin));
+        app
+    };
+    let without = world_with(7, |_| {})?.snapshot()?;
+    let with = world_with(7, |economy| economy.treasury = Some(welfare()))?.snapshot()?;
+    assert!(GameWorld::restore(app(None), &without).is_ok() && GameWorld::restore(app(Some(welfare())), &with).is_ok());
+    for (treasury, saved) in [(Some(welfare()), without), (None, with)] {
+        let told = GameWorld::restore(app(treasury), &saved).map(drop).expect_err("refused").to_string();
+        assert!(told.contains("treasuries, its file has"), "{told}");
+    }
     Ok(())
 }
 

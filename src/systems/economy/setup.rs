@@ -189,6 +189,7 @@ pub fn check_economy(
     ledger: Option<Res<Ledger>>,
     statistics: Option<Res<MarketStatistics>>,
     markets: Query<&Market>,
+    treasuries: Query<(), With<Treasury>>,
 ) -> Result {
     let (Some(ledger), Some(statistics)) = (ledger, statistics) else {
         return Err("the world has no ledger: it was saved without an economy, and its file has one".into());
@@ -205,6 +206,10 @@ pub fn check_economy(
         || statistics.roles.len() != economy.roles.len()
     {
         return Err("the world was saved with other commodities or roles than its file has".into());
+    }
+    let (there, expected) = (treasuries.iter().count(), usize::from(economy.treasury.is_some()));
+    if there != expected {
+        return Err(format!("the world was saved with {there} treasuries, its file has {expected}").into());
     }
     Ok(())
 }

@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn what_is_not_made_for_the_hourly_most_does_not_pay() {
         let works = |hourly_max: i64, skill: f64, price: f64| {
-            let recipe = Recipe { hourly_max, inputs: Vec::new(), tools: 0, ..recipe() };
+            let recipe = Recipe { hourly_max, inputs: Vec::new(), tools: 0, by_products: Vec::new(), ..recipe() };
             let beliefs = [Belief { price, doubt: 0.1 }; 4];
             let (needed, yields, room) = (false, 1.0, i64::MAX);
             let worker = Worker { recipe: &recipe, skill, beliefs: &beliefs, wage: 100.0, needed, yields, room };
