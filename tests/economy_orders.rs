@@ -189,9 +189,10 @@ fn hermits() -> Result<Stepper, StepError> {
 fn food(world: &mut Stepper) -> (i64, i64) {
     let ecs = world.world().ecs();
     let mut stocks = ecs.query_filtered::<&Stock, With<Trader>>();
-    stocks.iter(ecs).map(|stock| stock.holdings()[CommodityId(0)]).fold((0, 0), |(all, covers), held| {
-        (all + held.free().0 + held.escrow().0, covers + held.escrow().0)
-    })
+    stocks
+        .iter(ecs)
+        .map(|stock| stock.holdings()[CommodityId(0)])
+        .fold((0, 0), |(all, covers), held| (all + held.free().0 + held.escrow().0, covers + held.escrow().0))
 }
 
 #[test]

@@ -184,7 +184,10 @@ fn who_misses_meals_is_paid_for_each_and_who_must_idle_loses_what_it_has_of_the_
     }
     // The rich one loses 2000 in every hour and is not helped. The poor one loses its 1000 first, and later the 1500
     // that it is given for three meals.
-    assert_eq!(sums, [(3_000, 1_500, 198_500, 98_500), (6_500, 3_000, 196_500, 97_000), (10_000, 4_500, 194_500, 95_500)]);
+    assert_eq!(
+        sums,
+        [(3_000, 1_500, 198_500, 98_500), (6_500, 3_000, 196_500, 97_000), (10_000, 4_500, 194_500, 95_500)]
+    );
     Ok(())
 }
 

@@ -244,8 +244,10 @@ mod tests {
         assert_eq!(sum(&moves, GoodsEntry::Produced, ASHES), 0);
         // Full of what work does not take, or of too little of it: nothing makes room.
         assert!(!worker.wants_to_work(&stock([0, 1, 11, 0]), 48.0));
-        assert!(!Worker { recipe: &Recipe { inputs: Vec::new(), ..recipe.clone() }, ..worker }
-            .wants_to_work(&stock([0, 12, 0, 0]), 48.0));
+        assert!(
+            !Worker { recipe: &Recipe { inputs: Vec::new(), ..recipe.clone() }, ..worker }
+                .wants_to_work(&stock([0, 12, 0, 0]), 48.0)
+        );
     }
 
     proptest! {

@@ -70,7 +70,7 @@ pub struct ChronicleSpec {
     #[garde(range(min = 1, max = 8760))]
     #[schemars(range(min = 1, max = 8760))]
     pub every_hours: u32,
-    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000.
+    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000, and fewer with very many agents.
     #[garde(range(max = 1000))]
     #[schemars(range(max = 1000))]
     pub samples: u32,
@@ -241,8 +241,8 @@ pub struct PopulationSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub renewal: Option<RenewalSpec>,
-    /// Units of all commodities together that an agent has room for: with full stocks it neither works nor buys. Without
-    /// it there is no limit. 1 to 1,000,000.
+    /// Units of all commodities together that an agent has room for: with full stocks it buys nothing, and works only
+    /// where that uses inputs up. Without it there is no limit. 1 to 1,000,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(inner(range(min = 1, max = 1_000_000)))]
     #[schemars(range(min = 1, max = 1_000_000))]
