@@ -146,6 +146,7 @@ impl Plugin for EconomyPlugin {
 
 fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
+    app.add_observer(economy::see_off_trader);
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
         .add_systems(

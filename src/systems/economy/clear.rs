@@ -7,6 +7,8 @@ use bevy_tasks::ComputeTaskPool;
 use super::abroad::settle_outside;
 use super::conditions::Conditions;
 use super::floor::Floor;
+use super::leaving::Estate;
+use super::ledger::{LedgerError, take_leave};
 use super::model::Economy;
 use super::parallel::match_in_parallel;
 use super::stall::{Placed, Stall};
@@ -55,13 +57,7 @@ fn post(stall: &Stall, market: &mut Market) -> Result {
 type Parties<'w, 's> = Query<
     'w,
     's,
-    (
-        Entity,
-        &'static mut Purse,
-        &'static mut Stock,
-        &'static mut Budget,
-        &'static mut TradeHistory,
-    ),
+    (Entity, &'static mut Purse, &'static mut Stock, &'static mut Budget, &'static mut TradeHistory),
     With<Trader>,
 >;
 
@@ -74,24 +70,19 @@ pub fn settle_orders(
     mut traders: Parties,
 ) -> Result {
     settle_outside(&conditions, &mut floor, &mut ledger)?;
-    let Floor { seats, stalls, activity, .. } = &mut *floor;
+    floor.trading = false;
+    let Floor { seats, stalls, activity, estates, .. } = &mut *floor;
     let hour = statistics.hours;
     for (entity, mut purse, mut stock, mut budget, mut history) in &mut traders {
-        let seat = seats.of(entity)? as usize;
+        let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
         let mut trades = 0;
         for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
-            let Some(order) = stall.order(seat) else { continue };
-            let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
-            let money = Money(order.money);
-            match order.side {
-                Side::Bid => {
-                    let covered = Money(i64::from(order.price) * i64::from(order.quantity));
-                    stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
-                    book_purchase(&economy, budget, commodity, &order);
-                }
-                Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
+            let Some(order) = settle(stall, commodity, seat, (purse, stock))? else { continue };
+            if order.side == Side::Bid {
+                book_purchase(&economy, budget, commodity, &order);
             }
+            let (filled, money) = (Goods(i64::from(order.filled)), Money(order.money));
             if filled > Goods::ZERO {
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });
                 trades += 1;
@@ -99,10 +90,37 @@ pub fn settle_orders(
         }
         activity.note(trades);
     }
+    for Estate { seat, mut purse, mut stock } in estates.drain(..) {
+        for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
+            settle(stall, commodity, seat as usize, (&mut purse, &mut stock))?;
+        }
+        take_leave(&mut ledger, &mut purse, &mut stock)?;
+    }
     for stall in stalls {
         stall.house.close()?;
     }
     Ok(())
+}
+
+/// Moves what an order came to, if there is one, and gives back what covered the rest of it.
+#[inline]
+fn settle(
+    stall: &mut Stall,
+    commodity: CommodityId,
+    seat: usize,
+    (purse, stock): (&mut Purse, &mut Stock),
+) -> Result<Option<Placed>, LedgerError> {
+    let Some(order) = stall.order(seat) else { return Ok(None) };
+    let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
+    let money = Money(order.money);
+    match order.side {
+        Side::Bid => {
+            let covered = Money(i64::from(order.price) * i64::from(order.quantity));
+            stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
+        }
+        Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
+    }
+    Ok(Some(order))
 }
 
 /// Takes a purchase out of the plan that it was made for: work and needs first, the rest is to be enjoyed.

@@ -9,6 +9,7 @@ use bevy_ecs::prelude::*;
 use super::book::{Book, TRADERS_MAX};
 use super::conditions::Conditions;
 use super::learn::Lesson;
+use super::leaving::Estate;
 use super::maths::real;
 use super::measure::Census;
 use super::model::Economy;
@@ -31,6 +32,10 @@ pub struct Floor {
     pub markets: Vec<Entity>,
     /// Their numbers by entity.
     pub(super) seats: Seats,
+    /// Whether orders are in the books that are not settled yet.
+    pub(super) trading: bool,
+    /// What those had who left meanwhile.
+    pub(super) estates: Vec<Estate>,
     /// A column of orders and a book for each commodity.
     pub(super) stalls: Vec<Stall>,
     /// What holds this hour, for each commodity.
@@ -85,6 +90,8 @@ impl Floor {
         self.needs.clear();
         self.needs.resize(commodities, (0, 0));
         self.activity = Activity::default();
+        self.trading = false;
+        self.estates.clear();
     }
 
     /// Lists the traders in the order of their ids and numbers them.
@@ -125,10 +132,20 @@ impl Seats {
         }
     }
 
-    /// The number of a trader on the floor.
-    pub(super) fn of(&self, entity: Entity) -> Result<u32, &'static str> {
+    /// The number of a trader on the floor; none where it came after the roster was called.
+    #[inline]
+    pub(super) fn of(&self, entity: Entity) -> Option<u32> {
         let seat = self.by_index.get(entity.index_u32() as usize).copied();
-        seat.filter(|seat| *seat != NO_SEAT).ok_or("a trader that is not on the floor")
+        seat.filter(|seat| *seat != NO_SEAT)
+    }
+
+    /// Takes away the number of a trader that leaves: who comes after it under the same index has none.
+    pub(super) fn vacate(&mut self, entity: Entity) -> Option<u32> {
+        let seat = self.of(entity)?;
+        if let Some(place) = self.by_index.get_mut(entity.index_u32() as usize) {
+            *place = NO_SEAT;
+        }
+        Some(seat)
     }
 }
 

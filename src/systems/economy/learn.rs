@@ -91,7 +91,8 @@ pub fn learn_prices(
         lessons.push(news.lesson());
     }
     for (entity, personality, mut beliefs) in &mut traders {
-        let (seat, pace) = (seats.of(entity)? as usize, Pace::of(personality));
+        let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
+        let pace = Pace::of(personality);
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(&*stalls).zip(&*lessons) {
             *belief = take_in(*belief, stall.order(seat).as_ref(), lesson, pace, &economy.parameters);
         }

@@ -10,7 +10,8 @@
 //! | Report | [`measure_economy`], [`measure_markets`], [`report_markets`], [`signal_demand`], [`summarise_hour`] | everything | statistics, measures, events |
 //! | Report | [`keep_chronicle`], before the events | purses, stocks, beliefs | chronicles |
 //!
-//! In [`DailyTick`](crate::schedules::DailyTick) [`summarise_day`] tells of the day.
+//! In [`DailyTick`](crate::schedules::DailyTick) [`summarise_day`] tells of the day. Whenever somebody
+//! stops being a trader, [`see_off_trader`] accounts for what it had.
 //!
 //! Traders are visited as they lie in memory, and it makes no difference in which order: draws are keyed by id, sums that
 //! come of many are sums of whole numbers, and books go by the traders' numbers, which are in the order of their ids.
@@ -27,6 +28,7 @@ mod accounts;
 mod clear;
 mod floor;
 mod learn;
+mod leaving;
 mod maths;
 mod measure;
 mod model;
@@ -57,6 +59,7 @@ pub use explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
 pub use floor::{Floor, call_roster};
 pub use heard::SignalCounts;
 pub use learn::{MarketNews, learn, learn_prices};
+pub use leaving::see_off_trader;
 pub use measure::{keep_chronicle, measure_markets};
 pub use model::{Commodity, Economy, Recipe};
 pub use order::place_orders;

@@ -45,6 +45,7 @@ pub fn place_orders(
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.order");
+    floor.trading = true;
     let Floor { roster, seats, stalls, rates, wishes, drafts, .. } = &mut *floor;
     let usual_wage = economy.usual_wage(&ledger, roster.len());
     drafts.resize(rates.len(), Slot::default());
@@ -55,7 +56,7 @@ pub fn place_orders(
         if let Some(resting) = &mut resting {
             cover_again(resting, &mut purse, &mut stock)?;
         }
-        let seat = seats.of(entity)?;
+        let Some(seat) = seats.of(entity) else { continue };
         let recipe = economy.recipe(role.id).ok_or("a trader has a role that the world does not know")?;
         let mut planner = Planner {
             parameters: &economy.parameters,

@@ -103,6 +103,10 @@ pub fn run_recipes(
     let ledger = &mut *ledger;
     let usual_wage = economy.usual_wage(ledger, roster.len());
     for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role) in &mut traders {
+        if stock.holdings().len() != rates.len() {
+            // It came after the hour began, and has no places for goods yet.
+            continue;
+        }
         let Some(recipe) = economy.recipe(role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };

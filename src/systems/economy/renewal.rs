@@ -4,7 +4,7 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::conditions::{Conditions, money_bounds};
-use super::ledger::{destroy_goods, destroy_money};
+use super::ledger::take_leave;
 use super::maths::{by_chance, count};
 use super::model::Economy;
 use super::review::prospects;
@@ -19,14 +19,7 @@ use crate::systems::random::{Draw, Draws};
 type Agents<'w, 's> = Query<
     'w,
     's,
-    (
-        Entity,
-        &'static StableId,
-        &'static mut Livelihood,
-        &'static mut Role,
-        &'static mut Purse,
-        &'static mut Stock,
-    ),
+    (Entity, &'static StableId, &'static mut Livelihood, &'static mut Role, &'static mut Purse, &'static mut Stock),
     With<Trader>,
 >;
 
@@ -72,7 +65,7 @@ pub fn renew_population(
             let utilisation = statistics.roles.get(best.index()).map_or(1.0, |known| known.utilisation);
             *role = Role { id: best, hours: 0, utilisation };
         } else if here > least {
-            bid_farewell(&economy, &mut ledger, &mut purse, &mut stock)?;
+            take_leave(&mut ledger, &mut purse, &mut stock)?;
             commands.entity(entity).despawn();
             here -= 1;
         }
@@ -129,16 +122,4 @@ fn choose(prospects: &[f64], draw: &mut Draw) -> Result<RoleId> {
     }
     let any = draw.unit() * count(prospects.len());
     Ok(RoleId(u16::try_from(super::maths::whole(any.floor()))?))
-}
-
-/// Who leaves takes along what it has.
-fn bid_farewell(economy: &Economy, ledger: &mut Ledger, purse: &mut Purse, stock: &mut Stock) -> Result {
-    let money = purse.free();
-    destroy_money(ledger, purse, money, MoneyEntry::Left)?;
-    for commodity in economy.commodity_ids() {
-        if let Some(held) = stock.holdings().get(commodity).copied() {
-            destroy_goods(ledger, stock, commodity, held.free(), GoodsEntry::Left)?;
-        }
-    }
-    Ok(())
 }

@@ -111,7 +111,7 @@ pub fn rest_orders(
 ) -> Result {
     let Some(hours) = economy.rest_hours else { return Ok(()) };
     for (entity, mut purse, mut stock, mut resting) in &mut traders {
-        let seat = floor.seats.of(entity)? as usize;
+        let Some(seat) = floor.seats.of(entity).map(|seat| seat as usize) else { continue };
         for commodity in economy.commodity_ids() {
             if let Some(order) = floor.order(seat, commodity) {
                 let_rest(&mut resting, commodity, &order, hours, (&mut purse, &mut stock))?;

@@ -36,7 +36,8 @@ pub fn keep_treasury(
     let daily = (statistics.hours + 1).is_multiple_of(DAY_HOURS);
     let mut due = Vec::new();
     for (number, (_, entity)) in floor.roster.iter().enumerate() {
-        let (role, budget, mut purse) = traders.get_mut(*entity)?;
+        // Somebody of the roster may have left.
+        let Ok((role, budget, mut purse)) = traders.get_mut(*entity) else { continue };
         let order = |commodity| floor.order(number, commodity);
         let taxes = assess(spec, &economy, economy.recipe(role.id), order, purse.free(), daily);
         for (entry, amount) in taxes {
