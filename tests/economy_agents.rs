@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use worldtick::components::clock::ClockSource;
 use worldtick::components::ids::StableId;
 use worldtick::components::market::{
-    Beliefs, CommodityId, Ledger, MarketStatistics, Personality, Purse, RoleId, Stock, Storeroom, Trader,
+    Beliefs, CommodityId, GoodsEntry, Ledger, MarketStatistics, Personality, Purse, RoleId, Stock, Storeroom, Trader,
 };
 use worldtick::components::money::Money;
 use worldtick::plugins::economy::EconomyPlugin;
@@ -271,6 +271,67 @@ fn stocks_never_pass_their_capacity_and_trade_goes_on() -> Result<(), StepError>
     assert!(volume > 1_000, "{volume} units traded");
     assert!(full > 0, "the capacity was never reached");
     Ok(())
+}
+
+/// A smith's metal stands before everybody's food, and there is little room for either.
+const SMITHY: &str = "\
+id: smithy
+clock: manual
+seed: 5
+economy:
+  commodities:
+    - { name: Metal, signal: none }
+    - { name: Food, need: 0.3, signal: food }
+    - { name: Tool, spendingShare: 1, signal: none }
+  roles:
+    - { name: Miner, output: Metal, quantity: 4 }
+    - { name: Farmer, output: Food, quantity: 3 }
+    - { name: Smith, output: Tool, quantity: 1, inputs: { Metal: 2 }, subsistence: 0 }
+  population: { count: 60, capacity: 12, skill: { min: 1, max: 1 } }
+  parameters: { inputHours: 24, pantryHours: 12 }
+";
+
+#[test]
+fn an_input_that_fills_the_store_stops_neither_work_nor_meals() -> Result<(), StepError> {
+    let spec = WorldSpec::from_yaml(SMITHY).expect("valid");
+    let mut world = Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
+        app
+    })?;
+    let count = |world: &mut Stepper| {
+        let ecs = world.world().ecs();
+        let made = ecs.resource::<Ledger>().goods(CommodityId(2), GoodsEntry::Produced);
+        let statistics = ecs.resource::<MarketStatistics>();
+        (made, statistics.meals_due_total, statistics.meals_met_total)
+    };
+    world.hours(200)?;
+    let before = count(&mut world);
+    world.hours(100)?;
+    let after = count(&mut world);
+    let (made, due, met) = (after.0 - before.0, after.1 - before.1, after.2 - before.2);
+    assert!(made > 500, "{made} tools in a hundred hours");
+    assert!(met * 10 > due * 9, "{met} meals of {due}");
+    Ok(())
+}
+
+#[test]
+fn too_little_room_is_warned_of() {
+    let warnings = |text: &str| -> Vec<(String, String)> {
+        let warnings = WorldSpec::from_yaml(text).expect("valid").warnings();
+        warnings.into_iter().map(|warning| (warning.pointer, warning.message)).collect()
+    };
+    // A pantry holds 3.6 units, a smithy 48 and an hour's two.
+    let told = warnings(SMITHY);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].0, "/economy/population/capacity");
+    assert!(told[0].1.contains("room for 12 units") && told[0].1.contains("Smith of skill 1.00 hold 54"), "{told:?}");
+    assert_eq!(warnings(&SMITHY.replace("capacity: 12", "capacity: 54")), []);
+    assert_eq!(warnings(&SMITHY.replace("capacity: 12, ", "")), []);
+    let listed = "agents: [{ role: Smith, money: 90000, skill: 0.5 }, { role: Farmer, money: 90000, capacity: 3 }], capacity: 29";
+    let told = warnings(&SMITHY.replace("count: 60, capacity: 12", listed));
+    // Half the skill holds half the metal: 3.6, 24 and 1.
+    assert_eq!(told.iter().map(|(place, _)| place.as_str()).collect::<Vec<_>>(), ["/economy/population/agents/1"]);
 }
 
 proptest! {

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use worldtick::components::clock::ClockSource;
 use worldtick::components::ids::StableId;
 use worldtick::components::market::{
-    CommodityId, Ledger, Purse, Resting, RestingOrder, Side, Stock, Storeroom, Trader,
+    CommodityId, GoodsEntry, Ledger, MoneyEntry, Purse, Resting, RestingOrder, Side, Stock, Storeroom, Trader,
 };
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
@@ -153,6 +153,81 @@ fn who_leaves_takes_along_what_covered_its_orders() -> Result<(), StepError> {
             assert!(first.iter().any(|id| !ids.contains(id)), "nobody has left");
         }
     }
+    Ok(())
+}
+
+/// Two farmers who live from what they grow, ask too much for the rest of it, and bid for toys that nobody makes.
+const HERMITS: &str = "\
+id: hermits
+clock: manual
+economy:
+  commodities:
+    - { name: Food, need: 0.1, spoilage: 0.5, signal: food }
+    - { name: Toy, spendingShare: 1, signal: none }
+  roles:
+    - { name: Farmer, output: Food, quantity: 8, storeMax: 40 }
+    - { name: Toymaker, output: Toy, quantity: 1 }
+  orders: { unfilled: rest, restHours: 5 }
+  population:
+    agents:
+      - { role: Farmer, money: 1000000, stocks: { Food: 40 }, beliefs: { Food: 400000 }, skill: 1 }
+      - { role: Farmer, money: 900000, stocks: { Food: 40 }, beliefs: { Food: 400000 }, skill: 1 }
+  parameters: { reviewEagerness: 0 }
+  treasury: { wealthTax: 0.1 }
+";
+
+fn hermits() -> Result<Stepper, StepError> {
+    let spec = WorldSpec::from_yaml(HERMITS).expect("valid");
+    Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
+        app
+    })
+}
+
+/// Units of food of all, and what covers asks of it.
+fn food(world: &mut Stepper) -> (i64, i64) {
+    let ecs = world.world().ecs();
+    let mut stocks = ecs.query_filtered::<&Stock, With<Trader>>();
+    stocks
+        .iter(ecs)
+        .map(|stock| stock.holdings()[CommodityId(0)])
+        .fold((0, 0), |(all, covers), held| (all + held.free().0 + held.escrow().0, covers + held.escrow().0))
+}
+
+#[test]
+fn what_covers_an_order_spoils_and_fills_the_store_as_well() -> Result<(), StepError> {
+    let mut world = hermits()?;
+    let entry = |world: &mut Stepper, entry| world.world().ecs().resource::<Ledger>().goods(CommodityId(0), entry);
+    let mut covered = 0;
+    for _ in 0..60 {
+        let (before, in_orders) = food(&mut world);
+        let (eaten, spoiled) = (entry(&mut world, GoodsEntry::Eaten), entry(&mut world, GoodsEntry::Spoiled));
+        world.hours(1)?.take_events();
+        assert_balanced(&mut world);
+        let left = before - (entry(&mut world, GoodsEntry::Eaten) - eaten);
+        let spoiled = entry(&mut world, GoodsEntry::Spoiled) - spoiled;
+        // Half of all that there is, to a part of a unit for each of the two.
+        assert!((2 * spoiled - left).abs() <= 2, "{spoiled} of {left} spoiled, {in_orders} in orders");
+        assert!(food(&mut world).0 <= 80, "more than the stores take");
+        covered += in_orders;
+    }
+    assert!(covered > 300, "{covered} units in orders");
+    Ok(())
+}
+
+#[test]
+fn money_that_covers_an_order_is_taxed_as_well() -> Result<(), StepError> {
+    let mut world = hermits()?;
+    world.hours(23)?;
+    let ecs = world.world().ecs();
+    let purses: Vec<Purse> = ecs.query_filtered::<&Purse, With<Trader>>().iter(ecs).copied().collect();
+    assert!(purses.iter().all(|purse| purse.escrow().0 > 0), "{purses:?}");
+    let due: i64 = purses.iter().map(|purse| (purse.free().0 + purse.escrow().0) / 10).sum();
+    world.hours(1)?;
+    assert_eq!((world.world().ecs().resource::<Ledger>().money(MoneyEntry::WealthTax), due), (190_000, 190_000));
+    assert_balanced(&mut world);
+    let _ = kept(&mut world);
     Ok(())
 }
 

@@ -90,6 +90,27 @@ fn people_come_and_go_within_bounds() -> Result<(), StepError> {
 }
 
 #[test]
+fn newcomers_bring_no_more_money_than_a_world_may_have() -> Result<(), StepError> {
+    let mut world = world_with(6, |economy| {
+        economy.population.count = 60;
+        economy.population.renewal = Some(RenewalSpec {
+            minimum: 60,
+            maximum: 70,
+            broke_below: 1,
+            newcomer_money: 30_000_000,
+            broke_hours: 10,
+            arrivals_per_day: 10_000.0,
+        });
+    })?;
+    // Of 9,000,000 at first, ten times as much at most: two newcomers' 60,000,000 still fit, a third's do not.
+    world.hours(5)?;
+    assert_eq!(ids(&mut world).len(), 62);
+    assert_eq!(world.world().ecs().resource::<Ledger>().money_expected(), 69_000_000);
+    assert_balanced(&mut world);
+    Ok(())
+}
+
+#[test]
 fn who_is_broke_tries_another_role_first() -> Result<(), StepError> {
     let mut world = world_with(3, |economy| {
         economy.population.count = 60;

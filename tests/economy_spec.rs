@@ -235,6 +235,64 @@ chronicle: { everyHours: 0, samples: 5000 }
 }
 
 #[test]
+fn a_circle_of_listed_agents_begins_with_what_they_hold_or_not_at_all() {
+    let file = |stocks: &str| {
+        read(&format!(
+            "\
+commodities:
+  - {{ name: Bread, need: 1 }}
+  - {{ name: Flour }}
+roles:
+  - {{ name: Baker, output: Bread, quantity: 8, inputs: {{ Flour: 1 }}, subsistence: 0 }}
+  - {{ name: Miller, output: Flour, quantity: 4, inputs: {{ Bread: 0.5 }}, subsistence: 0 }}
+population:
+  agents: [{{ role: Baker, money: 90000{stocks} }}, {{ role: Miller, money: 90000 }}]
+"
+        ))
+    };
+    // What agents that are drawn would begin with is nothing to those that are listed.
+    for nothing in ["", ", stocks: { Flour: 0 }"] {
+        let report = file(nothing).expect_err("refused");
+        for output in ["Bread", "Flour"] {
+            assert!(report.contains(&format!("nobody can ever begin to make `{output}`")), "{report}");
+        }
+        assert!(report.contains("`stocks` to begin with"), "{report}");
+    }
+    for begun in ["Flour: 1", "Bread: 1"] {
+        file(&format!(", stocks: {{ {begun} }}")).expect("valid");
+    }
+}
+
+#[test]
+fn what_a_file_implies_knows_the_most_that_an_hour_makes() {
+    let file = |rest: &str| read(&SMALL.replace("quantity: 3 }", &format!("quantity: 10{rest} }}")));
+    let work = |rest: &str| file(rest).expect("valid").economy.expect("an economy").implied().expect("sound").work[0];
+    assert!((work("") - 0.1).abs() < 1e-9);
+    // Mean skill 1.35 would make 13.5 in an hour, and makes 2: 1.35 hours' work of skill 1 for 2 units.
+    assert!((work(", hourlyMax: 2") - 1.35 / 2.0).abs() < 1e-9);
+    assert!((work(", hourlyMax: 14") - 0.1).abs() < 1e-9);
+    assert!((work(", hourlyMax: 2, chance: 0.8") - 1.35 / 1.6).abs() < 1e-9);
+    // Nine tenths of a unit in an hour are less than each eats.
+    let report = file(", hourlyMax: 1, chance: 0.9").expect_err("refused");
+    assert!(report.contains("the needs of an agent take 1.50 hours of work"), "{report}");
+}
+
+#[test]
+fn a_chronicle_that_no_machine_could_hold_is_refused() {
+    // With two commodities a sample takes 32 bytes.
+    let file = |rest: &str| read(&format!("{SMALL}{rest}"));
+    let all = "population: { count: 1000000 }\nchronicle: { samples: ";
+    file(&format!("{all}62 }}")).expect("just fits");
+    let report = file(&format!("{all}63 }}")).expect_err("refused");
+    assert!(report.contains("63 samples of each of 1000000 agents"), "{report}");
+    assert!(report.contains("keep 62 at most, or have fewer agents"), "{report}");
+    file("chronicle: { samples: 1000 }").expect("few agents");
+    let growing = "population: { renewal: { minimum: 2, maximum: 1000000, brokeBelow: 1, newcomerMoney: 1 } }\n";
+    let report = file(&format!("{growing}chronicle: {{ samples: 1000 }}")).expect_err("refused");
+    assert!(report.contains("of each of 1000000 agents"), "{report}");
+}
+
+#[test]
 fn by_products_worth_more_than_the_work_are_refused() {
     let rich = BAKERY.replace("byProducts: { Bran: 0.5 }", "byProducts: { Bran: 5 }");
     let report = read(&rich).expect_err("refused");

@@ -11,6 +11,7 @@ use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
+use worldtick::world::GameWorld;
 use worldtick::world::spec::{EconomySpec, ReliefSpec, TreasurySpec, WagesSpec, WorldSpec};
 
 fn world_with(seed: u64, change: impl FnOnce(&mut EconomySpec)) -> Result<Stepper, StepError> {
@@ -147,6 +148,66 @@ fn a_treasury_that_holds_too_little_gives_each_the_same_share() -> Result<(), St
     assert!(poor > 2, "{treasury:?}");
     assert_eq!(ledger.money(MoneyEntry::Wages), 1_000 / poor * poor);
     assert_eq!(left, 1_000 % poor);
+    Ok(())
+}
+
+/// A poor and a rich farmer who have no wood to work with, and so nothing to eat.
+const STARVING: &str = "\
+id: starving
+clock: manual
+economy:
+  commodities:
+    - { name: Food, need: 3 }
+    - { name: Wood }
+  roles:
+    - { name: Farmer, output: Food, quantity: 8, inputs: { Wood: 1 }, subsistence: 0, idleCost: 2000 }
+    - { name: Woodcutter, output: Wood, quantity: 4 }
+  population:
+    agents: [{ role: Farmer, money: 1000, skill: 1 }, { role: Farmer, money: 199000, skill: 1 }]
+  parameters: { reviewEagerness: 0 }
+  treasury: { initialMoney: 100000, relief: { below: 10000, amount: 500 } }
+";
+
+#[test]
+fn who_misses_meals_is_paid_for_each_and_who_must_idle_loses_what_it_has_of_the_cost() -> Result<(), StepError> {
+    let spec = WorldSpec::from_yaml(STARVING).expect("valid");
+    let mut world = Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
+        app
+    })?;
+    let mut sums = Vec::new();
+    for _ in 0..3 {
+        world.hours(1)?.take_events();
+        let (of_traders, of_treasury, ledger) = count(&mut world);
+        sums.push((ledger.money(MoneyEntry::Idle), ledger.money(MoneyEntry::Relief), of_traders, of_treasury));
+    }
+    // The rich one loses 2000 in every hour and is not helped. The poor one loses its 1000 first, and later the 1500
+    // that it is given for three meals.
+    assert_eq!(
+        sums,
+        [(3_000, 1_500, 198_500, 98_500), (6_500, 3_000, 196_500, 97_000), (10_000, 4_500, 194_500, 95_500)]
+    );
+    Ok(())
+}
+
+#[test]
+fn a_world_is_not_restored_with_a_file_that_has_another_treasury() -> Result<(), StepError> {
+    let app = |treasury: Option<TreasurySpec>| {
+        let mut spec = WorldSpec::default_world().expect("a valid world file");
+        spec.clock = ClockSource::Manual;
+        spec.economy.as_mut().expect("an economy").treasury = treasury;
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec }, EconomyPlugin));
+        app
+    };
+    let without = world_with(7, |_| {})?.snapshot()?;
+    let with = world_with(7, |economy| economy.treasury = Some(welfare()))?.snapshot()?;
+    assert!(GameWorld::restore(app(None), &without).is_ok() && GameWorld::restore(app(Some(welfare())), &with).is_ok());
+    for (treasury, saved) in [(Some(welfare()), without), (None, with)] {
+        let told = GameWorld::restore(app(treasury), &saved).map(drop).expect_err("refused").to_string();
+        assert!(told.contains("treasuries, its file has"), "{told}");
+    }
     Ok(())
 }
 

@@ -162,7 +162,7 @@ export interface CategorySpec {
 export interface ChronicleSpec {
   /** Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760. */
   everyHours?: number;
-  /** Samples kept of each agent; the oldest are forgotten. 0 to 1,000. */
+  /** Samples kept of each agent; the oldest are forgotten. 0 to 1,000, and fewer with very many agents. */
   samples?: number;
 }
 
@@ -804,8 +804,8 @@ export interface PopulationSpec {
   /** Who goes broke changes its role or leaves, and newcomers arrive; without it the agents stay the same. */
   renewal?: RenewalSpec | null;
   /**
-   * Units of all commodities together that an agent has room for: with full stocks it neither works nor buys. Without
-   * it there is no limit. 1 to 1,000,000.
+   * Units of all commodities together that an agent has room for: with full stocks it buys nothing, and works only
+   * where that uses inputs up. Without it there is no limit. 1 to 1,000,000.
    */
   capacity?: number | null;
   /** From where the agents come. */

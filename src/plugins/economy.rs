@@ -153,11 +153,13 @@ impl Plugin for EconomyPlugin {
 
 fn add_systems(app: &mut App) {
     use EconomySystems::{Clear, Learn, Order, Produce, Report, Review};
+    app.add_observer(economy::see_off_trader);
     app.add_systems(WorldSetup, economy::found_economy.in_set(SetupSystems::Domains))
         .add_systems(WorldReady, economy::check_economy)
         .add_systems(
             HourlyTick,
             (
+                economy::uncover_orders,
                 economy::turn_influences,
                 economy::renew_population,
                 economy::review_roles,
@@ -171,7 +173,9 @@ fn add_systems(app: &mut App) {
         .add_systems(HourlyTick, (economy::place_orders, economy::place_outside_orders).chain().in_set(Order))
         .add_systems(
             HourlyTick,
-            (economy::match_books, economy::settle_orders, economy::keep_treasury).chain().in_set(Clear),
+            (economy::match_books, economy::settle_orders, economy::keep_treasury, economy::rest_orders)
+                .chain()
+                .in_set(Clear),
         )
         .add_systems(HourlyTick, economy::learn_prices.in_set(Learn))
         .add_systems(

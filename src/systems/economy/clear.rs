@@ -8,13 +8,14 @@ use super::abroad::settle_outside;
 use super::book::Book;
 use super::conditions::Conditions;
 use super::floor::{Floor, Square};
+use super::leaving::Estate;
+use super::ledger::{LedgerError, take_leave};
 use super::model::Economy;
 use super::parallel::match_in_parallel;
-use super::resting::let_rest;
 use super::stall::{Placed, Stall};
 use crate::components::market::{
-    Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Resting, Side, Stock, TradeHistory,
-    TradeRecord, Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Side, Stock, TradeHistory, TradeRecord,
+    Trader,
 };
 use crate::components::money::{Goods, Money};
 
@@ -66,13 +67,12 @@ type Parties<'w, 's> = Query<
         &'static mut Stock,
         &'static mut Budget,
         &'static mut TradeHistory,
-        Option<&'static mut Resting>,
         Option<&'static PlaceId>,
     ),
     With<Trader>,
 >;
 
-/// Moves money and goods as the books say, and gives back what covered nothing. Runs in `Clear`, last.
+/// Moves money and goods as the books say, and gives back what covered nothing. Runs in `Clear`, after matching.
 pub fn settle_orders(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
@@ -81,29 +81,21 @@ pub fn settle_orders(
     mut traders: Parties,
 ) -> Result {
     settle_outside(&conditions, &mut floor, &mut ledger)?;
-    let Floor { squares, seats, activity, .. } = &mut *floor;
+    floor.trading = false;
+    let Floor { squares, seats, activity, estates, .. } = &mut *floor;
     let hour = statistics.hours;
-    for (entity, mut purse, mut stock, mut budget, mut history, mut resting, place) in &mut traders {
-        let seat = seats.of(entity)? as usize;
+    for (entity, mut purse, mut stock, mut budget, mut history, place) in &mut traders {
+        let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
         let square = squares.get_mut(PlaceId::of(place).index());
         let stalls = &mut square.ok_or("a trader at a place that the world does not have")?.stalls;
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
         let mut trades = 0;
         for (commodity, stall) in economy.commodity_ids().zip(stalls.iter_mut()) {
-            let Some(order) = stall.order(seat) else { continue };
-            let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
-            let money = Money(order.money);
-            match order.side {
-                Side::Bid => {
-                    let covered = Money(i64::from(order.price) * i64::from(order.quantity));
-                    stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
-                    book_purchase(&economy, budget, commodity, &order);
-                }
-                Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
+            let Some(order) = settle(stall, commodity, seat, (purse, stock))? else { continue };
+            if order.side == Side::Bid {
+                book_purchase(&economy, budget, commodity, &order);
             }
-            if let (Some(resting), Some(hours)) = (&mut resting, economy.rest_hours) {
-                let_rest(resting, commodity, &order, hours, (purse, stock))?;
-            }
+            let (filled, money) = (Goods(i64::from(order.filled)), Money(order.money));
             if filled > Goods::ZERO {
                 history.record(TradeRecord { hour, commodity, side: order.side, quantity: filled, money });
                 trades += 1;
@@ -111,10 +103,38 @@ pub fn settle_orders(
         }
         activity.note(trades);
     }
+    for Estate { place, seat, mut purse, mut stock } in estates.drain(..) {
+        let stalls = squares.get_mut(place.index()).map(|square| square.stalls.iter_mut());
+        for (commodity, stall) in economy.commodity_ids().zip(stalls.into_iter().flatten()) {
+            settle(stall, commodity, seat as usize, (&mut purse, &mut stock))?;
+        }
+        take_leave(&mut ledger, &mut purse, &mut stock)?;
+    }
     for stall in squares.iter_mut().flat_map(|square| &mut square.stalls) {
         stall.house.close()?;
     }
     Ok(())
+}
+
+/// Moves what an order came to, if there is one, and gives back what covered the rest of it.
+#[inline]
+fn settle(
+    stall: &mut Stall,
+    commodity: CommodityId,
+    seat: usize,
+    (purse, stock): (&mut Purse, &mut Stock),
+) -> Result<Option<Placed>, LedgerError> {
+    let Some(order) = stall.order(seat) else { return Ok(None) };
+    let (quantity, filled) = (Goods(i64::from(order.quantity)), Goods(i64::from(order.filled)));
+    let money = Money(order.money);
+    match order.side {
+        Side::Bid => {
+            let covered = Money(i64::from(order.price) * i64::from(order.quantity));
+            stall.house.settle_bid(purse, stock, commodity, (covered, money, filled))?;
+        }
+        Side::Ask => stall.house.settle_ask(purse, stock, commodity, (quantity, filled, money))?,
+    }
+    Ok(Some(order))
 }
 
 /// Takes a purchase out of the plan that it was made for: work and needs first, the rest is to be enjoyed.

@@ -290,10 +290,10 @@ fn parts(economy: &Economy, recipe: &Recipe, price: &impl Fn(CommodityId) -> f64
         .iter()
         .filter_map(|(input, quantity)| {
             let name = economy.commodity(*input)?.name.clone();
-            Some(Part { name, money: price(*input) * quantity / recipe.quantity })
+            Some(Part { name, money: price(*input) * quantity / recipe.usual_quantity })
         })
         .collect();
-    parts.push(Part { name: "work".to_owned(), money: wage / 100.0 / skill / recipe.quantity });
+    parts.push(Part { name: "work".to_owned(), money: wage / 100.0 / skill / recipe.usual_quantity });
     let paid: f64 = parts.iter().map(|part| part.money).sum();
     parts.push(Part { name: "left over".to_owned(), money: price(recipe.output) - paid });
     parts

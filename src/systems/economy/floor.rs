@@ -10,6 +10,7 @@ use bevy_ecs::prelude::*;
 use super::book::{Book, TRADERS_MAX};
 use super::conditions::Conditions;
 use super::learn::Lesson;
+use super::leaving::Estate;
 use super::maths::real;
 use super::measure::Census;
 use super::model::Economy;
@@ -36,6 +37,10 @@ pub struct Floor {
     pub(super) meals: (u64, u64),
     /// What agents did this hour.
     pub(super) activity: Activity,
+    /// Whether orders are in the books that are not settled yet.
+    pub(super) trading: bool,
+    /// What those had who left meanwhile.
+    pub(super) estates: Vec<Estate>,
     /// What one trader's hour of work uses up and makes.
     pub(super) moves: Vec<Move>,
     /// What one trader wishes to buy, and its orders.
@@ -110,6 +115,8 @@ impl Floor {
         self.squares.iter_mut().for_each(|square| square.open(commodities));
         self.meals = (0, 0);
         self.activity = Activity::default();
+        self.trading = false;
+        self.estates.clear();
     }
 
     /// Lists the traders of each square in the order of their ids and numbers them.
@@ -191,10 +198,20 @@ impl Seats {
         }
     }
 
-    /// The number of a trader on the floor.
-    pub(super) fn of(&self, entity: Entity) -> Result<u32, &'static str> {
+    /// The number of a trader on the floor; none where it came after the roster was called.
+    #[inline]
+    pub(super) fn of(&self, entity: Entity) -> Option<u32> {
         let seat = self.by_index.get(entity.index_u32() as usize).copied();
-        seat.filter(|seat| *seat != NO_SEAT).ok_or("a trader that is not on the floor")
+        seat.filter(|seat| *seat != NO_SEAT)
+    }
+
+    /// Takes away the number of a trader that leaves: who comes after it under the same index has none.
+    pub(super) fn vacate(&mut self, entity: Entity) -> Option<u32> {
+        let seat = self.of(entity)?;
+        if let Some(place) = self.by_index.get_mut(entity.index_u32() as usize) {
+            *place = NO_SEAT;
+        }
+        Some(seat)
     }
 }
 

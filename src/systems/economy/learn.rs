@@ -94,7 +94,8 @@ pub fn learn_prices(
         }
     }
     for (entity, personality, mut beliefs, place) in &mut traders {
-        let (seat, pace) = (seats.of(entity)? as usize, Pace::of(personality));
+        let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
+        let pace = Pace::of(personality);
         let square = squares.get(PlaceId::of(place).index());
         let Square { stalls, lessons, .. } = square.ok_or("a trader at a place that the world does not have")?;
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(stalls).zip(lessons) {

@@ -241,6 +241,26 @@ pub fn release_goods(stock: &mut Stock, commodity: CommodityId, amount: Goods) -
     Ok(())
 }
 
+/// Takes away all that somebody has, what covers orders included: it leaves with its owner.
+///
+/// # Errors
+/// When a sum does not fit, or the stock has a commodity that the ledger does not know.
+pub fn take_leave(ledger: &mut Ledger, purse: &mut Purse, stock: &mut Stock) -> Result<(), LedgerError> {
+    let escrow = purse.escrow;
+    release_money(purse, escrow)?;
+    let money = purse.free;
+    destroy_money(ledger, purse, money, MoneyEntry::Left)?;
+    for (index, held) in stock.goods.as_mut_slice().iter_mut().enumerate() {
+        let all = held.free.0.checked_add(held.escrow.0).ok_or(LedgerError::Overflow)?;
+        if all > 0 {
+            let commodity = CommodityId(u16::try_from(index).unwrap_or(u16::MAX));
+            *held = Holding { free: Goods(all), escrow: Goods::ZERO };
+            destroy_held(ledger, held, commodity, Goods(all), GoodsEntry::Left)?;
+        }
+    }
+    Ok(())
+}
+
 /// Counts all money and goods and compares them with the ledger.
 ///
 /// # Errors

@@ -70,7 +70,8 @@ pub fn keep_chronicle(
             prices.push(markets.get(*entity)?.0.price);
         }
         for (_, entity) in roster {
-            let (purse, stock, beliefs, mut chronicle) = traders.get_mut(*entity)?;
+            // Somebody of the roster may have left.
+            let Ok((purse, stock, beliefs, mut chronicle)) = traders.get_mut(*entity) else { continue };
             let sample = Sample { hour, money: owned(purse), wealth: worth(purse, stock, prices) };
             money.push(real(sample.money.0));
             wealth.push(real(sample.wealth.0));
@@ -91,7 +92,7 @@ pub fn keep_chronicle(
         for (commodity, entity) in economy.commodity_ids().zip(entities) {
             values.clear();
             for (_, entity) in roster {
-                let (_, _, beliefs, _) = traders.get(*entity)?;
+                let Ok((_, _, beliefs, _)) = traders.get(*entity) else { continue };
                 values.extend(beliefs.0.get(commodity).map(|belief| belief.price));
             }
             markets.get_mut(*entity)?.1.beliefs = Some(describe(values));

@@ -2,15 +2,16 @@
 //!
 //! | set | systems | reads | writes |
 //! |---|---|---|---|
-//! | Review | [`turn_influences`], [`renew_population`], [`review_roles`], [`move_traders`], [`call_roster`] | shocks, statistics | conditions, agents, roles, places, roster, rates |
+//! | Review | [`uncover_orders`], [`turn_influences`], [`renew_population`], [`review_roles`], [`move_traders`], [`call_roster`] | shocks, statistics | conditions, agents, roles, places, roster, rates |
 //! | Produce | [`meet_needs`], [`run_recipes`] | beliefs, rates, conditions | stocks, ledger |
 //! | Order | [`place_orders`], [`place_outside_orders`] | beliefs, stocks, rates, conditions | books, escrow, budgets |
-//! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`] | books | markets, purses, stocks, histories |
+//! | Clear | [`match_books`], [`settle_orders`], [`keep_treasury`], [`rest_orders`] | books | markets, purses, stocks, histories |
 //! | Learn | [`learn_prices`] | orders, markets | beliefs |
 //! | Report | [`measure_economy`], [`measure_markets`], [`report_markets`], [`signal_demand`], [`summarise_hour`] | everything | statistics, measures, events |
 //! | Report | [`keep_chronicle`], before the events | purses, stocks, beliefs | chronicles |
 //!
-//! In [`DailyTick`](crate::schedules::DailyTick) [`summarise_day`] tells of the day.
+//! In [`DailyTick`](crate::schedules::DailyTick) [`summarise_day`] tells of the day. Whenever somebody
+//! stops being a trader, [`see_off_trader`] accounts for what it had.
 //!
 //! Traders are visited as they lie in memory, and it makes no difference in which order: draws are keyed by id, sums that
 //! come of many are sums of whole numbers, and books go by the traders' numbers, which are in the order of their ids.
@@ -27,6 +28,7 @@ mod accounts;
 mod clear;
 mod floor;
 mod learn;
+mod leaving;
 mod maths;
 mod measure;
 mod model;
@@ -58,6 +60,7 @@ pub use explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
 pub use floor::{Floor, call_roster};
 pub use heard::SignalCounts;
 pub use learn::{Lesson, MarketNews, learn, learn_prices};
+pub use leaving::see_off_trader;
 pub use measure::{keep_chronicle, measure_markets};
 pub use model::{Commodity, Economy, Place, Recipe};
 pub use moving::move_traders;
@@ -67,6 +70,7 @@ pub use produce::{meet_needs, run_recipes};
 pub use queries::{AskAgent, AskAgents, AskMarkets, list_agents, show_agent, show_markets};
 pub use renewal::renew_population;
 pub use report::{measure_economy, report_markets};
+pub use resting::{rest_orders, uncover_orders};
 pub use review::review_roles;
 pub use setup::{check_economy, found_economy};
 pub use shocks::{AddShock, AskShocks, EndShock, NO_SHOCK, SHOCK_IS_THERE, add_shock, end_shock, list_shocks};

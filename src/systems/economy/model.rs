@@ -6,6 +6,7 @@ use garde::Validate;
 use super::maths::{count, real, whole};
 use crate::components::market::{CommodityId, PerCommodity, PlaceId, RoleId};
 use crate::messages::market::Label;
+use crate::world::spec::effective;
 use crate::world::spec::{
     ChronicleSpec, ClearingRule, DemandName, EconomyParameters, EconomySpec, MarketPlaceSpec, PopulationSpec,
     TreasurySpec, Unfilled,
@@ -37,8 +38,10 @@ pub struct Recipe {
     pub name: String,
     /// What it makes.
     pub output: CommodityId,
-    /// Units made at skill 1, on average: the chance of success is in it.
+    /// Units made at skill 1, on average: the chance of success is in it, the most that is made in an hour is not.
     pub quantity: f64,
+    /// Units that somebody of the population's mean skill makes, on average and against the skill.
+    pub usual_quantity: f64,
     /// Units used up at skill 1, and after them tools by the chance with which an hour's work wears them out.
     pub inputs: Vec<(CommodityId, f64)>,
     /// The same for each commodity: 0 for what is not used.
@@ -62,10 +65,32 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// The same, where an hour's work makes so many times as much.
-    fn times(&self, factor: f64) -> Self {
+    /// The same, where an hour's work makes so many times as much, for a population of this mean skill.
+    fn times(&self, factor: f64, skill: f64) -> Self {
         let by_products = self.by_products.iter().map(|(id, units)| (*id, units * factor)).collect();
-        Self { quantity: self.quantity * factor, by_products, ..self.clone() }
+        let quantity = self.quantity * factor;
+        Self { quantity, usual_quantity: effective(quantity, self.most(), skill), by_products, ..self.clone() }
+    }
+
+    fn most(&self) -> f64 {
+        real(self.hourly_max) * self.chance
+    }
+
+    /// Units that somebody of this skill makes in an hour, on average and against the skill.
+    #[inline]
+    pub fn quantity_at(&self, skill: f64) -> f64 {
+        effective(self.quantity, self.most(), skill)
+    }
+
+    /// The share of them that is not made without the inputs.
+    #[inline]
+    pub fn share_of_inputs(&self, skill: f64) -> f64 {
+        let made = self.quantity_at(skill);
+        if made < self.quantity {
+            1.0 - effective(self.quantity * self.subsistence, self.most(), skill) / made
+        } else {
+            1.0 - self.subsistence
+        }
     }
 }
 
@@ -151,6 +176,7 @@ impl Economy {
             index.map(CommodityId).ok_or_else(|| format!("there is no commodity `{name}`"))
         };
         let counts = initial_counts(spec, &implied.shares);
+        let skill = spec.population.mean_skill();
         let mut roles = Vec::with_capacity(spec.roles.len());
         for (role, count) in spec.roles.iter().zip(counts) {
             let numbered = |(name, quantity): (&String, &f64)| Ok((number(name)?, *quantity));
@@ -161,7 +187,8 @@ impl Economy {
             roles.push(Recipe {
                 name: role.name.clone(),
                 output: number(&role.output)?,
-                quantity: role.expected(),
+                quantity: role.quantity * role.chance,
+                usual_quantity: role.expected(skill),
                 uses: PerCommodity::from_fn(spec.commodities.len(), used),
                 inputs,
                 tools: role.tools.len(),
@@ -260,7 +287,12 @@ fn places(spec: &EconomySpec, roles: &[Recipe]) -> Vec<Place> {
         label: Some(place.name.as_str().into()),
         share: place.share,
         market_ids: names().map(|name| format!("market-{}-{name}", place.name).as_str().into()).collect(),
-        recipes: spec.roles.iter().zip(roles).map(|(role, recipe)| recipe.times(place.yield_of(role))).collect(),
+        recipes: spec
+            .roles
+            .iter()
+            .zip(roles)
+            .map(|(role, recipe)| recipe.times(place.yield_of(role), spec.population.mean_skill()))
+            .collect(),
     };
     spec.places.iter().map(place).collect()
 }

@@ -12,8 +12,7 @@ use smallvec::SmallVec;
 use super::floor::Floor;
 use super::maths::real;
 use super::model::Economy;
-use super::resting::end_all;
-use crate::components::market::{MarketStatistics, Moves, PlaceId, Purse, Resting, Stock};
+use crate::components::market::{MarketStatistics, Moves, PlaceId, Resting};
 
 /// Room for each at a place against its share, at least and at most: beyond it nothing more is felt.
 const ROOM_RANGE: (f64, f64) = (0.25, 4.0);
@@ -67,17 +66,19 @@ impl View<'_> {
     }
 }
 
-type Houses<'w, 's> =
-    Query<'w, 's, (&'static mut PlaceId, &'static mut Purse, &'static mut Stock, Option<&'static mut Resting>)>;
-
 /// Those who have decided for another place go there, with all that they have; orders of theirs that rest end. Runs in
 /// `Review`, before the roster of the hour is called.
-pub fn move_traders(mut floor: ResMut<Floor>, moves: Option<ResMut<Moves>>, mut traders: Houses) -> Result {
+pub fn move_traders(
+    mut floor: ResMut<Floor>,
+    moves: Option<ResMut<Moves>>,
+    mut traders: Query<(&mut PlaceId, Option<&mut Resting>)>,
+) -> Result {
     let Some(mut moves) = moves.filter(|_| !floor.movers.is_empty()) else { return Ok(()) };
     for (entity, to) in floor.movers.drain(..) {
-        let (mut place, mut purse, mut stock, resting) = traders.get_mut(entity)?;
+        let (mut place, resting) = traders.get_mut(entity)?;
         if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
-            end_all(&mut resting, &mut purse, &mut stock)?;
+            // What covers them has been given back at the beginning of the hour.
+            resting.orders.clear();
         }
         if let Some(left) = moves.0.get_mut(place.index()) {
             left.went += 1;

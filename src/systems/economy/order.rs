@@ -7,9 +7,10 @@ use super::book::Order;
 use super::floor::{Floor, Square};
 use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
-use super::plan::Planner;
-use super::resting::bring_back;
+use super::plan::{Planner, place_bids};
+use super::resting::{bring_back, cover_again};
 use super::stall::Slot;
+use super::wish::fit;
 use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, Ledger, Personality, PlaceId, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
@@ -45,13 +46,19 @@ pub fn place_orders(
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.order");
+    floor.trading = true;
     floor.tell_wages(&economy, &ledger);
     let Floor { squares, seats, wishes, drafts, .. } = &mut *floor;
     drafts.resize(economy.commodities.len(), Slot::default());
     for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting, place) in
         &mut traders
     {
-        let (seat, place) = (seats.of(entity)?, PlaceId::of(place));
+        let mut resting = resting.filter(|resting| !resting.orders.is_empty());
+        if let Some(resting) = &mut resting {
+            cover_again(resting, &mut purse, &mut stock)?;
+        }
+        let Some(seat) = seats.of(entity) else { continue };
+        let place = PlaceId::of(place);
         let recipe = economy.recipe_at(place, role.id).ok_or("a trader has a role that the world does not know")?;
         let square = squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
         let Square { stalls, rates, usual_wage, .. } = square;
@@ -69,10 +76,11 @@ pub fn place_orders(
         };
         planner.plan(&mut budget, wishes, drafts);
         if storeroom.capacity.is_some() {
-            fit(drafts, storeroom.room(&stock));
+            fit(wishes, storeroom.room(&stock));
+            place_bids(wishes, drafts);
         }
-        if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
-            bring_back(&mut resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
+        if let Some(resting) = &mut resting {
+            bring_back(resting, drafts, storeroom.room(&stock), (&mut purse, &mut stock))?;
         }
         for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
             if order.is_empty() {
@@ -91,43 +99,4 @@ pub fn place_orders(
         }
     }
     Ok(())
-}
-
-/// Cuts bids down to what there is room for: what is to be enjoyed first, then needs and inputs, both in the order of the
-/// commodities. Goods that are offered free no room before they are sold.
-fn fit(orders: &mut [Slot], room: i64) {
-    let bids = || |order: &&mut Slot| !order.is_empty() && order.side() == Side::Bid;
-    let needed: i64 = orders.iter_mut().filter(bids()).map(|order| i64::from(order.for_work)).sum();
-    let (mut needed, mut rest) = (needed.min(room), room.saturating_sub(needed).max(0));
-    let take = |units: u32, left: &mut i64| {
-        let taken = u32::try_from(*left).unwrap_or(u32::MAX).min(units);
-        *left -= i64::from(taken);
-        taken
-    };
-    for order in orders.iter_mut().filter(bids()) {
-        let treats = take(order.quantity - order.for_work, &mut rest);
-        let useful = take(order.for_work, &mut needed);
-        *order = Slot::bid(order.price, order.limit, useful + treats, useful);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_enjoyed_gives_way_first() {
-        let full = [Slot::bid(5, 6, 4, 1), Slot::ask(9, 8, 7), Slot::default(), Slot::bid(2, 3, 5, 5)];
-        let cut = |room| {
-            let mut orders = full;
-            fit(&mut orders, room);
-            assert_eq!((orders[1], orders[2]), (full[1], full[2]));
-            [(orders[0].quantity, orders[0].for_work), (orders[3].quantity, orders[3].for_work)]
-        };
-        assert_eq!(cut(i64::MAX), [(4, 1), (5, 5)]);
-        assert_eq!(cut(9), [(4, 1), (5, 5)]);
-        assert_eq!(cut(7), [(2, 1), (5, 5)]);
-        assert_eq!(cut(3), [(1, 1), (2, 2)]);
-        assert_eq!(cut(0), [(0, 0), (0, 0)]);
-    }
 }

@@ -39,7 +39,7 @@ pub(super) fn reservation_wage(parameters: &EconomyParameters, budget: f64, usua
 
 /// The least that a unit of the recipe's output must bring, with what the inputs of an hour cost at skill 1.
 pub(super) fn cost_floor(recipe: &Recipe, skill: f64, inputs: f64, wage: f64) -> f64 {
-    (inputs + wage / skill.max(0.01)) / recipe.quantity
+    (inputs + wage / skill.max(0.01)) / recipe.quantity_at(skill)
 }
 
 /// What the inputs of an hour cost at skill 1, as the trader believes.
@@ -129,11 +129,7 @@ impl<'a> Planner<'a> {
             }
         }
         cover(wishes, self.money);
-        for (id, bid) in wishes.iter().map(Wish::bid) {
-            if let Some(order) = orders.get_mut(id.index()) {
-                *order = bid;
-            }
-        }
+        place_bids(wishes, orders);
     }
 
     /// What it knows of each commodity, in their order.
@@ -187,7 +183,7 @@ impl<'a> Planner<'a> {
         let used = good.used;
         // Up to this price an hour's work still brings more with the inputs than without.
         let product = self.beliefs.get(self.recipe.output.index()).map_or(1.0, |belief| belief.price);
-        let gain = product * self.recipe.quantity * (1.0 - self.recipe.subsistence);
+        let gain = product * self.recipe.quantity_at(self.skill) * self.recipe.share_of_inputs(self.skill);
         let limit = (gain - inputs) * self.skill / used + good.belief;
         if limit < 1.0 {
             return;
@@ -227,7 +223,7 @@ impl<'a> Planner<'a> {
         let (price, limit) = if good.id == self.recipe.output {
             let wage = reservation_wage(self.parameters, terms.hour, self.usual_wage);
             let floor = cost_floor(self.recipe, self.skill, terms.inputs, wage);
-            let usual = self.recipe.quantity * self.skill * self.parameters.output_hours;
+            let usual = self.recipe.quantity_at(self.skill) * self.skill * self.parameters.output_hours;
             ((belief * urgency(usual + 1.0, surplus + 1.0, SELL_URGENCY)).max(floor), floor)
         } else {
             (belief, 1.0)
@@ -235,6 +231,15 @@ impl<'a> Planner<'a> {
         let price = u32::try_from(whole(price).clamp(1, i64::from(PRICE_MAX))).ok()?;
         let limit = u32::try_from(whole(limit).clamp(1, i64::from(price))).ok()?;
         Some(Slot::ask(price, limit, quantity))
+    }
+}
+
+/// Writes the bids that wishes come to among a trader's orders.
+pub(super) fn place_bids(wishes: &[Wish], orders: &mut [Slot]) {
+    for (id, bid) in wishes.iter().map(Wish::bid) {
+        if let Some(order) = orders.get_mut(id.index()) {
+            *order = bid;
+        }
     }
 }
 

@@ -124,6 +124,10 @@ pub fn run_recipes(
         let place = PlaceId::of(place);
         let square = squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
         let Square { rates, used, produced, usual_wage, .. } = square;
+        if stock.holdings().len() != rates.len() {
+            // It came after the hour began, and has no places for goods yet.
+            continue;
+        }
         let Some(recipe) = economy.recipe_at(place, role.id) else {
             return Err(format!("trader {id} has role number {}, which the world does not know", role.id.0).into());
         };

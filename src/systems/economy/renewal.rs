@@ -3,12 +3,11 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::conditions::Conditions;
-use super::ledger::{destroy_goods, destroy_money};
+use super::conditions::{Conditions, money_bounds};
+use super::ledger::take_leave;
 use super::maths::{by_chance, count};
 use super::model::Economy;
 use super::moving::Outlook;
-use super::resting::end_all;
 use super::review::prospects;
 use super::setup::{Newcomer, settle, within};
 use crate::components::ids::{StableId, StableIds};
@@ -29,7 +28,6 @@ type Agents<'w, 's> = Query<
         &'static mut Role,
         &'static mut Purse,
         &'static mut Stock,
-        Option<&'static mut Resting>,
         Option<&'static PlaceId>,
     ),
     With<Trader>,
@@ -65,7 +63,7 @@ pub fn renew_population(
     let mut order: Vec<(StableId, Entity)> = agents.iter().map(|(entity, id, ..)| (*id, entity)).collect();
     order.sort_unstable_by_key(|(id, _)| *id);
     for (_, entity) in order {
-        let (_, _, mut livelihood, mut role, mut purse, mut stock, resting, place) = agents.get_mut(entity)?;
+        let (_, _, mut livelihood, mut role, mut purse, mut stock, place) = agents.get_mut(entity)?;
         if purse.free().0.saturating_add(purse.escrow().0) >= renewal.broke_below {
             if livelihood.broke_hours > 0 {
                 livelihood.broke_hours = 0;
@@ -84,10 +82,7 @@ pub fn renew_population(
                 statistics.roles_at(place, roles).get(best.index()).map_or(1.0, |known| known.utilisation);
             *role = Role { id: best, hours: 0, utilisation };
         } else if here > least {
-            if let Some(mut resting) = resting {
-                end_all(&mut resting, &mut purse, &mut stock)?;
-            }
-            bid_farewell(&economy, &mut ledger, &mut purse, &mut stock)?;
+            take_leave(&mut ledger, &mut purse, &mut stock)?;
             commands.entity(entity).despawn();
             here -= 1;
         }
@@ -95,6 +90,9 @@ pub fn renew_population(
     let mut draw = draws.of("economy.arrivals").for_id(WORLD);
     let arriving = usize::try_from(by_chance(renewal.arrivals_per_day / 24.0, &mut draw))?;
     let arriving = arriving.max(least.saturating_sub(here)).min(most.saturating_sub(here));
+    // They bring new money: no more than brings all of it to where shocks of money end as well.
+    let open = money_bounds(&economy).1.saturating_sub(ledger.money_expected()).max(0);
+    let arriving = arriving.min(usize::try_from(open / renewal.newcomer_money.max(1))?);
     if arriving == 0 {
         return Ok(());
     }
@@ -156,16 +154,4 @@ fn choose(prospects: &[f64], draw: &mut Draw) -> Result<usize> {
     }
     let any = draw.unit() * count(prospects.len());
     Ok(usize::try_from(super::maths::whole(any.floor()))?)
-}
-
-/// Who leaves takes along what it has.
-fn bid_farewell(economy: &Economy, ledger: &mut Ledger, purse: &mut Purse, stock: &mut Stock) -> Result {
-    let money = purse.free();
-    destroy_money(ledger, purse, money, MoneyEntry::Left)?;
-    for commodity in economy.commodity_ids() {
-        if let Some(held) = stock.holdings().get(commodity).copied() {
-            destroy_goods(ledger, stock, commodity, held.free(), GoodsEntry::Left)?;
-        }
-    }
-    Ok(())
 }

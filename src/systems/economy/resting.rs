@@ -1,12 +1,18 @@
 //! Orders that stay in the books when they found nobody, where the world file wants it.
 //!
 //! Between two hours a resting order is in its owner's component, and what covers it in its owner's escrow: nothing that
-//! matters is in a book. A trader has one order in a book, so that its next order for the commodity takes the place of the
+//! matters is in a book. At the beginning of an hour the owner has it back: it is eaten, spoils, is taxed and counts as
+//! stock like all the rest, and the order stands for what is left. A trader has one order in a book, so that its next order for the commodity takes the place of the
 //! one that rests.
 
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+
+use super::floor::Floor;
 use super::ledger::{LedgerError, escrow_goods, escrow_money, release_goods, release_money};
+use super::model::Economy;
 use super::stall::{Placed, Slot};
-use crate::components::market::{CommodityId, Purse, Resting, RestingOrder, Side, Stock};
+use crate::components::market::{CommodityId, PlaceId, Purse, Resting, RestingOrder, Side, Stock, Trader};
 use crate::components::money::{Goods, Money};
 
 /// What covers so many units of an order.
@@ -22,12 +28,43 @@ fn release(order: &RestingOrder, purse: &mut Purse, stock: &mut Stock) -> Result
     }
 }
 
-/// Gives back what covers all orders, and ends them: for somebody who leaves.
-pub(super) fn end_all(resting: &mut Resting, purse: &mut Purse, stock: &mut Stock) -> Result<(), LedgerError> {
-    for order in resting.orders.drain(..) {
-        release(&order, purse, stock)?;
+/// Sets aside what covers an order, of which as much stays as there is cover for; whether any does.
+fn set_aside(order: &mut RestingOrder, purse: &mut Purse, stock: &mut Stock) -> Result<bool, LedgerError> {
+    let covered = match order.side {
+        Side::Bid => purse.free().0 / i64::from(order.price.max(1)),
+        Side::Ask => stock.free(order.commodity),
+    };
+    order.quantity = order.quantity.min(u32::try_from(covered.max(0)).unwrap_or(u32::MAX));
+    order.for_work = order.for_work.min(order.quantity);
+    match order.side {
+        Side::Bid => escrow_money(purse, cover(order.price, order.quantity)?)?,
+        Side::Ask => escrow_goods(stock, order.commodity, Goods(i64::from(order.quantity)))?,
+    }
+    Ok(order.quantity > 0)
+}
+
+/// Gives everybody back what covers the orders that rest: what is in an order is not out of the world. Runs in `Review`,
+/// first.
+pub fn uncover_orders(mut traders: Query<(&Resting, &mut Purse, &mut Stock)>) -> Result {
+    for (resting, mut purse, mut stock) in &mut traders {
+        for order in &resting.orders {
+            release(order, &mut purse, &mut stock)?;
+        }
     }
     Ok(())
+}
+
+/// Covers orders that rest again, as far as there is anything left for it: what is planned is planned with the rest.
+pub(super) fn cover_again(resting: &mut Resting, purse: &mut Purse, stock: &mut Stock) -> Result<(), LedgerError> {
+    let mut failed = Ok(());
+    resting.orders.retain_mut(|order| match set_aside(order, purse, stock) {
+        Ok(covered) => covered,
+        Err(error) => {
+            failed = Err(error);
+            false
+        }
+    });
+    failed
 }
 
 /// Puts the orders that rest among those of this hour, and what covers them back where it came from, so that all orders
@@ -66,8 +103,26 @@ pub(super) fn bring_back(
     failed
 }
 
+/// Lets rest what is left of the hour's orders. Runs in `Clear`, last: what is due to the public is paid first.
+pub fn rest_orders(
+    economy: Res<Economy>,
+    floor: Res<Floor>,
+    mut traders: Query<(Entity, &mut Purse, &mut Stock, &mut Resting, Option<&PlaceId>), With<Trader>>,
+) -> Result {
+    let Some(hours) = economy.rest_hours else { return Ok(()) };
+    for (entity, mut purse, mut stock, mut resting, place) in &mut traders {
+        let Some(seat) = floor.seats.of(entity).map(|seat| seat as usize) else { continue };
+        for commodity in economy.commodity_ids() {
+            if let Some(order) = floor.order(PlaceId::of(place), seat, commodity) {
+                let_rest(&mut resting, commodity, &order, hours, (&mut purse, &mut stock))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Lets rest what is left of an order after its settlement, and covers it anew.
-pub(super) fn let_rest(
+fn let_rest(
     resting: &mut Resting,
     commodity: CommodityId,
     order: &Placed,
@@ -77,18 +132,14 @@ pub(super) fn let_rest(
     let before = resting.orders.iter().position(|old| old.commodity == commodity);
     // An order of this hour has all its hours before it.
     let hours_left = before.map_or(hours, |index| resting.orders.remove(index).hours_left.saturating_sub(1));
-    let quantity = order.quantity.saturating_sub(order.filled);
-    if quantity == 0 || hours_left == 0 {
-        return Ok(());
-    }
-    match order.side {
-        Side::Bid => escrow_money(purse, cover(order.price, quantity)?)?,
-        Side::Ask => escrow_goods(stock, commodity, Goods(i64::from(quantity)))?,
-    }
     // What was bought first was for work and needs.
     let for_work = order.for_work.saturating_sub(order.filled);
+    let quantity = order.quantity.saturating_sub(order.filled);
     let Placed { side, price, limit, .. } = *order;
-    let at = resting.orders.partition_point(|old| old.commodity < commodity);
-    resting.orders.insert(at, RestingOrder { commodity, side, price, limit, quantity, for_work, hours_left });
+    let mut left = RestingOrder { commodity, side, price, limit, quantity, for_work, hours_left };
+    if hours_left > 0 && set_aside(&mut left, purse, stock)? {
+        let at = resting.orders.partition_point(|old| old.commodity < commodity);
+        resting.orders.insert(at, left);
+    }
     Ok(())
 }

@@ -27,7 +27,7 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
     let product = flow(recipe.output.index());
     let pressure = if product.produced > 0.0 { product.used / product.produced } else { PRESSURE_RANGE.1 };
     let pressure = pressure.clamp(PRESSURE_RANGE.0, PRESSURE_RANGE.1);
-    let revenue = product.price * pressure * pressure * pressure * recipe.quantity;
+    let revenue = product.price * pressure * pressure * pressure * recipe.usual_quantity;
     let inputs = Economy::input_cost(recipe, |input| flow(input.index()).price);
     let profit = (revenue - inputs).max(revenue * recipe.subsistence);
     profit * utilisation

@@ -221,6 +221,7 @@ pub fn check_economy(
     statistics: Option<Res<MarketStatistics>>,
     moves: Option<Res<Moves>>,
     markets: Query<(&Market, Option<&PlaceId>)>,
+    treasuries: Query<(), With<Treasury>>,
 ) -> Result {
     let (Some(ledger), Some(statistics)) = (ledger, statistics) else {
         return Err("the world has no ledger: it was saved without an economy, and its file has one".into());
@@ -242,6 +243,10 @@ pub fn check_economy(
         || moves.map_or(places > 1, |moves| moves.0.len() != places)
     {
         return Err("the world was saved with other commodities, roles or places than its file has".into());
+    }
+    let (there, expected) = (treasuries.iter().count(), usize::from(economy.treasury.is_some()));
+    if there != expected {
+        return Err(format!("the world was saved with {there} treasuries, its file has {expected}").into());
     }
     Ok(())
 }

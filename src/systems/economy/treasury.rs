@@ -8,7 +8,6 @@ use super::ledger::transfer_money;
 use super::maths::{real, whole};
 use super::model::{Economy, Recipe};
 use super::stall::Placed;
-use crate::components::ids::StableIds;
 use crate::components::market::{
     Budget, CommodityId, Ledger, MarketStatistics, MoneyEntry, Purse, Role, Side, Trader, Treasury,
 };
@@ -22,31 +21,23 @@ type Taxpayers<'w, 's> =
     Query<'w, 's, (&'static Role, &'static Budget, &'static mut Purse), (With<Trader>, Without<Treasury>)>;
 
 /// Raises taxes and pays who is in want. Runs in `Clear`, after all orders are settled. Nothing without a treasury in
-/// the world file; a world that was saved before its file had one founds it, empty, in its next hour.
-#[expect(clippy::too_many_arguments, reason = "each is a part of the world that public money touches")]
+/// the world file.
 pub fn keep_treasury(
     economy: Res<Economy>,
     floor: Res<Floor>,
     statistics: Res<MarketStatistics>,
     mut ledger: ResMut<Ledger>,
-    mut ids: ResMut<StableIds>,
-    mut commands: Commands,
     mut treasuries: Query<(&mut Treasury, &mut Purse), Without<Trader>>,
     mut traders: Taxpayers,
 ) -> Result {
     let Some(spec) = &economy.treasury else { return Ok(()) };
-    let Ok((mut treasury, mut chest)) = treasuries.single_mut() else {
-        if treasuries.is_empty() {
-            commands.spawn((ids.next_id(), Treasury::default()));
-            return Ok(());
-        }
-        return Err("the world has more than one treasury".into());
-    };
+    let (mut treasury, mut chest) = treasuries.single_mut()?;
     let before = chest.free();
     let daily = (statistics.hours + 1).is_multiple_of(DAY_HOURS);
     let mut due = Vec::new();
     for (place, number, _, entity) in floor.traders() {
-        let (role, budget, mut purse) = traders.get_mut(entity)?;
+        // Somebody of the roster may have left.
+        let Ok((role, budget, mut purse)) = traders.get_mut(entity) else { continue };
         let order = |commodity| floor.order(place, number, commodity);
         let taxes = assess(spec, &economy, economy.recipe(role.id), order, purse.free(), daily);
         for (entry, amount) in taxes {

@@ -91,6 +91,18 @@ pub(super) fn cover(wishes: &mut [Wish], mut money: i64) {
     wishes.iter_mut().for_each(|wish| afford(&mut wish.treat, wish.quote));
 }
 
+/// Cuts wishes down to what there is room for, in the same order. Goods that are offered free no room before they are
+/// sold.
+pub(super) fn fit(wishes: &mut [Wish], mut room: i64) {
+    let mut take = |units: &mut i64| {
+        *units = (*units).min(room).max(0);
+        room -= *units;
+    };
+    wishes.iter_mut().for_each(|wish| take(&mut wish.need));
+    wishes.iter_mut().for_each(|wish| take(&mut wish.input));
+    wishes.iter_mut().for_each(|wish| take(&mut wish.treat));
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -112,6 +124,21 @@ mod tests {
         cover(&mut wishes, 55);
         let bids: Vec<_> = wishes.iter().map(|wish| wish.bid().1).collect();
         assert_eq!(bids, [Slot::bid(10, 30, 2, 2), Slot::bid(10, 30, 3, 3)]);
+    }
+
+    #[test]
+    fn an_input_that_stands_first_takes_no_room_from_what_is_eaten() {
+        let cut = |room| -> Vec<i64> {
+            let mut wishes: Vec<Wish> =
+                [wish(0, [0, 9, 0], 10.0), wish(1, [4, 1, 3], 10.0)].into_iter().flatten().collect();
+            fit(&mut wishes, room);
+            wishes.iter().flat_map(|wish| [wish.need, wish.input, wish.treat]).collect()
+        };
+        assert_eq!(cut(i64::MAX), [0, 9, 0, 4, 1, 3]);
+        assert_eq!(cut(16), [0, 9, 0, 4, 1, 2]);
+        assert_eq!(cut(12), [0, 8, 0, 4, 0, 0]);
+        assert_eq!(cut(3), [0, 0, 0, 3, 0, 0]);
+        assert_eq!(cut(0), [0; 6]);
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub(super) struct Worker<'a> {
     pub(super) needed: bool,
     /// Factor on the output of this hour; at 0 there is no work.
     pub(super) yields: f64,
-    /// Units of all goods together that there is room for.
+    /// Units of all goods together that there is room for before the work; what it uses up makes more.
     pub(super) room: i64,
 }
 
@@ -43,9 +43,9 @@ impl Worker<'_> {
     pub(super) fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
         let units = stock.free(self.recipe.output);
         let held = real(units);
-        let output = self.recipe.quantity * self.skill;
+        let output = self.recipe.quantity_at(self.skill) * self.skill;
         if self.yields <= 0.0
-            || self.room <= 0
+            || (self.room <= 0 && !self.frees_room(stock))
             || units >= self.recipe.store_max
             || held >= (output * capacity_hours).max(1.0)
         {
@@ -58,18 +58,30 @@ impl Worker<'_> {
         (self.needed && held < output.max(2.0)) || pays()
     }
 
+    fn is_equipped(&self, stock: &Stock) -> bool {
+        let at_hand = |(input, quantity): &(CommodityId, f64)| stock.free(*input) >= above(quantity * self.skill);
+        self.recipe.inputs.iter().all(at_hand)
+    }
+
+    /// Whether work makes room for what comes of it: who stopped with a store full of inputs would never begin again.
+    fn frees_room(&self, stock: &Stock) -> bool {
+        !self.recipe.inputs.is_empty() && self.is_equipped(stock)
+    }
+
     /// What is used up, worn out and made; without all inputs and tools only the subsistence share is made, and nothing
     /// used up. Inputs and tools go whether the hour succeeds or not.
     pub(super) fn work(&self, stock: &Stock, draw: &mut LightDraw, moves: &mut Vec<Move>) -> Hour {
         moves.clear();
         let recipe = self.recipe;
-        let equipped = recipe.inputs.iter().all(|(input, quantity)| stock.free(*input) >= above(quantity * self.skill));
+        let equipped = self.is_equipped(stock);
+        let mut room = self.room;
         let effort = if equipped { 1.0 } else { recipe.subsistence };
         if equipped {
             let materials = recipe.inputs.len().saturating_sub(recipe.tools);
             for (index, (input, quantity)) in recipe.inputs.iter().enumerate() {
                 let units = by_chance(quantity * self.skill, draw).min(stock.free(*input));
                 let entry = if index < materials { GoodsEntry::UsedUp } else { GoodsEntry::WornOut };
+                room = room.saturating_add(units);
                 moves.push(Move { commodity: *input, units, entry });
             }
         }
@@ -78,8 +90,8 @@ impl Worker<'_> {
             let share = self.skill * effort * self.yields;
             let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * share, draw);
             let store = recipe.store_max.saturating_sub(stock.free(recipe.output)).max(0);
-            let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(store).min(self.room);
-            let mut room = self.room - made;
+            let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(store).min(room);
+            room -= made;
             moves.push(Move { commodity: recipe.output, units: made, entry: GoodsEntry::Produced });
             for (commodity, quantity) in &recipe.by_products {
                 // What there is no room for is left lying where it was made.
@@ -112,6 +124,7 @@ mod tests {
             name: "Baker".into(),
             output: BREAD,
             quantity: 4.0,
+            usual_quantity: 4.0,
             inputs: vec![(FLOUR, 2.0), (OVEN, 0.1)],
             uses: PerCommodity::from_fn(4, |id| [0.0, 2.0, 0.1, 0.0][id.index()]),
             tools: 1,
@@ -187,6 +200,54 @@ mod tests {
         };
         assert!(worker.wants_to_work(&stock([9, 100, 1, 0]), 48.0));
         assert!(!worker.wants_to_work(&stock([10, 100, 1, 0]), 48.0));
+    }
+
+    #[test]
+    fn what_is_not_made_for_the_hourly_most_does_not_pay() {
+        let works = |hourly_max: i64, skill: f64, price: f64| {
+            let recipe = Recipe { hourly_max, inputs: Vec::new(), tools: 0, by_products: Vec::new(), ..recipe() };
+            let beliefs = [Belief { price, doubt: 0.1 }; 4];
+            let (needed, yields, room) = (false, 1.0, i64::MAX);
+            let worker = Worker { recipe: &recipe, skill, beliefs: &beliefs, wage: 100.0, needed, yields, room };
+            worker.wants_to_work(&stock([0; 4]), 48.0)
+        };
+        // An hour brings four, or one in two hours.
+        assert!(works(i64::MAX, 1.0, 25.0) && works(8, 1.0, 25.0) && !works(8, 1.0, 24.0));
+        assert!(works(1, 1.0, 200.0) && !works(1, 1.0, 199.0));
+        // Skill makes no more of it, where everybody makes the most.
+        assert!(works(1, 2.0, 200.0) && !works(1, 2.0, 199.0));
+        let recipe = Recipe { hourly_max: 1, ..recipe() };
+        assert!((recipe.quantity_at(0.1) - 4.0).abs() < 1e-12, "below the most nothing is lost");
+        assert!(recipe.share_of_inputs(1.0).abs() < 1e-12, "a quarter of eight is more than the most");
+        assert!((recipe.share_of_inputs(0.25) - 0.5).abs() < 1e-12, "half a unit without, one with them");
+    }
+
+    #[test]
+    fn inputs_that_fill_the_store_make_room_for_what_comes_of_them() {
+        let recipe = Recipe { chance: 1.0, inputs: vec![(FLOUR, 2.0)], tools: 0, ..recipe() };
+        let beliefs = PerCommodity::from_fn(4, |_| Belief { price: 1000.0, doubt: 0.1 });
+        let worker = Worker {
+            recipe: &recipe,
+            skill: 1.0,
+            beliefs: beliefs.as_slice(),
+            wage: 1.0,
+            needed: false,
+            yields: 1.0,
+            room: 0,
+        };
+        let mut moves = Vec::new();
+        let mut draw = SystemDraws::new(7, 1, "work").light_for_id(StableId(1));
+        assert!(worker.wants_to_work(&stock([0, 12, 0, 0]), 48.0));
+        worker.work(&stock([0, 12, 0, 0]), &mut draw, &mut moves);
+        // Four loaves, cut to the room that two units of flour leave.
+        assert_eq!((sum(&moves, GoodsEntry::UsedUp, FLOUR), sum(&moves, GoodsEntry::Produced, BREAD)), (2, 2));
+        assert_eq!(sum(&moves, GoodsEntry::Produced, ASHES), 0);
+        // Full of what work does not take, or of too little of it: nothing makes room.
+        assert!(!worker.wants_to_work(&stock([0, 1, 11, 0]), 48.0));
+        assert!(
+            !Worker { recipe: &Recipe { inputs: Vec::new(), ..recipe.clone() }, ..worker }
+                .wants_to_work(&stock([0, 12, 0, 0]), 48.0)
+        );
     }
 
     proptest! {

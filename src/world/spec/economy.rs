@@ -2,7 +2,7 @@
 //!
 //! Amounts of money are in minor units (hundredths), so that prices have steps fine enough to be found.
 
-mod agents;
+pub(super) mod agents;
 mod check;
 mod implied;
 mod orders;
@@ -22,6 +22,7 @@ pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv}
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};
 pub use places::MarketPlaceSpec;
+pub(crate) use recipes::effective;
 pub use shock::{
     FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
     ShockKind, ShockSpec,
@@ -75,7 +76,7 @@ pub struct ChronicleSpec {
     #[garde(range(min = 1, max = 8760))]
     #[schemars(range(min = 1, max = 8760))]
     pub every_hours: u32,
-    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000.
+    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000, and fewer with very many agents.
     #[garde(range(max = 1000))]
     #[schemars(range(max = 1000))]
     pub samples: u32,
@@ -190,9 +191,10 @@ pub struct RoleSpec {
 }
 
 impl RoleSpec {
-    /// Units made in an hour at skill 1, on average.
-    pub fn expected(&self) -> f64 {
-        self.quantity * self.chance
+    /// Units that an agent of this skill makes in an hour, on average and against its skill: at most `hourlyMax` of them.
+    pub fn expected(&self, skill: f64) -> f64 {
+        let most = self.hourly_max.map_or(f64::INFINITY, f64::from) * self.chance;
+        recipes::effective(self.quantity * self.chance, most, skill)
     }
 
     /// Everything that an hour of work takes: inputs by their quantity, tools by their wear.
@@ -245,8 +247,8 @@ pub struct PopulationSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(dive)]
     pub renewal: Option<RenewalSpec>,
-    /// Units of all commodities together that an agent has room for: with full stocks it neither works nor buys. Without
-    /// it there is no limit. 1 to 1,000,000.
+    /// Units of all commodities together that an agent has room for: with full stocks it buys nothing, and works only
+    /// where that uses inputs up. Without it there is no limit. 1 to 1,000,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(inner(range(min = 1, max = 1_000_000)))]
     #[schemars(range(min = 1, max = 1_000_000))]

@@ -185,6 +185,7 @@ impl WorldSpec {
             npcs::check(npcs, &names, &self.meta.simulation.tiers, default_tier, &mut findings);
         }
         if let Some(economy) = &self.economy {
+            economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.

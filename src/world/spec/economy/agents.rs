@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 pub use csv::{AgentFlaw, agents_from_csv};
 
 use super::places::unknown_place;
-use super::{EconomySpec, PopulationSpec};
+use super::{EconomySpec, PopulationSpec, RoleSpec};
+use crate::world::spec::findings::{Findings, Place};
 
 /// Agents that can be listed one by one.
 pub const AGENTS_MAX: usize = 20_000;
@@ -193,6 +194,49 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, report: &mut Report) {
         for (field, message) in flaws {
             let place = field.split('.').fold(path.join(index), |path, part| path.join(part.to_owned()));
             report.append(place, Error::new(message));
+        }
+    }
+}
+
+/// Units that a pantry and a workshop hold at usual prices, for an agent of this role and skill.
+fn stores(spec: &EconomySpec, role: &RoleSpec, skill: f64) -> f64 {
+    let pantry: f64 = spec.commodities.iter().map(|commodity| commodity.need * spec.parameters.pantry_hours).sum();
+    let kept = |used: f64| used * skill * spec.parameters.input_hours + (used * skill).ceil();
+    pantry + role.uses().map(|(_, used)| kept(used)).sum::<f64>()
+}
+
+/// Says for which roles there is less room than their pantries and workshops want to hold.
+pub(in crate::world::spec) fn warn(spec: &EconomySpec, findings: &mut Findings) {
+    let population = &spec.population;
+    let place = Place::section("economy");
+    let mut tell = |place: &Place, (role, capacity, skill): (&RoleSpec, i64, f64)| {
+        let wanted = stores(spec, role, skill);
+        #[expect(clippy::cast_precision_loss, reason = "a million at most")]
+        if (capacity as f64) < wanted {
+            findings.warn(
+                place,
+                format!(
+                    "there is room for {capacity} units, but pantry and inputs of a {} of skill {skill:.2} hold {:.0} at \
+                     usual prices: it will work less than it could; give more `capacity`, or fewer `pantryHours` and \
+                     `inputHours`",
+                    role.name,
+                    wanted.ceil()
+                ),
+            );
+        }
+    };
+    let usual = population.mean_skill();
+    if population.agents.is_empty() {
+        let place = place.key("population").key("capacity");
+        let roles = population.capacity.into_iter().flat_map(|capacity| spec.roles.iter().map(move |r| (r, capacity)));
+        roles.for_each(|(role, capacity)| tell(&place, (role, capacity, usual)));
+        return;
+    }
+    let place = place.key("population").key("agents");
+    for (index, agent) in population.agents.iter().enumerate() {
+        let role = spec.roles.iter().find(|role| role.name == agent.role);
+        if let (Some(role), Some(capacity)) = (role, agent.capacity.or(population.capacity)) {
+            tell(&place.at(index), (role, capacity, agent.skill.unwrap_or(usual)));
         }
     }
 }

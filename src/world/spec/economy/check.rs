@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use garde::{Error, Path, Report, Validate};
 
 use super::{EconomySpec, Range, signal};
+use crate::components::market::Sample;
 
 /// Commodities and roles at most.
 const KINDS_MAX: usize = 64;
 /// Money in a world at most, in minor units: sums stay exact wherever they are computed.
 const MONEY_MAX: i64 = 9_000_000_000_000_000;
+/// Bytes that the chronicles of all agents take at most.
+const CHRONICLE_MAX: u64 = 2_000_000_000;
 /// Prices below this have steps too coarse to be found.
 const PRICE_MIN: f64 = 100.0;
 /// Prices above this leave too little room below the most that an order book takes.
@@ -28,6 +31,7 @@ impl Validate for EconomySpec {
         check_shares(self, &path, &mut refuse);
         check_money(self, &path, &mut refuse);
         check_renewal(self, &path, &mut refuse);
+        check_chronicle(self, &path, &mut refuse);
         signal::check(self, &path, &mut refuse);
         super::places::check(self, &path, &mut refuse);
         for (index, commodity) in self.commodities.iter().enumerate() {
@@ -139,6 +143,23 @@ fn check_renewal(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
             path.join("newcomerMoney"),
             format!("a newcomer would be broke from the start: give it {least} at least"),
         );
+    }
+}
+
+/// What is remembered of each agent is little, but there may be many agents.
+fn check_chronicle(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let most = spec.population.renewal.as_ref().map_or(0, |renewal| renewal.maximum);
+    let agents = u64::from(spec.population.heads().max(most));
+    let bytes = size_of::<Sample>() + size_of::<f32>() * spec.commodities.len();
+    let each = agents.saturating_mul(u64::try_from(bytes).unwrap_or(u64::MAX)).max(1);
+    let samples = u64::from(spec.chronicle.samples);
+    if each.saturating_mul(samples) > CHRONICLE_MAX {
+        let message = format!(
+            "{samples} samples of each of {agents} agents take more than {CHRONICLE_MAX} bytes: keep {} at most, or have \
+             fewer agents",
+            CHRONICLE_MAX / each
+        );
+        refuse(path.join("chronicle").join("samples"), message);
     }
 }
 

@@ -118,9 +118,10 @@ impl EconomySpec {
 
     /// What of an hour's output is sold: made is what is sold, and what spoils of that which waits.
     fn sells(&self, role: &RoleSpec, stocks: Stocks) -> f64 {
+        let made = role.expected(self.population.mean_skill());
         match stocks {
-            Stocks::None => role.expected(),
-            Stocks::AsHeld => role.expected() / (1.0 + self.parameters.output_hours * self.spoilage(&role.output)),
+            Stocks::None => made,
+            Stocks::AsHeld => made / (1.0 + self.parameters.output_hours * self.spoilage(&role.output)),
         }
     }
 

@@ -7,6 +7,11 @@ use garde::Path;
 use super::check::Refuse;
 use super::{EconomySpec, RoleSpec};
 
+/// What of a quantity at skill 1 an agent of this skill makes, against its skill, where no more than `most` is made of it.
+pub(crate) fn effective(quantity: f64, most: f64, skill: f64) -> f64 {
+    if quantity * skill <= most { quantity } else { most / skill }
+}
+
 /// Checks what roles use and make. Everything that is wrong is reported.
 pub(super) fn check_recipes(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let made = |name: &str| spec.roles.iter().any(|role| role.output == name);
@@ -73,12 +78,15 @@ fn check_roles_of_goods(role: &RoleSpec, path: &Path, refuse: &mut Refuse<'_>) {
 }
 
 /// Following recipes from those that work without inputs, every output must be reached: else nobody ever sells what a
-/// role waits for. Stocks at the beginning set a circle going as well.
+/// role waits for. Stocks at the beginning set a circle going as well: those of all inputs where agents are drawn, and
+/// where they are listed what they are said to hold.
 fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
-    if spec.population.initial_stock_hours > 0.0 {
+    let listed = &spec.population.agents;
+    if listed.is_empty() && spec.population.initial_stock_hours > 0.0 {
         return;
     }
-    let mut reached: BTreeSet<&str> = BTreeSet::new();
+    let held = listed.iter().flat_map(|agent| &agent.stocks).filter(|(_, units)| **units > 0);
+    let mut reached: BTreeSet<&str> = held.map(|(name, _)| name.as_str()).collect();
     loop {
         let before = reached.len();
         for role in &spec.roles {
@@ -97,9 +105,9 @@ fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
         if let (true, Some((input, _))) = (stuck(&role.output), role.uses().find(|(name, _)| stuck(name))) {
             let message = format!(
                 "nobody can ever begin to make `{}`: it takes `{input}`, which takes it in turn or is made by nobody, and \
-                 without inputs nothing is made; give a role of this circle a `subsistence` above 0, or the agents an \
-                 `initialStockHours`",
-                role.output
+                 without inputs nothing is made; give a role of this circle a `subsistence` above 0, or the agents {}",
+                role.output,
+                if listed.is_empty() { "an `initialStockHours`" } else { "`stocks` to begin with" }
             );
             refuse(path.join("roles").join(index).join("output"), message);
         }
