@@ -6,7 +6,7 @@
 use bevy_app::App;
 use bevy_ecs::prelude::With;
 use worldtick::components::clock::ClockSource;
-use worldtick::components::market::{Beliefs, CommodityId, SHOCKS_MAX, Trader};
+use worldtick::components::market::{Beliefs, CommodityId, PlaceId, SHOCKS_MAX, Trader};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::systems::economy::Floor;
@@ -107,7 +107,7 @@ fn agents_at_the_limits_order_within_them() -> Result<(), StepError> {
         let ecs = world.world().ecs();
         let floor = ecs.resource::<Floor>();
         for (trader, commodity) in (0..10).flat_map(|trader| [(trader, CommodityId(0)), (trader, CommodityId(1))]) {
-            let Some(order) = floor.order(trader, commodity) else { continue };
+            let Some(order) = floor.order(PlaceId::default(), trader, commodity) else { continue };
             assert!(
                 (1..=PRICE_MAX).contains(&order.price) && (1..=PRICE_MAX).contains(&order.limit),
                 "{hour}: {order:?}"
