@@ -309,6 +309,32 @@ fn shocks_and_money_have_bounds() -> Result<(), StepError> {
     Ok(())
 }
 
+/// The money that shocks and trade from outside are held against is that of the people, on both sides of the comparison.
+#[test]
+fn a_treasury_does_not_count_in_the_bounds_of_money() -> Result<(), StepError> {
+    let mut spec = file(17, 100, json!([]));
+    let economy = spec.economy.as_mut().expect("an economy");
+    economy.treasury = Some(serde_json::from_value(json!({"initialMoney": 1_000_000_000})).expect("a treasury"));
+    let mut world = world_of(spec)?;
+    world.hours(5)?;
+    let before = ledger(&mut world).money_of_traders();
+    assert_eq!(before, 100 * 150_000);
+    add(&mut world, json!({"kind": "money", "factor": 2.0}))?;
+    let export = json!({"kind": "export", "commodity": "Food", "quantity": 100, "price": 9_000, "durationHours": 24});
+    add(&mut world, export)?;
+    world.hours(24)?;
+    let after = ledger(&mut world);
+    assert_eq!(after.money(MoneyEntry::Granted), before, "doubled");
+    let food = worldtick::components::market::CommodityId(0);
+    assert!(after.goods(food, GoodsEntry::Exported) > 100, "{after:?}");
+    assert_eq!(after.money_of_treasury(), 1_000_000_000);
+    // And down: the treasury does not make a people rich that is to have next to nothing.
+    add(&mut world, json!({"kind": "money", "factor": 0.1}))?;
+    let error = add(&mut world, json!({"kind": "money", "factor": 0.1})).expect_err("refused").to_string();
+    assert!(error.contains("the traders' money"), "{error}");
+    Ok(())
+}
+
 #[test]
 fn a_world_file_may_bring_its_own() -> Result<(), StepError> {
     let shocks = json!([

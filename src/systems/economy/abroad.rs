@@ -14,7 +14,7 @@ use crate::components::money::{Goods, Money};
 
 /// Writes the orders from outside into the books, as traders with numbers beyond the roster. Runs in `Order`, last.
 ///
-/// They are cut where they might take all money beyond its bounds: imports carry it out of the world, exports into it.
+/// They are cut where they might take the traders' money beyond its bounds: imports carry it out of the world, exports into it.
 pub fn place_outside_orders(
     economy: Res<Economy>,
     conditions: Res<Conditions>,
@@ -26,7 +26,7 @@ pub fn place_outside_orders(
     }
     let floor = &mut *floor;
     let (least, most) = money_bounds(&economy);
-    let money = ledger.money_expected();
+    let money = ledger.money_of_traders();
     let (mut may_leave, mut may_come) = (money.saturating_sub(least).max(0), most.saturating_sub(money).max(0));
     let seats = floor.roster.len();
     floor.stalls.iter_mut().for_each(|stall| stall.widen(seats + conditions.trade.len()));

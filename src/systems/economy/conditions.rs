@@ -107,13 +107,18 @@ impl Conditions {
     }
 }
 
-/// Money in the world at least and at most, in minor units: the file's, times the bounds of money shocks.
+fn bounded(factor: f64) -> f64 {
+    factor.clamp(FACTOR_RANGE.0, FACTOR_RANGE.1)
+}
+
+/// Money of all traders at least and at most, in minor units: what the file gives them, times the bounds of money shocks.
+/// A treasury's money is not in it: no shock multiplies it, and nobody from outside trades with it.
 pub(super) fn money_bounds(economy: &Economy) -> (i64, i64) {
     let given = real(economy.population.money().unwrap_or(i64::MAX));
     (whole(given * MONEY_FACTOR_RANGE.0), whole(given * MONEY_FACTOR_RANGE.1))
 }
 
-/// Whether all money times a factor stays within its bounds.
+/// Whether the traders' money times a factor stays within its bounds.
 pub(super) fn money_fits(economy: &Economy, money: i64, factor: f64) -> bool {
     let (least, most) = money_bounds(economy);
     (least..=most).contains(&whole(real(money) * factor))
@@ -145,7 +150,7 @@ pub fn turn_influences(
                     _ => None,
                 });
                 if let Some(factor) = money {
-                    let fits = money_fits(&economy, ledger.money_expected(), factor);
+                    let fits = money_fits(&economy, ledger.money_of_traders(), factor);
                     let why = if fits { ShockEnd::RanOut } else { ShockEnd::OutOfBounds };
                     if fits {
                         scale_money(&mut ledger, purses.iter_mut(), factor)?;

@@ -117,12 +117,13 @@ pub fn add_shock(
         let others = shocks.live.iter().flat_map(|shock| &shock.influence.effects);
         let pending: f64 =
             others.map(|effect| if let Effect::Money(factor) = effect { *factor } else { 1.0 }).product();
-        if !money_fits(&economy, ledger.money_expected(), factor * pending) {
+        let money = ledger.money_of_traders();
+        if !money_fits(&economy, money, factor * pending) {
             let (least, most) = money_bounds(&economy);
             return Err(format!(
-                "/factor: {factor} would take all money, {}, beyond {} to {}: a tenth to ten times what the world file \
-                 gives",
-                Money(ledger.money_expected()),
+                "/factor: {factor} would take the traders' money, {}, beyond {} to {}: a tenth to ten times what the world \
+                 file gives them",
+                Money(money),
                 Money(least),
                 Money(most)
             ));

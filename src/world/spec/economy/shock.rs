@@ -9,7 +9,7 @@ use crate::components::market::{CommodityId, Effect, OutsideOrder, RoleId, Side,
 
 /// Factors of yield, need and demand.
 pub const FACTOR_RANGE: (f64, f64) = (0.0, 10.0);
-/// Factors of money; also how far shocks and trade from outside may take all money from what the file gives.
+/// Factors of money; also how far shocks and trade from outside may take the traders' money from what the file gives them.
 pub const MONEY_FACTOR_RANGE: (f64, f64) = (0.1, 10.0);
 /// Units that a trader from outside trades in an hour at most.
 pub const OUTSIDE_QUANTITY_MAX: i64 = 1_000_000;
