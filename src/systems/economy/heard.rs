@@ -7,7 +7,7 @@ use crate::messages::outside::{
     EconomySignal, FOOD_DEMAND_RANGE, SIGNAL_HOURS_MAX, SIGNAL_NAME_MAX, SignalKind, TradeDirection,
 };
 use crate::world::TakenMessage;
-use crate::world::spec::{DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec};
+use crate::world::spec::{DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec, meets};
 
 /// How many signals were taken and refused since the world was made or restored. Only told: nothing is decided by it.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
@@ -45,8 +45,13 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
     }
     let effects = effects(economy, &signal.kind).map_err(|reason| format!("{id}: {reason}"))?;
     let mut shocks = world.get_resource_mut::<Shocks>().ok_or(NO_ECONOMY)?;
-    let place = shocks.signals.binary_search_by(|known| known.id.as_str().cmp(&id));
     let ends = hour + u64::from(signal.hours);
+    let influence = Influence { id, effects, starts: hour, ends };
+    let id = &influence.id;
+    if let Some(other) = shocks.trading_with(&influence) {
+        return Err(format!("{id}: {}", meets(&format!("`{}`", other.id))));
+    }
+    let place = shocks.signals.binary_search_by(|known| known.id.cmp(id));
     match (place, signal.hours) {
         (Ok(place), 0) => {
             shocks.signals.remove(place);
@@ -54,13 +59,13 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
         (Err(_), 0) => {}
         (Ok(place), _) => {
             if let Some(known) = shocks.signals.get_mut(place) {
-                *known = Influence { id, effects, starts: hour, ends };
+                *known = influence;
             }
         }
         (Err(_), _) if shocks.signals.len() >= SIGNALS_MAX => {
             return Err(format!("{id}: {SIGNALS_MAX} signals are live, and there can be no more"));
         }
-        (Err(place), _) => shocks.signals.insert(place, Influence { id, effects, starts: hour, ends }),
+        (Err(place), _) => shocks.signals.insert(place, influence),
     }
     Ok(())
 }

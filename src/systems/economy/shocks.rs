@@ -14,7 +14,7 @@ use crate::components::market::{
 };
 use crate::components::money::Money;
 use crate::messages::shock::{MarketShock, ShockPhase};
-use crate::world::spec::{EconomySpec, ShockSpec, WorldSpec};
+use crate::world::spec::{EconomySpec, ShockSpec, WorldSpec, meets};
 use crate::world::{Answer, WorldCommand, WorldQuery};
 
 const NO_ECONOMY: &str = "the world has no economy: give its file a section `economy`";
@@ -81,9 +81,11 @@ fn admit(
             }
         },
     };
-    let starts = hour.saturating_add(u64::from(spec.starts_in_hours));
-    let ends = starts.saturating_add(u64::from(spec.duration_hours.unwrap_or(1)));
+    let (starts, ends) = spec.span(hour);
     let influence = Influence { id, effects: vec![effect], starts, ends };
+    if let Some(other) = shocks.trading_with(&influence) {
+        return Err(format!("/price: {}", meets(&format!("`{}`", other.id))));
+    }
     Ok((Shock { influence, kind: spec.kind, cause, begun: false }, number))
 }
 

@@ -114,6 +114,12 @@ impl ShockSpec {
         }
     }
 
+    /// Its first hour, and the first in which it is over, counted from this one.
+    pub(crate) fn span(&self, hour: u64) -> (u64, u64) {
+        let starts = hour.saturating_add(u64::from(self.starts_in_hours));
+        (starts, starts.saturating_add(u64::from(self.duration_hours.unwrap_or(1))))
+    }
+
     /// Every field that the kind needs is there, and none that it has no use for.
     fn check_fields(&self, flaws: &mut Vec<Flaw>) {
         let kind = self.kind.as_str();
@@ -171,6 +177,14 @@ impl ShockSpec {
         };
         flaws.push(("commodity", format!("`{}`: {nothing}", spec.name)));
     }
+}
+
+/// Why two that would trade with each other cannot be: the other's name.
+pub(crate) fn meets(other: &str) -> String {
+    format!(
+        "in the same hours it would trade with {other}, and the market's price would be theirs: an import asks more than \
+         an export bids"
+    )
 }
 
 fn bounded<T: PartialOrd + std::fmt::Display + Copy>(
