@@ -82,8 +82,16 @@ fn a_bad_harvest_makes_food_dear_and_ends_on_time() -> Result<(), StepError> {
     let answer = add(&mut hit, shock)?;
     assert_eq!(
         (&answer["id"], &answer["state"], &answer["startHour"], &answer["endHour"], &answer["hoursLeft"]),
-        (&json!("locusts"), &json!("active"), &json!(200), &json!(248), &json!(48))
+        (&json!("locusts"), &json!("to_come"), &json!(200), &json!(248), &json!(48)),
+        "it begins with the hour"
     );
+    let state =
+        |world: &mut Stepper| world.ask("economy.shocks", json!({})).expect("an answer")["shocks"][0]["state"].clone();
+    assert_eq!(state(&mut hit), json!("to_come"), "nothing of it has been done yet");
+    let mut begun = world(3)?;
+    add(&mut begun, json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 5}))?;
+    begun.hours(1)?;
+    assert_eq!(state(&mut begun), json!("active"));
     let (usual, dear) = (means(&mut calm, 48)?, means(&mut hit, 48)?);
     assert!(dear[0].0 > usual[0].0 * 1.3, "food costs {} instead of {}", dear[0].0, usual[0].0);
     let made =

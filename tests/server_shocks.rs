@@ -65,7 +65,7 @@ fn shocks_are_added_listed_and_ended_over_http() {
     assert_eq!(server.world("hand")["state_hash"], before, "nothing has changed");
 
     let added = api.post(PATH, &locusts());
-    assert_eq!((added.status, &added.json()["state"]), (201, &json!("active")), "{}", added.text);
+    assert_eq!((added.status, &added.json()["state"]), (201, &json!("to_come")), "{}", added.text);
     api.post(PATH, &locusts()).problem(409);
     let started = |text: &str| metric(text, r#"worldtick_economy_shocks_total{kind="yield",phase="started"}"#);
     tick(&api);

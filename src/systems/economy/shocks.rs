@@ -234,9 +234,10 @@ fn words<'a>(economy: &'a Economy, shock: &Shock) -> Words<'a> {
 fn show(economy: &Economy, shock: &Shock, hour: u64, ended: Option<&EndedShock>) -> Value {
     let words = words(economy, shock);
     let Influence { id, starts, ends, .. } = &shock.influence;
-    let state = match (ended, *starts <= hour) {
+    let state = match (ended, shock.begun) {
         (Some(_), _) => "ended",
         (None, true) => "active",
+        // Also where it is due, until the hour runs: it has done nothing yet.
         (None, false) => "to_come",
     };
     json!({
