@@ -39,8 +39,10 @@ pub struct Floor {
     pub(super) prices: Vec<f64>,
     /// Units made this hour.
     pub(super) produced: Vec<i64>,
-    /// Units used up, eaten and enjoyed this hour.
+    /// Units used up, eaten and enjoyed this hour, and those that spoiled: what must be made again.
     pub(super) used: Vec<i64>,
+    /// Units among them that spoiled.
+    pub(super) spoiled: Vec<i64>,
     /// Needs of this hour, and those that were met.
     pub(super) meals: (u64, u64),
     /// The same for each commodity.
@@ -77,7 +79,7 @@ impl Floor {
         let traders = self.roster.len();
         self.stalls.resize_with(commodities, Stall::default);
         self.stalls.iter_mut().for_each(|stall| stall.open(traders));
-        for sums in [&mut self.produced, &mut self.used] {
+        for sums in [&mut self.produced, &mut self.used, &mut self.spoiled] {
             sums.clear();
             sums.resize(commodities, 0);
         }
