@@ -177,16 +177,13 @@ fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {
     let measures: serde_json::Value = serde_json::from_str(&row.measures).unwrap_or_default();
     let number = |path: &str| measures.pointer(path).and_then(serde_json::Value::as_f64);
     for (path, name) in MARKET_MEASURES {
-        if let Some(value) = number(path) {
-            of_worlds.set(name, world, commodity, value);
-        }
+        // What was measured an hour ago is not shown as if it were now.
+        of_worlds.set_or_unset(name, world, commodity, number(path));
     }
-    if let (Some(due), Some(met)) = (number("/needs_due").filter(|due| *due > 0.0), number("/needs_met")) {
-        of_worlds.set("worldtick_market_needs_met_ratio", world, commodity, met / due);
-    }
-    if let Some(gini) = number("/wealth/gini") {
-        of_worlds.set("worldtick_economy_wealth_gini_ratio", world, None, gini);
-    }
+    let needs = number("/needs_due").filter(|due| *due > 0.0).zip(number("/needs_met"));
+    let needs_met = needs.map(|(due, met)| met / due);
+    of_worlds.set_or_unset("worldtick_market_needs_met_ratio", world, commodity, needs_met);
+    of_worlds.set_or_unset("worldtick_economy_wealth_gini_ratio", world, None, number("/wealth/gini"));
 }
 
 /// Where a market's measures are found in its row, and the gauges that show them.
