@@ -71,6 +71,8 @@ fn shocks_are_added_listed_and_ended_over_http() {
     tick(&api);
     let counted = wait_for("it is counted", || Some(api.get("/metrics").text).filter(|text| started(text) >= 1.0));
     assert!(started(&counted) >= 1.0);
+    let refused = metric(&counted, r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"}"#);
+    assert!(refused >= 1.0, "those that were refused are counted as well: {refused}");
     let listed = shocks(&api);
     assert_eq!((&listed[0]["id"], &listed[0]["hoursLeft"], listed.len()), (&json!("locusts"), &json!(1), 1));
 

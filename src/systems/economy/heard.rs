@@ -4,7 +4,7 @@ use bevy_ecs::prelude::*;
 
 use crate::components::market::{Effect, Influence, MarketStatistics, SIGNALS_MAX, Shocks};
 use crate::messages::outside::{
-    EconomySignal, FOOD_DEMAND_RANGE, SIGNAL_HOURS_MAX, SIGNAL_NAME_MAX, SignalKind, TradeDirection,
+    EconomySignal, FOOD_DEMAND_RANGE, SIGNAL_HOURS_MAX, SIGNAL_NAME_MAX, SignalKind, SignalsHeard, TradeDirection,
 };
 use crate::world::TakenMessage;
 use crate::world::spec::{DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec, meets};
@@ -23,13 +23,15 @@ pub struct SignalCounts {
 impl TakenMessage for EconomySignal {
     fn take(self, world: &mut World) {
         let heard = hear(world, &self);
+        let refused = u32::from(heard.is_err());
+        let mut of_input = world.get_resource_or_init::<SignalsHeard>();
+        of_input.taken = of_input.taken.saturating_add(1 - refused);
+        of_input.refused = of_input.refused.saturating_add(refused);
         let mut counts = world.get_resource_or_init::<SignalCounts>();
-        match heard {
-            Ok(()) => counts.taken += 1,
-            Err(reason) => {
-                counts.refused += 1;
-                counts.last_refused = Some(reason);
-            }
+        counts.taken += u64::from(1 - refused);
+        counts.refused += u64::from(refused);
+        if let Err(reason) = heard {
+            counts.last_refused = Some(reason);
         }
     }
 }
