@@ -75,6 +75,26 @@ fn explained(server: &TestServer, agent: u64) {
     );
 }
 
+/// The sums of a living world's money and goods, over HTTP and by the program.
+fn ledger(server: &TestServer) {
+    let api = server.api();
+    let answer = api.get("/api/v1/worlds/town/ledger").ok();
+    assert_eq!(
+        (&answer["money"]["endowed"], &answer["money_of_traders"]),
+        (&json!(4200.0), &json!(4200.0)),
+        "{answer}"
+    );
+    assert_eq!(answer["goods"]["Food"]["endowed"], json!(22), "{answer}");
+    api.get("/api/v1/worlds/nowhere/ledger").problem(404);
+    let address = format!("http://{}", server.running().admin_address());
+    let done = program(server.folder.path(), &["markets", "ledger", "town", "--server", &address]).output();
+    let said = String::from_utf8(done.expect("it runs").stdout).expect("text");
+    let rows: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["OF", "KIND", "SUM"], "{said}");
+    let sum = |of: &str| rows.iter().find(|row| row[..2] == [of, "endowed"]).map(|row| row[2].parse::<f64>());
+    assert_eq!((sum("money"), sum("Food")), (Some(Ok(4200.0)), Some(Ok(22.0))), "{said}");
+}
+
 #[test]
 fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     let mut server = TestServer::start(&[world("other", "manual"), from_table("town")]);
