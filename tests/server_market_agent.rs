@@ -145,6 +145,17 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     let headers = [("If-Match", tag.as_str()), ("Content-Type", "application/yaml")];
     let plan = api.send("POST", "/api/v1/worlds/town/apply?dryRun=true", &from_table("town"), &headers).ok();
     assert_eq!(plan["changes"], json!([]), "{plan}");
+    // The same is true of the file that the server gives, which has the agents that were read. But no world begins with
+    // it: one of its two sources of agents would be passed over.
+    let given = api.get("/api/v1/worlds/town/file").ok();
+    assert_eq!(given["economy"]["population"]["agents"].as_array().map(Vec::len), Some(3), "{given}");
+    let headers = [("If-Match", tag.as_str()), ("Content-Type", "application/json")];
+    let plan = api.send("POST", "/api/v1/worlds/town/apply?dryRun=true", &given.to_string(), &headers).ok();
+    assert_eq!(plan["changes"], json!([]), "{plan}");
+    let elsewhere = given.to_string().replace("\"id\":\"town\"", "\"id\":\"village\"");
+    let made = api.post_with("/api/v1/worlds", &elsewhere, &[("Content-Type", "application/json")]);
+    assert!((400..500).contains(&made.status) && made.text.contains("leave out `from`"), "{}", made.text);
+    ledger(&server);
     // A reset begins with the file again, and with the table of now.
     api.post("/api/v1/worlds/town/reset", &json!({})).ok();
     assert_eq!(money(&server), [0.01, 1000.0]);

@@ -2,7 +2,7 @@
 //!
 //! Amounts of money are in minor units (hundredths), so that prices have steps fine enough to be found.
 
-mod agents;
+pub(super) mod agents;
 mod check;
 mod implied;
 mod orders;
@@ -17,6 +17,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use agents::TWO_SOURCES;
 pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};

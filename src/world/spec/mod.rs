@@ -186,6 +186,7 @@ impl WorldSpec {
         }
         if let Some(economy) = &self.economy {
             economy::signal::warn(economy, &mut findings);
+            economy::agents::warn(economy, &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 pub use csv::{AgentFlaw, agents_from_csv};
 
 use super::{EconomySpec, PopulationSpec};
+use crate::world::spec::findings::{Findings, Place};
 
 /// Agents that can be listed one by one.
 pub const AGENTS_MAX: usize = 20_000;
@@ -22,6 +23,10 @@ const UNITS_MAX: i64 = 1_000_000;
 const BELIEF_MAX: i64 = 400_000;
 /// Agents whose flaws are told; more of them would bury the first.
 const FLAWS_MAX: usize = 100;
+
+/// Why no world begins with a file that lists agents and has them read from the database.
+pub(crate) const TWO_SOURCES: &str = "its agents are listed in the file and are to come from the database \
+    (`from: market_agent`): leave out `from` to begin with those listed, or `agents` to begin with those imported";
 
 /// From where the agents come that an economy begins with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +157,11 @@ impl PopulationSpec {
         self.from == AgentSource::MarketAgent && self.agents.is_empty()
     }
 
+    /// Whether its agents stand in it and are to come from the database as well.
+    pub fn has_two_sources(&self) -> bool {
+        self.from == AgentSource::MarketAgent && !self.agents.is_empty()
+    }
+
     /// The same without agents that came from the database: what its author has written.
     #[must_use]
     pub fn as_written(&self) -> Self {
@@ -159,6 +169,13 @@ impl PopulationSpec {
             AgentSource::File => self.clone(),
             AgentSource::MarketAgent => Self { agents: Vec::new(), ..self.clone() },
         }
+    }
+}
+
+/// Says what no world begins with.
+pub(in crate::world::spec) fn warn(spec: &EconomySpec, findings: &mut Findings) {
+    if spec.population.has_two_sources() {
+        findings.warn(&Place::section("economy").key("population").key("from"), TWO_SOURCES.to_owned());
     }
 }
 
