@@ -24,13 +24,17 @@ fn from_table(id: &str) -> String {
 
 /// Runs `economy import-agents` beside a server that does not run; its exit code and what it said.
 fn import(server: &TestServer, csv: &str) -> (Option<i32>, String) {
+    import_into(server, "town", csv)
+}
+
+fn import_into(server: &TestServer, world: &str, csv: &str) -> (Option<i32>, String) {
     std::fs::write(server.folder.path().join("people.csv"), csv).expect("written");
     let arguments = [
         "economy",
         "import-agents",
         "people.csv",
         "--world",
-        "town",
+        world,
         "--set",
         "server.data_dir=data",
         "--set",
@@ -113,6 +117,11 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     let (code, said) = import(&server, PEOPLE);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("imported 3 agents of world `town`"), "{said}");
+    // Nobody would ever read those of a world that draws its own.
+    let (code, said) = import_into(&server, "other", PEOPLE);
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("from: market_agent") && said.contains("economy.population"), "{said}");
+    assert_eq!(server.query_store("SELECT CAST(count(*) AS TEXT) FROM market_agent"), [["3"]]);
 
     server.begin();
     assert_eq!(money(&server), [1500.0, 1400.0, 1300.0]);
