@@ -105,7 +105,7 @@ fn the_command_line_adds_lists_and_ends() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     };
-    let add = ["add", "hand", "--kind", "export", "--commodity", "Food", "--quantity", "9", "--price", "1500"];
+    let add = ["add", "hand", "--kind", "export", "--commodity", "Food", "--quantity", "9", "--price", "15"];
     let given = [&add[..], &["--for", "9", "--in", "3", "--id", "caravan"]].concat();
     let key = ["--command-id", "550e8400-e29b-41d4-a716-446655440000"];
     for _ in 0..2 {
