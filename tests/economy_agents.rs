@@ -161,6 +161,19 @@ fn csv_is_read_with_quotes_blanks_and_fields_left_out() {
     );
 }
 
+/// Spreadsheets write it before UTF-8.
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_first_name() {
+    let text = "role,money\nBaker,100\nWoodcutter,x\n";
+    let plain = agents_from_csv(text, &village()).expect_err("refused");
+    let marked = agents_from_csv(&format!("\u{feff}{text}"), &village()).expect_err("refused");
+    let after = |flaw: &worldtick::world::spec::AgentFlaw| (flaw.span.start + 3, flaw.message.clone());
+    let place = |flaw: &worldtick::world::spec::AgentFlaw| (flaw.span.start, flaw.message.clone());
+    assert_eq!(marked.iter().map(place).collect::<Vec<_>>(), plain.iter().map(after).collect::<Vec<_>>());
+    let text = text.replace('x', "5");
+    assert_eq!(agents_from_csv(&format!("\u{feff}{text}"), &village()), agents_from_csv(&text, &village()));
+}
+
 #[test]
 fn everything_wrong_with_a_csv_file_is_told_with_its_place() {
     let text = "role,money,capacity,skill,stocks.Bread,stocks.Wood,beliefs.Bread\n\
@@ -362,7 +375,7 @@ proptest! {
     }
 
     #[test]
-    fn no_text_makes_the_reader_of_csv_panic(text in "[a-zA-Z0-9,.\"\\n \u{e9}-]{0,200}") {
+    fn no_text_makes_the_reader_of_csv_panic(text in "[a-zA-Z0-9,.\"\\n \u{e9}\u{feff}-]{0,200}") {
         let _ = agents_from_csv(&text, &village());
         let _ = agents_from_csv(&format!("role,money,stocks.Bread\n{text}"), &village());
     }

@@ -82,8 +82,16 @@ fn a_bad_harvest_makes_food_dear_and_ends_on_time() -> Result<(), StepError> {
     let answer = add(&mut hit, shock)?;
     assert_eq!(
         (&answer["id"], &answer["state"], &answer["startHour"], &answer["endHour"], &answer["hoursLeft"]),
-        (&json!("locusts"), &json!("active"), &json!(200), &json!(248), &json!(48))
+        (&json!("locusts"), &json!("to_come"), &json!(200), &json!(248), &json!(48)),
+        "it begins with the hour"
     );
+    let state =
+        |world: &mut Stepper| world.ask("economy.shocks", json!({})).expect("an answer")["shocks"][0]["state"].clone();
+    assert_eq!(state(&mut hit), json!("to_come"), "nothing of it has been done yet");
+    let mut begun = world(3)?;
+    add(&mut begun, json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 5}))?;
+    begun.hours(1)?;
+    assert_eq!(state(&mut begun), json!("active"));
     let (usual, dear) = (means(&mut calm, 48)?, means(&mut hit, 48)?);
     assert!(dear[0].0 > usual[0].0 * 1.3, "food costs {} instead of {}", dear[0].0, usual[0].0);
     let made =
@@ -306,6 +314,32 @@ fn shocks_and_money_have_bounds() -> Result<(), StepError> {
     }
     let shocks = world.world().ecs().resource::<Shocks>();
     assert_eq!((shocks.ended.len(), shocks.live.len()), (50, 30));
+    Ok(())
+}
+
+/// The money that shocks and trade from outside are held against is that of the people, on both sides of the comparison.
+#[test]
+fn a_treasury_does_not_count_in_the_bounds_of_money() -> Result<(), StepError> {
+    let mut spec = file(17, 100, json!([]));
+    let economy = spec.economy.as_mut().expect("an economy");
+    economy.treasury = Some(serde_json::from_value(json!({"initialMoney": 1_000_000_000})).expect("a treasury"));
+    let mut world = world_of(spec)?;
+    world.hours(5)?;
+    let before = ledger(&mut world).money_of_traders();
+    assert_eq!(before, 100 * 150_000);
+    add(&mut world, json!({"kind": "money", "factor": 2.0}))?;
+    let export = json!({"kind": "export", "commodity": "Food", "quantity": 100, "price": 9_000, "durationHours": 24});
+    add(&mut world, export)?;
+    world.hours(24)?;
+    let after = ledger(&mut world);
+    assert_eq!(after.money(MoneyEntry::Granted), before, "doubled");
+    let food = worldtick::components::market::CommodityId(0);
+    assert!(after.goods(food, GoodsEntry::Exported) > 100, "{after:?}");
+    assert_eq!(after.money_of_treasury(), 1_000_000_000);
+    // And down: the treasury does not make a people rich that is to have next to nothing.
+    add(&mut world, json!({"kind": "money", "factor": 0.1}))?;
+    let error = add(&mut world, json!({"kind": "money", "factor": 0.1})).expect_err("refused").to_string();
+    assert!(error.contains("the traders' money"), "{error}");
     Ok(())
 }
 

@@ -231,6 +231,144 @@ fn demand_for_each_commodity_goes_out_in_every_hour() -> Result<(), StepError> {
     Ok(())
 }
 
+/// The change of demand for food in each hour, and how much was needed of it and not there.
+fn food(world: &mut Stepper, hours: u32) -> Result<Vec<f64>, StepError> {
+    world.take_events();
+    world.hours(hours)?;
+    let all = world.events_of::<DemandSignal>()?.into_iter().filter(|signal| signal.commodity_type == "food");
+    Ok(all.map(|signal| signal.demand_change_percent.expect("a number")).collect())
+}
+
+/// A world in which everybody needs food and nobody can make it: what is needed is all missed, whatever people do.
+fn famine(need: f64) -> Result<Stepper, StepError> {
+    let mut spec = default_file();
+    let economy = spec.economy.as_mut().expect("an economy");
+    economy.commodities[0].need = need;
+    economy.population.initial_stock_hours = 0.0;
+    let shock = json!([{"kind": "yield", "role": "Farmer", "factor": 0.0, "durationHours": 8_000}]);
+    economy.shocks = serde_json::from_value(shock).expect("a shock");
+    world_of(spec)
+}
+
+#[test]
+fn a_need_that_stays_unmet_is_no_change_and_a_jump_is_told_whole() -> Result<(), StepError> {
+    // Whole units: no chance in what is needed. Nothing is used, all is missed: 200 an hour, for ever.
+    let mut world = famine(1.0)?;
+    world.hours(100)?;
+    let steady = food(&mut world, 20)?;
+    assert!(steady.iter().all(|change| change.abs() < 1e-9), "{steady:?}");
+    world
+        .send("economy.add_shock", json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 500}))?;
+    let doubled = food(&mut world, 100)?;
+    assert!((doubled[0] - 100.0).abs() < 0.01, "against what was before it: {doubled:?}");
+    assert!(doubled.is_sorted_by(|one, next| one >= next) && doubled[99].abs() < 0.1, "{doubled:?}");
+    Ok(())
+}
+
+#[test]
+fn what_spoils_is_no_demand() -> Result<(), StepError> {
+    // Everybody has his fill and much more of it, which rots away: what is eaten stays the same.
+    let mut spec = default_file();
+    let economy = spec.economy.as_mut().expect("an economy");
+    economy.commodities[0].need = 1.0;
+    economy.commodities[0].spoilage = 0.02;
+    economy.population.initial_stock_hours = 200.0;
+    let mut world = world_of(spec)?;
+    world.hours(5)?;
+    let changes = food(&mut world, 20)?;
+    assert!(changes.iter().all(|change| change.abs() < 1e-9), "{changes:?}");
+    Ok(())
+}
+
+#[test]
+fn traders_from_outside_are_no_agents() -> Result<(), StepError> {
+    let bidders = |world: &mut Stepper| -> Result<u64, StepError> {
+        world.take_events();
+        world.hours(1)?;
+        let all = world.events_of::<DemandSignal>()?;
+        let crystal = all.iter().find(|signal| signal.commodity.as_deref() == Some("Crystal")).expect("told");
+        Ok(crystal.agent_count.expect("a number"))
+    };
+    let (mut alone, mut visited) = (world()?, world()?);
+    alone.hours(9)?;
+    visited.hours(9)?;
+    send(&mut visited, "export", 5, 40.0, "Crystal")?;
+    assert_eq!(bidders(&mut visited)?, bidders(&mut alone)?);
+    Ok(())
+}
+
+#[test]
+fn signals_are_counted_with_the_input_that_brought_them() -> Result<(), StepError> {
+    use worldtick::messages::outside::SignalsHeard;
+    use worldtick::messages::{CommandInput, Input};
+    let mut world = world()?;
+    let mut told = |what: &str, hours: u32| -> Result<SignalsHeard, StepError> {
+        let command = CommandInput {
+            command_id: uuid::Uuid::from_u128(u128::from(hours)),
+            command: "faction.tell".into(),
+            issued_by: "test".into(),
+            payload: json!({"what": what, "hours": hours, "number": 10.0, "name": "Food"}),
+        };
+        Ok(world.apply(Input::Command(command))?.signals)
+    };
+    assert_eq!(told("food", 5)?, SignalsHeard { taken: 1, refused: 0 });
+    assert_eq!(told("food", 721)?, SignalsHeard { taken: 0, refused: 1 });
+    Ok(())
+}
+
+#[test]
+fn trade_that_would_meet_other_trade_from_outside_is_refused() -> Result<(), StepError> {
+    let mut world = world()?;
+    world.hours(1)?;
+    // Both at 2,000 minor units.
+    send(&mut world, "import", 50, 40.0, "Food")?;
+    send(&mut world, "export", 20, 40.0, "Food")?;
+    let (count, why) = refused(&mut world);
+    assert!(count == 1 && why.contains("`factions: import of Food`"), "{why}");
+    let shock = json!({"kind": "export", "commodity": "Food", "quantity": 5, "price": 2_000, "durationHours": 5});
+    let error = world.send("economy.add_shock", shock.clone()).expect_err("refused").to_string();
+    assert!(error.contains("`factions: import of Food`"), "{error}");
+    // The same source's next word takes the place of the one before, and may end it.
+    send(&mut world, "import", 0, 40.0, "Food")?;
+    world.send("economy.add_shock", shock)?;
+    send(&mut world, "import", 50, 40.0, "Food")?;
+    assert_eq!(refused(&mut world).0, 2);
+    Ok(())
+}
+
+/// Traders from outside set no price among themselves.
+#[test]
+fn an_import_and_an_export_that_would_meet_are_refused() -> Result<(), StepError> {
+    let trade = |kind: &str, price: i64, starts: u32| {
+        json!({"id": format!("{kind}-{price}-{starts}"), "kind": kind, "commodity": "Food", "quantity": 10,
+            "price": price, "startsInHours": starts, "durationHours": 10})
+    };
+    let mut world = world()?;
+    world.hours(3)?;
+    world.send("economy.add_shock", trade("import", 1_000, 5))?;
+    let before = world.state_hash()?;
+    for shock in [trade("export", 1_000, 5), trade("export", 4_000, 14), trade("export", 1_001, 0)] {
+        let error = world.send("economy.add_shock", shock.clone()).expect_err("refused").to_string();
+        assert!(error.contains("/price") && error.contains("`import-1000-5`"), "{shock}: {error}");
+    }
+    assert_eq!(world.state_hash()?, before);
+    let mut wood = trade("export", 4_000, 6);
+    wood["commodity"] = "Wood".into();
+    for shock in [trade("export", 999, 5), trade("export", 4_000, 15), trade("import", 900, 25), wood] {
+        world.send("economy.add_shock", shock)?;
+    }
+    // So it is in a world file, by line and column, and in a world that is made of one.
+    let mut spec = default_file();
+    let shocks = json!([trade("export", 2_000, 0), trade("import", 2_000, 9)]);
+    spec.economy.as_mut().expect("an economy").shocks = serde_json::from_value(shocks).expect("shocks");
+    let text = serde_json::to_string(&spec).expect("JSON");
+    let report = WorldSpec::from_yaml(&text).expect_err("refused").report;
+    assert!(report.contains("trade with `export-2000-0`") && report.contains("shocks"), "{report}");
+    spec.economy.as_mut().expect("an economy").shocks.truncate(1);
+    WorldSpec::from_yaml(&serde_json::to_string(&spec).expect("JSON")).expect("one alone is right");
+    Ok(())
+}
+
 #[test]
 fn what_has_no_name_of_the_list_goes_out_under_its_own_and_is_told_of() -> Result<(), StepError> {
     let mut spec = default_file();

@@ -24,13 +24,17 @@ fn from_table(id: &str) -> String {
 
 /// Runs `economy import-agents` beside a server that does not run; its exit code and what it said.
 fn import(server: &TestServer, csv: &str) -> (Option<i32>, String) {
+    import_into(server, "town", csv)
+}
+
+fn import_into(server: &TestServer, world: &str, csv: &str) -> (Option<i32>, String) {
     std::fs::write(server.folder.path().join("people.csv"), csv).expect("written");
     let arguments = [
         "economy",
         "import-agents",
         "people.csv",
         "--world",
-        "town",
+        world,
         "--set",
         "server.data_dir=data",
         "--set",
@@ -75,6 +79,26 @@ fn explained(server: &TestServer, agent: u64) {
     );
 }
 
+/// The sums of a living world's money and goods, over HTTP and by the program.
+fn ledger(server: &TestServer) {
+    let api = server.api();
+    let answer = api.get("/api/v1/worlds/town/ledger").ok();
+    assert_eq!(
+        (&answer["money"]["endowed"], &answer["money_of_traders"]),
+        (&json!(4200.0), &json!(4200.0)),
+        "{answer}"
+    );
+    assert_eq!(answer["goods"]["Food"]["endowed"], json!(22), "{answer}");
+    api.get("/api/v1/worlds/nowhere/ledger").problem(404);
+    let address = format!("http://{}", server.running().admin_address());
+    let done = program(server.folder.path(), &["markets", "ledger", "town", "--server", &address]).output();
+    let said = String::from_utf8(done.expect("it runs").stdout).expect("text");
+    let rows: Vec<Vec<&str>> = said.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0], ["OF", "KIND", "SUM"], "{said}");
+    let sum = |of: &str| rows.iter().find(|row| row[..2] == [of, "endowed"]).map(|row| row[2].parse::<f64>());
+    assert_eq!((sum("money"), sum("Food")), (Some(Ok(4200.0)), Some(Ok(22.0))), "{said}");
+}
+
 #[test]
 fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     let mut server = TestServer::start(&[world("other", "manual"), from_table("town")]);
@@ -93,6 +117,11 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     let (code, said) = import(&server, PEOPLE);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("imported 3 agents of world `town`"), "{said}");
+    // Nobody would ever read those of a world that draws its own.
+    let (code, said) = import_into(&server, "other", PEOPLE);
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("from: market_agent") && said.contains("economy.population"), "{said}");
+    assert_eq!(server.query_store("SELECT CAST(count(*) AS TEXT) FROM market_agent"), [["3"]]);
 
     server.begin();
     assert_eq!(money(&server), [1500.0, 1400.0, 1300.0]);
@@ -125,6 +154,17 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     let headers = [("If-Match", tag.as_str()), ("Content-Type", "application/yaml")];
     let plan = api.send("POST", "/api/v1/worlds/town/apply?dryRun=true", &from_table("town"), &headers).ok();
     assert_eq!(plan["changes"], json!([]), "{plan}");
+    // The same is true of the file that the server gives, which has the agents that were read. But no world begins with
+    // it: one of its two sources of agents would be passed over.
+    let given = api.get("/api/v1/worlds/town/file").ok();
+    assert_eq!(given["economy"]["population"]["agents"].as_array().map(Vec::len), Some(3), "{given}");
+    let headers = [("If-Match", tag.as_str()), ("Content-Type", "application/json")];
+    let plan = api.send("POST", "/api/v1/worlds/town/apply?dryRun=true", &given.to_string(), &headers).ok();
+    assert_eq!(plan["changes"], json!([]), "{plan}");
+    let elsewhere = given.to_string().replace("\"id\":\"town\"", "\"id\":\"village\"");
+    let made = api.post_with("/api/v1/worlds", &elsewhere, &[("Content-Type", "application/json")]);
+    assert!((400..500).contains(&made.status) && made.text.contains("leave out `from`"), "{}", made.text);
+    ledger(&server);
     // A reset begins with the file again, and with the table of now.
     api.post("/api/v1/worlds/town/reset", &json!({})).ok();
     assert_eq!(money(&server), [0.01, 1000.0]);

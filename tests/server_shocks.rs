@@ -65,12 +65,14 @@ fn shocks_are_added_listed_and_ended_over_http() {
     assert_eq!(server.world("hand")["state_hash"], before, "nothing has changed");
 
     let added = api.post(PATH, &locusts());
-    assert_eq!((added.status, &added.json()["state"]), (201, &json!("active")), "{}", added.text);
+    assert_eq!((added.status, &added.json()["state"]), (201, &json!("to_come")), "{}", added.text);
     api.post(PATH, &locusts()).problem(409);
     let started = |text: &str| metric(text, r#"worldtick_economy_shocks_total{kind="yield",phase="started"}"#);
     tick(&api);
     let counted = wait_for("it is counted", || Some(api.get("/metrics").text).filter(|text| started(text) >= 1.0));
     assert!(started(&counted) >= 1.0);
+    let refused = metric(&counted, r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"}"#);
+    assert!(refused >= 1.0, "those that were refused are counted as well: {refused}");
     let listed = shocks(&api);
     assert_eq!((&listed[0]["id"], &listed[0]["hoursLeft"], listed.len()), (&json!("locusts"), &json!(1), 1));
 
@@ -103,7 +105,7 @@ fn the_command_line_adds_lists_and_ends() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.success(), text(&output.stdout), text(&output.stderr))
     };
-    let add = ["add", "hand", "--kind", "export", "--commodity", "Food", "--quantity", "9", "--price", "1500"];
+    let add = ["add", "hand", "--kind", "export", "--commodity", "Food", "--quantity", "9", "--price", "15"];
     let given = [&add[..], &["--for", "9", "--in", "3", "--id", "caravan"]].concat();
     let key = ["--command-id", "550e8400-e29b-41d4-a716-446655440000"];
     for _ in 0..2 {

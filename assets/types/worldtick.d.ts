@@ -345,11 +345,11 @@ export interface DemandSignal {
   location: string;
   /** How much. */
   demand_level: DemandLevel;
-  /** Units used and units missed this hour, against what is used in an hour of late, in percent. */
+  /** Units used and units missed this hour, against the mean of the hours before it, in percent. What spoiled is neither. */
   demand_change_percent?: number | null;
   /** Expected effect on the price over the next three hours, in percent. */
   predicted_price_impact_percent?: number | null;
-  /** Agents that bid for it. */
+  /** Agents that bid for it; traders from outside are none. */
   agent_count?: number | null;
 }
 
@@ -1153,7 +1153,7 @@ export interface StatsMetrics {
   unique_agents?: number | null;
   /** Actions of an agent, on average. */
   average_actions_per_agent?: number | null;
-  /** Trades. */
+  /** Trades, with each other and with traders from outside. */
   total_transactions?: number | null;
   /** Money that changed hands, in major units. */
   total_transaction_volume?: number | null;

@@ -237,13 +237,13 @@ pub struct DemandSignal {
     pub location: Label,
     /// How much.
     pub demand_level: DemandLevel,
-    /// Units used and units missed this hour, against what is used in an hour of late, in percent.
+    /// Units used and units missed this hour, against the mean of the hours before it, in percent. What spoiled is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand_change_percent: Option<f64>,
     /// Expected effect on the price over the next three hours, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_price_impact_percent: Option<f64>,
-    /// Agents that bid for it.
+    /// Agents that bid for it; traders from outside are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_count: Option<u64>,
 }
@@ -325,7 +325,7 @@ pub struct StatsMetrics {
     /// Actions of an agent, on average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_actions_per_agent: Option<f64>,
-    /// Trades.
+    /// Trades, with each other and with traders from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_transactions: Option<u64>,
     /// Money that changed hands, in major units.

@@ -21,6 +21,7 @@
 //! ```
 
 use bevy_ecs::message::Message;
+use bevy_ecs::prelude::Resource;
 
 /// Hours that a signal lasts at most.
 pub const SIGNAL_HOURS_MAX: u32 = 720;
@@ -41,6 +42,15 @@ pub struct EconomySignal {
     pub hours: u32,
     /// What it is about.
     pub kind: SignalKind,
+}
+
+/// How many signals were taken and refused in an input. Only told: nothing is decided by it.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SignalsHeard {
+    /// Taken.
+    pub taken: u32,
+    /// Refused.
+    pub refused: u32,
 }
 
 /// Kinds of signals.

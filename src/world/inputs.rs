@@ -14,6 +14,7 @@ use super::registry::RawEvent;
 use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
 use super::{GameWorld, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
+use crate::messages::outside::SignalsHeard;
 use crate::messages::tier::StepReport;
 use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
 use crate::schedules::{DailyTick, HourlyTick, WorldStep};
@@ -120,7 +121,9 @@ impl GameWorld {
             // An input without a step, an hourly tick say, takes nobody's sight of the last one away.
             self.app.world_mut().insert_resource(last);
         }
-        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report })
+        let heard = self.app.world_mut().get_resource_mut::<SignalsHeard>();
+        let signals = heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default();
+        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report, signals })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.

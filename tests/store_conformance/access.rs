@@ -1,7 +1,8 @@
 //! Tokens and the audit: under no lease, and never half.
 
 use worldtick::plugins::store::{
-    AgentRow, AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit, Store, Sweep, Swept, TokenMade, TokenRow,
+    AgentRow, AuditEnd, AuditFilter, AuditOutcome, AuditRow, EngineKind, NewAudit, Store, StoreError, Sweep, Swept,
+    TokenMade, TokenRow,
 };
 
 use crate::harness::Bench;
@@ -18,6 +19,28 @@ pub(crate) async fn tokens_are_made_beside_a_running_server(bench: &Bench) {
     owner.commit(&commit).await;
     assert_eq!(owner.store.token("t1").await.unwrap(), Some(token("t1", "ci")));
     owner.end().await;
+}
+
+/// Beside a running server no tables are changed: PostgreSQL's must be there already.
+pub(crate) async fn a_store_is_opened_as_it_is(bench: &Bench) {
+    if bench.kind == EngineKind::Postgres {
+        let missing = Store::open_as_it_is(&bench.config()).await.map(|_| ()).unwrap_err();
+        assert!(matches!(missing, StoreError::Migration { .. }), "{missing}");
+        assert!(missing.to_string().contains("they lack migration"), "{missing}");
+        let made = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+        let made: i64 = sqlx::query_scalar(made).fetch_one(&mut bench.postgres().await).await.unwrap();
+        assert_eq!(made, 0, "nothing was made");
+        bench.open().await.close().await;
+    }
+    let store = Store::open_as_it_is(&bench.config()).await.unwrap();
+    assert_eq!(store.agents("city").await.unwrap(), []);
+    store.close().await;
+    if bench.kind == EngineKind::Postgres {
+        let older = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+        sqlx::query(older).execute(&mut bench.postgres().await).await.unwrap();
+        let missing = Store::open_as_it_is(&bench.config()).await.map(|_| ()).unwrap_err();
+        assert!(missing.to_string().contains("they lack migration"), "{missing}");
+    }
 }
 
 fn token(id: &str, name: &str) -> TokenRow {

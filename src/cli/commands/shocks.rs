@@ -16,7 +16,7 @@ use crate::components::ids::WorldId;
   worldtick shocks add night-city --kind yield --commodity Food --factor 0.5 --for 200 --id locusts
   worldtick shocks add night-city --kind demand --commodity Weapon --factor 2 --for 72 --in 24
   worldtick shocks add night-city --kind role-vanished --role Miner --for 48
-  worldtick shocks add night-city --kind import --commodity Food --quantity 50 --price 1200 --for 100
+  worldtick shocks add night-city --kind import --commodity Food --quantity 50 --price 12 --for 100
   worldtick shocks add night-city --kind money --factor 2
   worldtick shocks list night-city
   worldtick shocks end night-city locusts
@@ -59,8 +59,8 @@ pub enum ShocksCommand {
         /// Units that a trader from outside trades in an hour
         #[arg(long)]
         quantity: Option<i64>,
-        /// What a unit costs or brings there, in minor units of money
-        #[arg(long)]
+        /// What a unit costs or brings there, in major units of money, as lists show it: 12 or 14.5
+        #[arg(long, value_parser = minor)]
         price: Option<i64>,
         /// In so many hours; without it, at once
         #[arg(long = "in", value_name = "HOURS")]
@@ -102,6 +102,17 @@ pub enum ShockName {
     Export,
 }
 
+/// An amount in major units of money, as text, in minor units: no detour over numbers that are not exact.
+fn minor(text: &str) -> Result<i64, String> {
+    let wrong = || format!("`{text}` is no price: write it as 12 or 14.5, with two decimals at most");
+    let (whole, part) = text.split_once('.').unwrap_or((text, "00"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) || part.len() > 2 {
+        return Err(wrong());
+    }
+    format!("{whole}{part:0<2}").parse().map_err(|_| wrong())
+}
+
 const COLUMNS: [Column; 10] = [
     ("SHOCK", "/id"),
     ("STATE", "/state"),
@@ -110,7 +121,7 @@ const COLUMNS: [Column; 10] = [
     ("ROLE", "/role"),
     ("FACTOR", "/factor"),
     ("QUANTITY", "/quantity"),
-    ("PRICE", "/price"),
+    ("PRICE (MAJOR)", "/price"),
     ("FROM HOUR", "/startHour"),
     ("TO HOUR", "/endHour"),
 ];
@@ -150,6 +161,17 @@ pub(in crate::cli) fn run(args: &ShocksArgs) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn prices_are_given_as_they_are_shown() {
+        let given = [("12", 1_200), ("14.5", 1_450), ("0.07", 7), ("40000.00", 4_000_000)];
+        for (text, expected) in given {
+            assert_eq!(minor(text), Ok(expected), "{text}");
+        }
+        for text in ["", ".", "1.", ".5", "-1", "1.234", "1e3", "NaN", "1,5", "99999999999999999999"] {
+            assert!(minor(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn names_are_those_of_the_worlds() {

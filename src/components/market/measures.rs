@@ -70,6 +70,11 @@ pub struct Measures {
     pub needs_met: u64,
     /// What traders believe that a unit costs, in minor units, when last counted.
     pub beliefs: Option<Distribution>,
+    /// Units that were used up, eaten and enjoyed in an hour, and those that were needed and not there, of late. What
+    /// spoiled is not in it: nobody wanted it.
+    pub wanted: f64,
+    /// How far the last hour's lie above those of the hours before it, as a share; 0 where there were none.
+    pub demand_change: f64,
     /// The last hours with trades, the latest last.
     window: VecDeque<TradedHour>,
     /// How many hours ago the oldest of the window may be; each entry with the hour in which it was.
@@ -77,6 +82,12 @@ pub struct Measures {
 }
 
 impl Measures {
+    /// Takes in what was wanted in an hour, compared with the hours before; the average is over so many hours.
+    pub fn take_demand(&mut self, wanted: f64, hours: f64) {
+        self.demand_change = if self.wanted > 0.0 { wanted / self.wanted - 1.0 } else { 0.0 };
+        self.wanted += (wanted - self.wanted) / hours.max(1.0);
+    }
+
     /// Takes in an hour; what is `window` hours old or older is forgotten.
     pub fn take_in(&mut self, hour: u64, traded: TradedHour, window: u64) {
         if traded.volume > 0 {

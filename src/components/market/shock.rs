@@ -97,6 +97,14 @@ pub struct OutsideOrder {
     pub price: u32,
 }
 
+impl OutsideOrder {
+    /// Whether two orders would trade with each other: one offers what the other wants, for no more than it bids.
+    pub fn meets(&self, other: &Self) -> bool {
+        let (ask, bid) = if self.side == Side::Ask { (self, other) } else { (other, self) };
+        self.commodity == other.commodity && self.side != other.side && ask.price <= bid.price
+    }
+}
+
 /// Who brought it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -136,6 +144,25 @@ impl Influence {
             }
             effect => Some((only, effect)),
         })
+    }
+
+    /// Orders from outside, each with the place of its book where it stands in one only.
+    fn orders(&self) -> impl Iterator<Item = (Option<PlaceId>, &OutsideOrder)> {
+        self.effects().filter_map(|(only, effect)| match effect {
+            Effect::Trade(order) => Some((only, order)),
+            _ => None,
+        })
+    }
+
+    /// Whether orders of both would stand in a book in the same hour and trade with each other, so that the market had a
+    /// price with which none of its people has to do.
+    pub fn trades_with(&self, other: &Self) -> bool {
+        let together = self.starts.max(other.starts) < self.ends.min(other.ends);
+        let meet = |(here, order): (Option<PlaceId>, &OutsideOrder),
+                    (there, theirs): (Option<PlaceId>, &OutsideOrder)| {
+            (here.is_none() || there.is_none() || here == there) && order.meets(theirs)
+        };
+        together && self.orders().any(|order| other.orders().any(|theirs| meet(order, theirs)))
     }
 }
 
@@ -193,6 +220,12 @@ impl Shocks {
     pub fn is_known(&self, id: &str) -> bool {
         self.live.iter().any(|shock| shock.influence.id == id)
             || self.ended.iter().any(|ended| ended.shock.influence.id == id)
+    }
+
+    /// The first shock or signal that would trade with this one, if any. What has its own name it would take the place of.
+    pub fn trading_with(&self, influence: &Influence) -> Option<&Influence> {
+        let shocks = self.live.iter().map(|shock| &shock.influence);
+        shocks.chain(&self.signals).find(|other| other.id != influence.id && influence.trades_with(other))
     }
 
     /// Remembers a shock as ended; the oldest beyond [`ENDED_MAX`] is forgotten.

@@ -10,7 +10,7 @@ use super::PlaceId;
 pub struct Flow {
     /// Units made in an hour, of late.
     pub produced: f64,
-    /// Units used up, eaten and enjoyed in an hour, of late.
+    /// Units used up, eaten, enjoyed and spoiled in an hour, of late: what must be made again.
     pub used: f64,
     /// Price in minor units, of late.
     pub price: f64,

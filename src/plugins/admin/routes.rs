@@ -180,6 +180,12 @@ fn market_and_people() -> Vec<Route> {
         get(Read, "/worlds/{world}/markets", worlds::markets, "Its markets as they last cleared."),
         get(Read, "/worlds/{world}/markets/{market}", worlds::market_history, "How a market cleared before. A page.")
             .asks(PAGE),
+        get(
+            Read,
+            "/worlds/{world}/ledger",
+            worlds::ledger,
+            "Where its money and goods came from and went since its beginning, by kind, and what its treasury has.",
+        ),
         get(Read, "/worlds/{world}/agents", worlds::agents, "Its agents: `after` (an id), `role`, `place`, `limit`.")
             .asks(&["after", "limit", "role"]),
         get(

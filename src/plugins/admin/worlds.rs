@@ -284,6 +284,12 @@ pub(super) async fn agents(
     order(&app, &world, Order::Ask { query: "economy.agents".into(), payload }, None).await.map(Json)
 }
 
+pub(super) async fn ledger(State(app): State<App>, Path(world): Path<String>) -> Result<Json<Value>, Problem> {
+    let ask = Order::Ask { query: "economy.ledger".into(), payload: json!({}) };
+    // A world that refuses the question has no economy.
+    order(&app, &world, ask, None).await.map(Json).map_err(Problem::refusal_as_not_found)
+}
+
 /// Whom to explain.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -13,7 +13,7 @@ use super::hosted::Hosted;
 use super::unit::{OrderWork, Unit, Work};
 use super::worker::Job;
 use crate::plugins::store::{ShardId, UnregisteredWorld, WorldChange, WorldRow, WorldStatus};
-use crate::world::spec::{AgentSpec, WorldSpec};
+use crate::world::spec::{AgentSpec, TWO_SOURCES, WorldSpec};
 
 impl Engine {
     /// Brings back the worlds of the store and registers those that are new. A faulted world is brought back too, to
@@ -69,7 +69,7 @@ impl Engine {
             let most = self.config.worlds_max;
             return tracing::error!(world_id = %spec.id, most, "the world is not registered: host.worlds_max are there");
         }
-        let registered = self.with_agents(spec.clone()).and_then(|spec| {
+        let registered = of_one_source(&spec).and_then(|()| self.with_agents(spec.clone())).and_then(|spec| {
             let row = self.registration(&spec, self.shard_of_world(&spec.id))?;
             Ok((spec, row))
         });
@@ -134,8 +134,20 @@ impl Engine {
     }
 }
 
+/// Agents that stand in a file and are to come from the database: one of them would be passed over in silence, so that
+/// no world begins with it. Files of living worlds, which have the agents that were read, are no beginning.
+pub(super) fn of_one_source(spec: &WorldSpec) -> Result<(), String> {
+    if spec.economy.as_ref().is_some_and(|economy| economy.population.has_two_sources()) {
+        return Err(TWO_SOURCES.into());
+    }
+    Ok(())
+}
+
 /// The hash of a world as its author has written it: agents that came from the database have no part in it.
-fn hash_as_written(spec: &WorldSpec) -> Result<i64, String> {
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub(crate) fn hash_as_written(spec: &WorldSpec) -> Result<i64, String> {
     let json = serde_json::to_string(&spec.as_written()).map_err(|error| error.to_string())?;
     Ok(xxh3_64(json.as_bytes()).cast_signed())
 }
@@ -148,10 +160,35 @@ fn report_changed_file(row: &WorldRow, living: &WorldSpec, specs: &[(WorldSpec, 
     if let Some(Ok(simulation)) = row.simulation.as_deref().map(serde_json::from_str) {
         living.meta.simulation = simulation;
     }
-    if *file != living {
+    if file.as_written() != living {
         tracing::warn!(
             world_id = row.world_id,
             "the world file has changed since the world was registered; it has no effect until it is applied (`worldtick worlds apply`) or the world is reset"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::spec::AgentSource;
+
+    /// A file with the agents that were read from the database, as a living world's has them.
+    #[test]
+    fn agents_that_were_read_make_no_other_file() {
+        let mut waiting = WorldSpec::default_world().expect("a valid world file");
+        waiting.economy.as_mut().expect("an economy").population.from = AgentSource::MarketAgent;
+        let mut living = waiting.clone();
+        let agent = AgentSpec { role: "Farmer".into(), money: 100, ..AgentSpec::default() };
+        living.economy.as_mut().expect("an economy").population.agents = vec![agent.clone(), agent];
+        assert_eq!(hash_as_written(&living), hash_as_written(&waiting));
+        assert_eq!(living.as_written(), waiting);
+        assert_eq!(of_one_source(&waiting), Ok(()));
+        assert!(of_one_source(&living).is_err_and(|words| words.contains("leave out `from`")));
+        let told = living.warnings();
+        assert!(told.iter().any(|warning| warning.pointer == "/economy/population/from"), "{told:?}");
+        living.economy.as_mut().expect("an economy").population.from = AgentSource::File;
+        assert_eq!(of_one_source(&living), Ok(()));
+        assert_ne!(hash_as_written(&living), hash_as_written(&waiting));
     }
 }

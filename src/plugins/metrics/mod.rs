@@ -103,7 +103,12 @@ pub const METRICS: &[Metric] = &[
     counter(
         "worldtick_economy_shocks_total",
         &["kind", "phase"],
-        "Shocks of economies by kind and by what happened to them (started, ended).",
+        "Shocks of economies by kind and by what happened to them (started, ended); commands to add one that were refused, as of unknown kind (refused).",
+    ),
+    counter(
+        "worldtick_economy_signals_total",
+        &["outcome"],
+        "Signals of other plugins to economies by outcome (taken, refused).",
     ),
     gauge("worldtick_market_clearing_price", &["world", "commodity"], "Last clearing price in major units of money."),
     gauge(

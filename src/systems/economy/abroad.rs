@@ -14,7 +14,7 @@ use crate::components::money::{Goods, Money};
 
 /// Writes the orders from outside into the books, as traders with numbers beyond the roster. Runs in `Order`, last.
 ///
-/// They are cut where they might take all money beyond its bounds: imports carry it out of the world, exports into it.
+/// They are cut where they might take the traders' money beyond its bounds: imports carry it out of the world, exports into it.
 pub fn place_outside_orders(
     economy: Res<Economy>,
     conditions: Res<Conditions>,
@@ -23,7 +23,7 @@ pub fn place_outside_orders(
 ) -> Result {
     let floor = &mut *floor;
     let (least, most) = money_bounds(&economy);
-    let money = ledger.money_expected();
+    let money = ledger.money_of_traders();
     let (mut may_leave, mut may_come) = (money.saturating_sub(least).max(0), most.saturating_sub(money).max(0));
     for (square, trade) in floor.squares.iter_mut().zip(conditions.trade()).filter(|(_, trade)| !trade.is_empty()) {
         let seats = square.roster.len();

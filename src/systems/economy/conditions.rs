@@ -40,7 +40,8 @@ impl Conditions {
         Self(economy.places.iter().map(|_| LocalConditions::calm(economy)).collect())
     }
 
-    /// What everything active in an hour makes of it. Factors on the same thing are multiplied, within bounds.
+    /// What everything active in an hour makes of it. Factors on the same thing are multiplied, in whatever order, and
+    /// what comes of it is kept within bounds.
     pub fn of(economy: &Economy, shocks: &Shocks, hour: u64) -> Self {
         Self(economy.place_ids().map(|place| LocalConditions::of(economy, shocks, hour, place)).collect())
     }
@@ -78,6 +79,8 @@ impl LocalConditions {
                 _ => conditions.take(economy, effect, &mut scale),
             }
         }
+        conditions.bound_factors();
+        let scale = bounded(scale);
         for order in &mut conditions.trade {
             let quantity = whole(f64::from(order.quantity) * scale).clamp(0, OUTSIDE_QUANTITY_MAX);
             order.quantity = u32::try_from(quantity).unwrap_or(0);
@@ -90,7 +93,7 @@ impl LocalConditions {
     fn take(&mut self, economy: &Economy, effect: &Effect, scale: &mut f64) {
         let times = |present: Option<&mut f64>, factor: f64| {
             if let Some(present) = present {
-                *present = (*present * factor).clamp(FACTOR_RANGE.0, FACTOR_RANGE.1);
+                *present *= factor;
             }
         };
         match *effect {
@@ -109,6 +112,12 @@ impl LocalConditions {
             Effect::TradeScale(factor) => times(Some(scale), factor),
             Effect::Money(_) | Effect::Only(_) => {}
         }
+    }
+
+    /// Keeps every factor within its bounds.
+    fn bound_factors(&mut self) {
+        let goods = self.need.as_mut_slice().iter_mut().chain(self.spending.as_mut_slice());
+        goods.chain(&mut self.yields).for_each(|factor| *factor = bounded(*factor));
     }
 
     /// Turns weights into factors on shares that add up to what they did.
@@ -148,13 +157,18 @@ fn part_of(economy: &Economy, place: PlaceId, order: OutsideOrder) -> OutsideOrd
     OutsideOrder { quantity: u32::try_from(end - upto(before)).unwrap_or(0), ..order }
 }
 
-/// Money in the world at least and at most, in minor units: the file's, times the bounds of money shocks.
+fn bounded(factor: f64) -> f64 {
+    factor.clamp(FACTOR_RANGE.0, FACTOR_RANGE.1)
+}
+
+/// Money of all traders at least and at most, in minor units: what the file gives them, times the bounds of money shocks.
+/// A treasury's money is not in it: no shock multiplies it, and nobody from outside trades with it.
 pub(super) fn money_bounds(economy: &Economy) -> (i64, i64) {
     let given = real(economy.population.money().unwrap_or(i64::MAX));
     (whole(given * MONEY_FACTOR_RANGE.0), whole(given * MONEY_FACTOR_RANGE.1))
 }
 
-/// Whether all money times a factor stays within its bounds.
+/// Whether the traders' money times a factor stays within its bounds.
 pub(super) fn money_fits(economy: &Economy, money: i64, factor: f64) -> bool {
     let (least, most) = money_bounds(economy);
     (least..=most).contains(&whole(real(money) * factor))
@@ -186,7 +200,7 @@ pub fn turn_influences(
                     _ => None,
                 });
                 if let Some(factor) = money {
-                    let fits = money_fits(&economy, ledger.money_expected(), factor);
+                    let fits = money_fits(&economy, ledger.money_of_traders(), factor);
                     let why = if fits { ShockEnd::RanOut } else { ShockEnd::OutOfBounds };
                     if fits {
                         scale_money(&mut ledger, purses.iter_mut(), factor)?;
@@ -230,4 +244,64 @@ fn scale_money<'a>(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::components::market::{Influence, Shock, ShockCause, ShockKind, Side};
+
+    fn of(effects: &[Effect]) -> Conditions {
+        let spec = WorldSpec::default_world().expect("a valid world file").economy.expect("an economy");
+        let economy = Economy::new(&spec).expect("a model");
+        let live = effects.iter().map(|effect| {
+            let influence = Influence { id: String::new(), effects: vec![*effect], starts: 0, ends: 1 };
+            Shock { influence, kind: ShockKind::Need, cause: ShockCause::Command, begun: true }
+        });
+        Conditions::of(&economy, &Shocks { live: live.collect(), ..Shocks::default() }, 0)
+    }
+
+    fn any_effect() -> impl Strategy<Value = Effect> {
+        let factor = prop_oneof![Just(0.1), Just(10.0), 0.0..10.0_f64];
+        (0_u8..5, factor).prop_map(|(kind, factor)| match kind {
+            0 => Effect::Need(CommodityId(0), factor),
+            1 => Effect::Demand(CommodityId(3), factor),
+            2 => Effect::Yield(YieldOf::Role(RoleId(0)), factor),
+            3 => Effect::Yield(YieldOf::Commodity(CommodityId(0)), factor),
+            _ => Effect::TradeScale(factor),
+        })
+    }
+
+    proptest! {
+        /// Who comes first makes no difference.
+        #[test]
+        fn the_order_of_influences_does_not_matter(
+            (one, other) in prop::collection::vec(any_effect(), 1..7)
+                .prop_flat_map(|effects| (Just(effects.clone()), Just(effects).prop_shuffle())),
+        ) {
+            let order = OutsideOrder { side: Side::Bid, commodity: CommodityId(1), quantity: 100_000, price: 1 };
+            let with_trade = |effects: Vec<Effect>| of(&[effects, vec![Effect::Trade(order)]].concat());
+            let (one, other) = (with_trade(one), with_trade(other));
+            let all = |conditions: &Conditions| {
+                let factors: Vec<f64> = conditions.need.iter().chain(conditions.spending.iter()).copied().collect();
+                let units: f64 = conditions.trade.iter().map(|order| f64::from(order.quantity)).sum();
+                [factors, conditions.yields.clone(), vec![units]].concat()
+            };
+            for (one, other) in all(&one).into_iter().zip(all(&other)) {
+                prop_assert!((one - other).abs() <= one.abs() * 1e-9 + 1e-9, "{} and {}", one, other);
+            }
+        }
+    }
+
+    #[test]
+    fn factors_are_bounded_after_all_of_them() {
+        let food = CommodityId(0);
+        let need = |factors: [f64; 3]| of(&factors.map(|factor| Effect::Need(food, factor))).need_of(food);
+        for factors in [[10.0, 10.0, 0.1], [10.0, 0.1, 10.0], [0.1, 10.0, 10.0]] {
+            assert!((need(factors) - 10.0).abs() < 1e-9, "{factors:?}");
+        }
+        assert!((need([10.0, 10.0, 10.0]) - 10.0).abs() < f64::EPSILON);
+    }
 }

@@ -69,8 +69,10 @@ pub(super) struct Square {
     pub(super) prices: Vec<f64>,
     /// Units made this hour.
     pub(super) produced: Vec<i64>,
-    /// Units used up, eaten and enjoyed this hour.
+    /// Units used up, eaten and enjoyed this hour, and those that spoiled: what must be made again.
     pub(super) used: Vec<i64>,
+    /// Units among them that spoiled.
+    pub(super) spoiled: Vec<i64>,
     /// Needs of this hour, and those that were met, for each commodity.
     pub(super) needs: Vec<(u64, u64)>,
     /// What the markets teach everybody after their clearing.
@@ -152,7 +154,7 @@ impl Square {
     }
 
     fn open(&mut self, commodities: usize) {
-        for sums in [&mut self.produced, &mut self.used] {
+        for sums in [&mut self.produced, &mut self.used, &mut self.spoiled] {
             sums.clear();
             sums.resize(commodities, 0);
         }

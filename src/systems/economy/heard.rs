@@ -4,10 +4,10 @@ use bevy_ecs::prelude::*;
 
 use crate::components::market::{Effect, Influence, MarketStatistics, SIGNALS_MAX, Shocks};
 use crate::messages::outside::{
-    EconomySignal, FOOD_DEMAND_RANGE, SIGNAL_HOURS_MAX, SIGNAL_NAME_MAX, SignalKind, TradeDirection,
+    EconomySignal, FOOD_DEMAND_RANGE, SIGNAL_HOURS_MAX, SIGNAL_NAME_MAX, SignalKind, SignalsHeard, TradeDirection,
 };
 use crate::world::TakenMessage;
-use crate::world::spec::{DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec};
+use crate::world::spec::{DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec, meets};
 
 /// How many signals were taken and refused since the world was made or restored. Only told: nothing is decided by it.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
@@ -23,13 +23,15 @@ pub struct SignalCounts {
 impl TakenMessage for EconomySignal {
     fn take(self, world: &mut World) {
         let heard = hear(world, &self);
+        let refused = u32::from(heard.is_err());
+        let mut of_input = world.get_resource_or_init::<SignalsHeard>();
+        of_input.taken = of_input.taken.saturating_add(1 - refused);
+        of_input.refused = of_input.refused.saturating_add(refused);
         let mut counts = world.get_resource_or_init::<SignalCounts>();
-        match heard {
-            Ok(()) => counts.taken += 1,
-            Err(reason) => {
-                counts.refused += 1;
-                counts.last_refused = Some(reason);
-            }
+        counts.taken += u64::from(1 - refused);
+        counts.refused += u64::from(refused);
+        if let Err(reason) = heard {
+            counts.last_refused = Some(reason);
         }
     }
 }
@@ -45,8 +47,13 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
     }
     let effects = effects(economy, &signal.kind).map_err(|reason| format!("{id}: {reason}"))?;
     let mut shocks = world.get_resource_mut::<Shocks>().ok_or(NO_ECONOMY)?;
-    let place = shocks.signals.binary_search_by(|known| known.id.as_str().cmp(&id));
     let ends = hour + u64::from(signal.hours);
+    let influence = Influence { id, effects, starts: hour, ends };
+    let id = &influence.id;
+    if let Some(other) = shocks.trading_with(&influence) {
+        return Err(format!("{id}: {}", meets(&format!("`{}`", other.id))));
+    }
+    let place = shocks.signals.binary_search_by(|known| known.id.cmp(id));
     match (place, signal.hours) {
         (Ok(place), 0) => {
             shocks.signals.remove(place);
@@ -54,13 +61,13 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
         (Err(_), 0) => {}
         (Ok(place), _) => {
             if let Some(known) = shocks.signals.get_mut(place) {
-                *known = Influence { id, effects, starts: hour, ends };
+                *known = influence;
             }
         }
         (Err(_), _) if shocks.signals.len() >= SIGNALS_MAX => {
             return Err(format!("{id}: {SIGNALS_MAX} signals are live, and there can be no more"));
         }
-        (Err(place), _) => shocks.signals.insert(place, Influence { id, effects, starts: hour, ends }),
+        (Err(place), _) => shocks.signals.insert(place, influence),
     }
     Ok(())
 }

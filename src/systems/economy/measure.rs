@@ -21,14 +21,21 @@ pub fn measure_markets(
     mut markets: Query<(&Market, &mut Measures)>,
 ) -> Result {
     let window = u64::from(economy.parameters.alpha_hours);
-    let all = floor.squares.iter().flat_map(|square| square.books().zip(&square.markets).zip(&square.needs));
-    for ((book, entity), needs) in all {
-        let (market, mut measures) = markets.get_mut(*entity)?;
-        measures.spread = market.best_ask.zip(market.best_bid).and_then(|(ask, bid)| ask.checked_sub(bid));
-        (measures.needs_due, measures.needs_met) = *needs;
-        let trades = book.fills().iter().map(|fill| (fill.price, fill.quantity));
-        let (volume, mean, variance) = mean_and_variance(trades);
-        measures.take_in(statistics.hours, TradedHour { volume, mean, variance }, window);
+    // A young average takes in all there was so far; an old one forgets. This hour is counted already.
+    let lately = economy.parameters.flow_hours.min(real(i64::try_from(statistics.hours)?));
+    for square in &floor.squares {
+        for (index, (book, entity)) in square.books().zip(&square.markets).enumerate() {
+            let (market, mut measures) = markets.get_mut(*entity)?;
+            measures.spread = market.best_ask.zip(market.best_bid).and_then(|(ask, bid)| ask.checked_sub(bid));
+            (measures.needs_due, measures.needs_met) = square.needs.get(index).copied().unwrap_or_default();
+            let sum = |sums: &[i64]| real(sums.get(index).copied().unwrap_or(0));
+            let missed = measures.needs_due.saturating_sub(measures.needs_met);
+            let wanted = sum(&square.used) - sum(&square.spoiled) + real(i64::try_from(missed)?);
+            measures.take_demand(wanted, lately);
+            let trades = book.fills().iter().map(|fill| (fill.price, fill.quantity));
+            let (volume, mean, variance) = mean_and_variance(trades);
+            measures.take_in(statistics.hours, TradedHour { volume, mean, variance }, window);
+        }
     }
     Ok(())
 }

@@ -37,8 +37,8 @@ pub fn meet_needs(
         let (budget, beliefs) = (&mut *budget, &*beliefs);
         (budget.meals_due, budget.meals_met) = (0, 0);
         let goods = stock.goods.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
-        let sums = square.used.iter_mut().zip(&mut square.needs);
-        for ((rate, (held, treats)), (used, needs)) in square.rates.iter().zip(goods).zip(sums) {
+        let sums = square.used.iter_mut().zip(&mut square.spoiled).zip(&mut square.needs);
+        for ((rate, (held, treats)), ((used, spoiled), needs)) in square.rates.iter().zip(goods).zip(sums) {
             let mut take = |held: &mut Holding, amount: i64, entry| {
                 let amount = amount.min(held.free().0);
                 if amount > 0 {
@@ -65,7 +65,7 @@ pub fn meet_needs(
             }
             if rate.spoilage > 0.0 {
                 // What spoils must be made again as well: left out, it would look as if too much was made.
-                take(held, by_chance(real(held.free().0) * rate.spoilage, &mut draw), GoodsEntry::Spoiled)?;
+                *spoiled += take(held, by_chance(real(held.free().0) * rate.spoilage, &mut draw), GoodsEntry::Spoiled)?;
             }
         }
         meals.0 += u64::from(budget.meals_due);

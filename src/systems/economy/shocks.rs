@@ -14,7 +14,7 @@ use crate::components::market::{
 };
 use crate::components::money::Money;
 use crate::messages::shock::{MarketShock, ShockPhase};
-use crate::world::spec::{EconomySpec, ShockSpec, WorldSpec};
+use crate::world::spec::{EconomySpec, ShockSpec, WorldSpec, meets};
 use crate::world::{Answer, WorldCommand, WorldQuery};
 
 const NO_ECONOMY: &str = "the world has no economy: give its file a section `economy`";
@@ -81,9 +81,11 @@ fn admit(
             }
         },
     };
-    let starts = hour.saturating_add(u64::from(spec.starts_in_hours));
-    let ends = starts.saturating_add(u64::from(spec.duration_hours.unwrap_or(1)));
+    let (starts, ends) = spec.span(hour);
     let influence = Influence { id, effects, starts, ends };
+    if let Some(other) = shocks.trading_with(&influence) {
+        return Err(format!("/price: {}", meets(&format!("`{}`", other.id))));
+    }
     Ok((Shock { influence, kind: spec.kind, cause, begun: false }, number))
 }
 
@@ -117,12 +119,13 @@ pub fn add_shock(
         let others = shocks.live.iter().flat_map(|shock| &shock.influence.effects);
         let pending: f64 =
             others.map(|effect| if let Effect::Money(factor) = effect { *factor } else { 1.0 }).product();
-        if !money_fits(&economy, ledger.money_expected(), factor * pending) {
+        let money = ledger.money_of_traders();
+        if !money_fits(&economy, money, factor * pending) {
             let (least, most) = money_bounds(&economy);
             return Err(format!(
-                "/factor: {factor} would take all money, {}, beyond {} to {}: a tenth to ten times what the world file \
-                 gives",
-                Money(ledger.money_expected()),
+                "/factor: {factor} would take the traders' money, {}, beyond {} to {}: a tenth to ten times what the world \
+                 file gives them",
+                Money(money),
                 Money(least),
                 Money(most)
             ));
@@ -234,9 +237,10 @@ fn words<'a>(economy: &'a Economy, shock: &Shock) -> Words<'a> {
 fn show(economy: &Economy, shock: &Shock, hour: u64, ended: Option<&EndedShock>) -> Value {
     let words = words(economy, shock);
     let Influence { id, starts, ends, .. } = &shock.influence;
-    let state = match (ended, *starts <= hour) {
+    let state = match (ended, shock.begun) {
         (Some(_), _) => "ended",
         (None, true) => "active",
+        // Also where it is due, until the hour runs: it has done nothing yet.
         (None, false) => "to_come",
     };
     json!({

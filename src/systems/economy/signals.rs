@@ -18,7 +18,7 @@ use bevy_ecs::prelude::*;
 use super::floor::Floor;
 use super::maths::real;
 use super::model::Economy;
-use crate::components::market::{DaySums, Flow, Market, MarketStatistics, TradeHistory, Trader};
+use crate::components::market::{DaySums, Flow, Market, MarketStatistics, Measures, TradeHistory, Trader};
 use crate::components::money::Money;
 use crate::messages::market::{AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsType};
 use crate::world::spec::WorldSpec;
@@ -43,8 +43,6 @@ impl Activity {
 /// What is known of the demand for a commodity after an hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
 struct Demand {
-    /// Units needed and not there.
-    missed: f64,
     /// Share of the need that was not met, 0 to 1.
     unmet: f64,
     /// Price against its usual one, as a share: 0.1 is ten percent above.
@@ -56,9 +54,9 @@ struct Demand {
 impl Demand {
     fn of(market: &Market, flow: Flow, (due, met): (u64, u64)) -> Self {
         let units = |count: u64| real(i64::try_from(count).unwrap_or(i64::MAX));
-        let missed = units(due.saturating_sub(met));
+        let unmet = if due > 0 { units(due.saturating_sub(met)) / units(due) } else { 0.0 };
         let dearness = if flow.usual_price > 0.0 { real(market.price.0) / flow.usual_price - 1.0 } else { 0.0 };
-        Self { missed, unmet: if due > 0 { missed / units(due) } else { 0.0 }, dearness, trend: market.trend() }
+        Self { unmet, dearness, trend: market.trend() }
     }
 
     fn level(&self) -> DemandLevel {
@@ -76,12 +74,6 @@ impl Demand {
     fn price_impact(&self) -> f64 {
         percent(self.trend + self.unmet)
     }
-
-    /// Units that were used and that were missed, against what is used of late.
-    fn change(&self, used: i64, lately: f64) -> f64 {
-        let wanted = real(used) + self.missed;
-        if lately > 0.0 { percent(wanted / lately - 1.0) } else { 0.0 }
-    }
 }
 
 /// A share in percent, to a hundredth, within what a reader can use.
@@ -94,29 +86,29 @@ pub fn signal_demand(
     (economy, spec): (Res<Economy>, Res<WorldSpec>),
     floor: Res<Floor>,
     statistics: Res<MarketStatistics>,
-    markets: Query<&Market>,
+    markets: Query<(&Market, &Measures)>,
     mut events: MessageWriter<DemandSignal>,
 ) -> Result {
-    for (place, (id, square)) in economy.places.iter().zip(economy.place_ids().zip(&floor.squares)) {
+    for ((id, place), square) in economy.place_ids().zip(&economy.places).zip(&floor.squares) {
         let location: Label = match &place.label {
             Some(name) => format!("{}/{name}", spec.id).into(),
             None => (&spec.id).into(),
         };
         let flows = statistics.flows_at(id, economy.commodities.len());
-        for ((id, commodity), entity) in economy.commodity_ids().zip(&economy.commodities).zip(&square.markets) {
+        let all = economy.commodities.iter().zip(&square.markets).zip(&square.stalls).enumerate();
+        for (index, ((commodity, entity), stall)) in all {
             let Some(name) = &commodity.signal else { continue };
-            let (market, flow) = (markets.get(*entity)?, flows.get(id.index()).copied().unwrap_or_default());
-            let demand = Demand::of(market, flow, square.needs.get(id.index()).copied().unwrap_or_default());
-            let used = square.used.get(id.index()).copied().unwrap_or(0);
-            let bidders = square.books().nth(id.index()).map_or(0, super::book::Book::bidders);
+            let (market, measures) = markets.get(*entity)?;
+            let flow = flows.get(index).copied().unwrap_or_default();
+            let demand = Demand::of(market, flow, square.needs.get(index).copied().unwrap_or_default());
             events.write(DemandSignal {
                 commodity_type: name.clone(),
                 commodity: Some(commodity.label.clone()),
                 location: location.clone(),
                 demand_level: demand.level(),
-                demand_change_percent: Some(demand.change(used, flow.used)),
+                demand_change_percent: Some(percent(measures.demand_change)),
                 predicted_price_impact_percent: Some(demand.price_impact()),
-                agent_count: Some(u64::try_from(bidders)?),
+                agent_count: Some(u64::try_from(stall.bidders(square.roster.len()))?),
             });
         }
     }
@@ -192,7 +184,7 @@ fn summary(
 mod tests {
     use super::*;
 
-    const CALM: Demand = Demand { missed: 0.0, unmet: 0.0, dearness: 0.0, trend: 0.0 };
+    const CALM: Demand = Demand { unmet: 0.0, dearness: 0.0, trend: 0.0 };
 
     #[test]
     fn levels_follow_needs_first_and_prices_then() {
@@ -207,10 +199,8 @@ mod tests {
 
     #[test]
     fn changes_are_percents_within_bounds() {
-        let demand = Demand { missed: 30.0, unmet: 0.25, trend: 0.02, ..CALM };
-        assert!((demand.change(100, 100.0) - 30.0).abs() < 1e-9);
+        let demand = Demand { unmet: 0.25, trend: 0.02, ..CALM };
         assert!((demand.price_impact() - 27.0).abs() < 1e-9);
-        assert!(demand.change(100, 0.0).abs() < f64::EPSILON);
         assert!((percent(1e300) - 1_000.0).abs() < f64::EPSILON);
         assert!((percent(-1e300) + 1_000.0).abs() < f64::EPSILON);
     }

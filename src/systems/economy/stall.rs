@@ -138,6 +138,13 @@ impl Stall {
         self.results.resize(traders, Filled::default());
     }
 
+    /// Those of so many traders who bid; those from outside stand behind them and do not count.
+    pub(super) fn bidders(&self, traders: usize) -> usize {
+        let outside = self.slots.get(traders..).unwrap_or_default();
+        let bids = outside.iter().filter(|slot| !slot.is_empty() && slot.side() == Side::Bid).count();
+        self.book.bidders().saturating_sub(bids)
+    }
+
     /// A trader's order and what became of it.
     pub(super) fn order(&self, seat: usize) -> Option<Placed> {
         let slot = self.slots.get(seat).filter(|slot| !slot.is_empty())?;

@@ -18,11 +18,13 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use agents::TWO_SOURCES;
 pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};
 pub use places::MarketPlaceSpec;
 pub(crate) use recipes::effective;
+pub(crate) use shock::meets;
 pub use shock::{
     FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
     ShockKind, ShockSpec,

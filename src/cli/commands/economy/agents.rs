@@ -11,6 +11,7 @@ use crate::cli::output::tell;
 use crate::config::{read_agents, read_world_of};
 use crate::plugins::store::{AgentRow, Store, StoreConfig, StoreError};
 use crate::systems::npc::extend::Extensions;
+use crate::world::spec::AgentSource;
 
 pub(super) fn run(args: &ImportAgentsArgs) -> Result<(), CliError> {
     let config = args.config.load()?.config;
@@ -22,6 +23,12 @@ pub(super) fn run(args: &ImportAgentsArgs) -> Result<(), CliError> {
     let mut economy = spec.economy.ok_or_else(none)?;
     let agents =
         read_agents(&args.file, &economy).map_err(|error| CliError { exit: Exit::BadData, ..CliError::from(error) })?;
+    if economy.population.from != AgentSource::MarketAgent {
+        let words =
+            format!("world `{}` does not take its agents from the database and would never read these", args.world);
+        let help = "write `from: market_agent` under `economy.population` of its file first";
+        return Err(CliError::new(Exit::BadData, words).help(help));
+    }
     economy.population.agents = agents;
     garde::Validate::validate(&economy).map_err(|report| CliError::new(Exit::BadData, report.to_string()))?;
     let rows: Vec<AgentRow> = economy.population.agents.iter().map(AgentRow::from).collect();
@@ -48,7 +55,8 @@ pub(super) fn run(args: &ImportAgentsArgs) -> Result<(), CliError> {
 
 /// Needs no lease: a world reads its agents when it is registered, and never again.
 async fn write(config: &StoreConfig, world: &str, rows: &[AgentRow], now: i64) -> Result<(), StoreError> {
-    let store = Store::open(config).await?;
+    // A server may run beside it, and of an older make: its tables are left as they are.
+    let store = Store::open_as_it_is(config).await?;
     let written = store.replace_agents(world, rows, now).await;
     store.close().await;
     written

@@ -26,7 +26,7 @@ Examples:
   worldtick economy compare city.yaml other.yaml --seeds 20    two worlds side by side, with bands
   worldtick economy explain city.yaml --hours 240              what its prices are made of after ten days
   worldtick economy explain city.yaml --hours 240 --agent 17   why agent 17 did or did not trade
-  worldtick economy import-agents people.csv --world city            agents for a world with population.from: market_agent")]
+  worldtick economy import-agents people.csv --world city      agents for a world with population.from: market_agent")]
 pub struct EconomyArgs {
     /// What to do.
     #[command(subcommand)]

@@ -22,6 +22,7 @@ use crate::systems::economy::PriceMade;
   worldtick markets show night-city market-Food      the latest clearings of one market
   worldtick markets explain night-city               what its prices are made of
   worldtick markets explain night-city --agent 17    why agent 17 did or did not trade
+  worldtick markets ledger night-city                where its money and goods came from and went
   worldtick markets show night-city market-Food --limit 500 --output csv > food.csv
   worldtick markets report night-city --hours 720    a month of its markets, as pictures")]
 pub struct MarketsArgs {
@@ -48,6 +49,11 @@ pub enum MarketsCommand {
         /// The agent, by its number; without it, prices are explained
         #[arg(long)]
         agent: Option<u64>,
+    },
+    /// Show where the money (in major units) and goods of a living world came from and went since its beginning, by kind
+    Ledger {
+        /// The world
+        world: WorldId,
     },
     /// Write what the markets of a living world did of late as a page of pictures (HTML), with its shocks
     Report(ReportArgs),
@@ -76,6 +82,8 @@ const COLUMNS: [Column; 8] = [
     ("ASKS UNFILLED", "/asks_unfilled"),
     ("GAME TIME", "/game_time"),
 ];
+
+const LEDGER: [Column; 3] = [("OF", "/of"), ("KIND", "/kind"), ("SUM", "/sum")];
 
 const HISTORY: [Column; 6] = [
     ("GAME TIME", "/game_time"),
@@ -106,6 +114,10 @@ pub(in crate::cli) fn run(args: &MarketsArgs) -> Result<(), CliError> {
             let path = format!("/api/v1/worlds/{}/explain", segment(world.as_str()));
             explain(client.get(&path, &[("agent", agent.map(|agent| agent.to_string()))])?, agent.is_some(), output)
         }
+        MarketsCommand::Ledger { world } => {
+            let answer = client.get(&format!("/api/v1/worlds/{}/ledger", segment(world.as_str())), &[])?;
+            list(&answer, &ledger_rows(&answer), &LEDGER, output)
+        }
         MarketsCommand::Report(args) => report(&client, args),
         MarketsCommand::Show { world, market, limit, before } => {
             let path = format!("/api/v1/worlds/{}/markets/{}", segment(world.as_str()), segment(market));
@@ -117,6 +129,30 @@ pub(in crate::cli) fn run(args: &MarketsArgs) -> Result<(), CliError> {
             Ok(())
         }
     }
+}
+
+/// A line for each sum that is not 0; then what is there.
+fn ledger_rows(answer: &Value) -> Vec<Value> {
+    let mut rows = Vec::new();
+    let mut put = |of: &str, kind: &str, sum: &Value| {
+        if sum.as_f64().is_some_and(|sum| sum.abs() > 0.0) {
+            rows.push(json!({ "of": of, "kind": kind, "sum": sum }));
+        }
+    };
+    let sums = |of: &Value| of.as_object().cloned().unwrap_or_default();
+    for (kind, sum) in sums(&answer["money"]) {
+        put("money", &kind, &sum);
+    }
+    put("money", "there, with traders", &answer["money_of_traders"]);
+    put("money", "there, in the treasury", &answer["treasury"]["money"]);
+    for (commodity, kinds) in sums(&answer["goods"]) {
+        let kinds = sums(&kinds);
+        for (kind, sum) in kinds.iter().filter(|(kind, _)| *kind != "there") {
+            put(&commodity, kind, sum);
+        }
+        put(&commodity, "there", kinds.get("there").unwrap_or(&Value::Null));
+    }
+    rows
 }
 
 /// For people in sentences, for programs as the server says it.
@@ -150,4 +186,35 @@ fn with_world(mut row: Value, world: &str) -> Value {
         fields.insert("world_id".to_owned(), world.into());
     }
     row
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_is_a_line_for_each_sum_and_ends_with_what_is_there() {
+        let answer = json!({
+            "money": { "endowed": 60.0, "left": 0.0, "sales_tax": 4.5 },
+            "money_of_traders": 55.5,
+            "treasury": { "money": 4.5, "collected": 4.5, "due": 0.0, "paid": 0.0 },
+            "goods": { "Food": { "eaten": 2, "endowed": 9, "there": 7, "spoiled": 0 } },
+        });
+        let rows = ledger_rows(&answer);
+        let told: Vec<String> =
+            rows.iter().map(|row| format!("{} {} {}", row["of"], row["kind"], row["sum"]).replace('"', "")).collect();
+        assert_eq!(
+            told,
+            [
+                "money endowed 60.0",
+                "money sales_tax 4.5",
+                "money there, with traders 55.5",
+                "money there, in the treasury 4.5",
+                "Food eaten 2",
+                "Food endowed 9",
+                "Food there 7",
+            ]
+        );
+        assert!(ledger_rows(&json!({})).is_empty());
+    }
 }

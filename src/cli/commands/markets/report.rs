@@ -132,7 +132,7 @@ const CHARTS: [(&str, &str, bool, Measure); 8] = [
         let due = number(clearing, "/measures/needs_due").filter(|due| *due > 0.0)?;
         Some(number(clearing, "/measures/needs_met")? / due * 100.0)
     }),
-    ("Deviation of the prices paid over a day (Smith's alpha)", "%", true, |clearing| {
+    ("Deviation of the prices paid (Smith's alpha over alphaHours)", "%", true, |clearing| {
         Some(number(clearing, "/measures/alpha")? * 100.0)
     }),
 ];

@@ -25,6 +25,10 @@ const BELIEF_MAX: i64 = 400_000;
 /// Agents whose flaws are told; more of them would bury the first.
 const FLAWS_MAX: usize = 100;
 
+/// Why no world begins with a file that lists agents and has them read from the database.
+pub(crate) const TWO_SOURCES: &str = "its agents are listed in the file and are to come from the database \
+    (`from: market_agent`): leave out `from` to begin with those listed, or `agents` to begin with those imported";
+
 /// From where the agents come that an economy begins with.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -160,6 +164,11 @@ impl PopulationSpec {
         self.from == AgentSource::MarketAgent && self.agents.is_empty()
     }
 
+    /// Whether its agents stand in it and are to come from the database as well.
+    pub fn has_two_sources(&self) -> bool {
+        self.from == AgentSource::MarketAgent && !self.agents.is_empty()
+    }
+
     /// The same without agents that came from the database: what its author has written.
     #[must_use]
     pub fn as_written(&self) -> Self {
@@ -205,8 +214,16 @@ fn stores(spec: &EconomySpec, role: &RoleSpec, skill: f64) -> f64 {
     pantry + role.uses().map(|(_, used)| kept(used)).sum::<f64>()
 }
 
-/// Says for which roles there is less room than their pantries and workshops want to hold.
+/// Says what no world begins with, and what may not be meant.
 pub(in crate::world::spec) fn warn(spec: &EconomySpec, findings: &mut Findings) {
+    if spec.population.has_two_sources() {
+        findings.warn(&Place::section("economy").key("population").key("from"), TWO_SOURCES.to_owned());
+    }
+    warn_of_little_room(spec, findings);
+}
+
+/// Says for which roles there is less room than their pantries and workshops want to hold.
+fn warn_of_little_room(spec: &EconomySpec, findings: &mut Findings) {
     let population = &spec.population;
     let place = Place::section("economy");
     let mut tell = |place: &Place, (role, capacity, skill): (&RoleSpec, i64, f64)| {

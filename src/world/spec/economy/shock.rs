@@ -10,7 +10,7 @@ use crate::components::market::{CommodityId, Effect, OutsideOrder, PlaceId, Role
 
 /// Factors of yield, need and demand.
 pub const FACTOR_RANGE: (f64, f64) = (0.0, 10.0);
-/// Factors of money; also how far shocks and trade from outside may take all money from what the file gives.
+/// Factors of money; also how far shocks and trade from outside may take the traders' money from what the file gives them.
 pub const MONEY_FACTOR_RANGE: (f64, f64) = (0.1, 10.0);
 /// Units that a trader from outside trades in an hour at most.
 pub const OUTSIDE_QUANTITY_MAX: i64 = 1_000_000;
@@ -131,6 +131,12 @@ impl ShockSpec {
         }
     }
 
+    /// Its first hour, and the first in which it is over, counted from this one.
+    pub(crate) fn span(&self, hour: u64) -> (u64, u64) {
+        let starts = hour.saturating_add(u64::from(self.starts_in_hours));
+        (starts, starts.saturating_add(u64::from(self.duration_hours.unwrap_or(1))))
+    }
+
     /// Every field that the kind needs is there, and none that it has no use for.
     fn check_fields(&self, flaws: &mut Vec<Flaw>) {
         let kind = self.kind.as_str();
@@ -188,6 +194,14 @@ impl ShockSpec {
         };
         flaws.push(("commodity", format!("`{}`: {nothing}", spec.name)));
     }
+}
+
+/// Why two that would trade with each other cannot be: the other's name.
+pub(crate) fn meets(other: &str) -> String {
+    format!(
+        "in the same hours it would trade with {other}, and the market's price would be theirs: an import asks more than \
+         an export bids"
+    )
 }
 
 fn bounded<T: PartialOrd + std::fmt::Display + Copy>(

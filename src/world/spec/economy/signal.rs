@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::check::Refuse;
-use super::shock::{FACTOR_RANGE, Flaw, find_commodity};
+use super::shock::{FACTOR_RANGE, Flaw, find_commodity, meets};
 use super::{EconomySpec, ShockSpec};
-use crate::components::market::{Effect, SHOCKS_MAX};
+use crate::components::market::{Effect, Influence, SHOCKS_MAX};
 use crate::world::spec::findings::{Findings, Place};
 
 /// As what demand for a commodity is told to the outside.
@@ -121,10 +121,20 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     if spec.shocks.len() > SHOCKS_MAX {
         refuse(shocks.clone(), format!("there are {}; it takes at most {SHOCKS_MAX}", spec.shocks.len()));
     }
+    let mut before: Vec<Influence> = Vec::new();
     for (index, shock) in spec.shocks.iter().enumerate() {
         let place = shocks.join(index);
-        for (field, message) in shock.effects(spec).err().unwrap_or_default() {
-            refuse(place.join(field), message);
+        match shock.effects(spec) {
+            Ok(effects) => {
+                let (starts, ends) = shock.span(0);
+                let id = shock.id.clone().unwrap_or_else(|| format!("shocks[{index}]"));
+                let influence = Influence { id, effects, starts, ends };
+                if let Some(other) = before.iter().find(|other| influence.trades_with(other)) {
+                    refuse(place.join("price"), meets(&format!("`{}`", other.id)));
+                }
+                before.push(influence);
+            }
+            Err(flaws) => flaws.into_iter().for_each(|(field, message)| refuse(place.join(field), message)),
         }
         let same = |other: &&ShockSpec| shock.id.is_some() && other.id == shock.id;
         if spec.shocks.iter().take(index).any(|other| same(&other)) {

@@ -15,6 +15,9 @@ pub struct AgentFlaw {
     pub message: String,
 }
 
+/// The byte-order mark.
+const MARK: char = '\u{feff}';
+
 /// A piece of a line, without the blanks and quotes around it.
 struct Cell<'a> {
     text: &'a str,
@@ -70,8 +73,10 @@ pub fn agents_from_csv(text: &str, economy: &EconomySpec) -> Result<Vec<AgentSpe
 
 /// Lines that are not empty, each with its place.
 fn lines_of(text: &str) -> impl Iterator<Item = Cell<'_>> {
-    let mut at = 0;
-    text.split_inclusive('\n').filter_map(move |line| {
+    // Spreadsheets write a mark before the first line that says how the text is encoded.
+    let unmarked = text.strip_prefix(MARK).unwrap_or(text);
+    let mut at = text.len() - unmarked.len();
+    unmarked.split_inclusive('\n').filter_map(move |line| {
         let start = at;
         at += line.len();
         let text = line.trim_end_matches(['\n', '\r']);
