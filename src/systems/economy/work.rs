@@ -63,9 +63,12 @@ impl Worker<'_> {
         self.recipe.inputs.iter().all(at_hand)
     }
 
-    /// Whether work makes room for what comes of it: who stopped with a store full of inputs would never begin again.
+    /// Whether work in a full store makes room for all that comes of it. Where it does not, inputs would be wasted, unless
+    /// there is nothing to sell: who stopped then, with a store full of inputs, would never begin again.
     fn frees_room(&self, stock: &Stock) -> bool {
-        !self.recipe.inputs.is_empty() && self.is_equipped(stock)
+        let used: f64 = self.recipe.inputs.iter().map(|(_, quantity)| quantity).sum();
+        let enough = used >= self.recipe.quantity_at(self.skill) || stock.free(self.recipe.output) == 0;
+        used > 0.0 && enough && self.is_equipped(stock)
     }
 
     /// What is used up, worn out and made; without all inputs and tools only the subsistence share is made, and nothing
@@ -242,7 +245,12 @@ mod tests {
         // Four loaves, cut to the room that two units of flour leave.
         assert_eq!((sum(&moves, GoodsEntry::UsedUp, FLOUR), sum(&moves, GoodsEntry::Produced, BREAD)), (2, 2));
         assert_eq!(sum(&moves, GoodsEntry::Produced, ASHES), 0);
+        // With bread to sell it waits for room, or it would waste its flour; not where flour makes room enough.
+        assert!(!worker.wants_to_work(&stock([1, 11, 0, 0]), 48.0));
+        let plain = Recipe { quantity: 2.0, ..recipe.clone() };
+        assert!(Worker { recipe: &plain, ..worker }.wants_to_work(&stock([1, 11, 0, 0]), 48.0));
         // Full of what work does not take, or of too little of it: nothing makes room.
+        let worker = Worker { recipe: &recipe, ..worker };
         assert!(!worker.wants_to_work(&stock([0, 1, 11, 0]), 48.0));
         assert!(
             !Worker { recipe: &Recipe { inputs: Vec::new(), ..recipe.clone() }, ..worker }
