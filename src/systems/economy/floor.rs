@@ -14,7 +14,7 @@ use super::measure::Census;
 use super::model::Economy;
 use super::rates::Rate;
 use super::signals::Activity;
-use super::stall::{Placed, Slot, Stall};
+use super::stall::{Cut, Placed, Slot, Stall};
 use super::wish::Wish;
 use super::work::Move;
 use crate::components::ids::StableId;
@@ -66,6 +66,11 @@ impl Floor {
     /// A trader's order for a commodity this hour, and what became of it.
     pub fn order(&self, trader: usize, commodity: CommodityId) -> Option<Placed> {
         self.stalls.get(commodity.index())?.order(trader)
+    }
+
+    /// Why a trader has no order for a commodity this hour, where it wished to buy.
+    pub(super) fn why_cut(&self, trader: usize, commodity: CommodityId) -> Option<Cut> {
+        self.stalls.get(commodity.index())?.why_cut(trader)
     }
 
     /// The books, in the order of the commodities.

@@ -9,7 +9,7 @@ use super::ledger::{escrow_goods, escrow_money};
 use super::model::Economy;
 use super::plan::Planner;
 use super::resting::bring_back;
-use super::stall::Slot;
+use super::stall::{Cut, Slot};
 use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
@@ -73,6 +73,9 @@ pub fn place_orders(
         }
         for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
             if order.is_empty() {
+                if order.why_cut().is_some() {
+                    *stall.slots.get_mut(seat as usize).ok_or("a trader without a place for orders")? = *order;
+                }
                 continue;
             }
             let side = order.side();
@@ -104,7 +107,10 @@ fn fit(orders: &mut [Slot], room: i64) {
     for order in orders.iter_mut().filter(bids()) {
         let treats = take(order.quantity - order.for_work, &mut rest);
         let useful = take(order.for_work, &mut needed);
-        *order = Slot::bid(order.price, order.limit, useful + treats, useful);
+        *order = match useful + treats {
+            0 => Slot::cut(Cut::Room),
+            units => Slot::bid(order.price, order.limit, units, useful),
+        };
     }
 }
 
@@ -126,5 +132,8 @@ mod tests {
         assert_eq!(cut(7), [(2, 1), (5, 5)]);
         assert_eq!(cut(3), [(1, 1), (2, 2)]);
         assert_eq!(cut(0), [(0, 0), (0, 0)]);
+        let mut orders = full;
+        fit(&mut orders, 0);
+        assert_eq!(orders.map(|order| order.why_cut()), [Some(Cut::Room), None, None, Some(Cut::Room)]);
     }
 }

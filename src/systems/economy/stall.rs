@@ -26,6 +26,15 @@ pub struct Placed {
     pub money: i64,
 }
 
+/// Why nothing is left of what a trader wished to buy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Its money did not cover a unit.
+    Money,
+    /// It had no room for a unit.
+    Room,
+}
+
 /// An order as it stands in its column; none where the quantity is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Slot {
@@ -46,6 +55,20 @@ impl Slot {
 
     pub(super) fn ask(price: u32, limit: u32, quantity: u32) -> Self {
         Self { price, limit, quantity, for_work: ASK }
+    }
+
+    /// No order, and why there is none: told by the limit, which nobody reads of no order.
+    pub(super) fn cut(why: Cut) -> Self {
+        Self { limit: if why == Cut::Money { 1 } else { 2 }, ..Self::default() }
+    }
+
+    /// Why there is no order, where one was wished for.
+    pub(super) fn why_cut(&self) -> Option<Cut> {
+        match self.limit {
+            1 if self.is_empty() => Some(Cut::Money),
+            2 if self.is_empty() => Some(Cut::Room),
+            _ => None,
+        }
     }
 
     pub(super) fn side(&self) -> Side {
@@ -144,6 +167,11 @@ impl Stall {
         Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
     }
 
+    /// Why a trader has no order, where it wished to buy.
+    pub(super) fn why_cut(&self, seat: usize) -> Option<Cut> {
+        self.slots.get(seat)?.why_cut()
+    }
+
     /// Matches the book and writes the results.
     pub(super) fn clear_market(&mut self, rule: ClearingRule) {
         let clearing = self.book.match_orders(rule);
@@ -197,5 +225,11 @@ mod tests {
         let ask = Slot::ask(7, 5, 4).placed(Filled::default());
         assert_eq!((ask.side, ask.price, ask.limit, ask.quantity, ask.for_work), (Side::Ask, 7, 5, 4, 0));
         assert!(Slot::default().is_empty() && !Slot::ask(7, 5, 4).is_empty());
+        for why in [Cut::Money, Cut::Room] {
+            assert!(Slot::cut(why).is_empty() && Slot::cut(why).why_cut() == Some(why));
+        }
+        assert!(
+            [Slot::default(), Slot::bid(1, 1, 1, 1), Slot::ask(2, 2, 2)].iter().all(|slot| slot.why_cut().is_none())
+        );
     }
 }
