@@ -83,6 +83,47 @@ fn statistics_are_those_of_the_hours_that_are_asked_for() {
 }
 
 #[test]
+fn consumption_is_held_against_the_work_there_was_and_leaves_imports_out() {
+    let mut record = run(1, 48);
+    for sample in &mut record.samples {
+        sample.work_force = if sample.hour > 24 { 20.0 } else { 10.0 };
+        sample.markets.iter_mut().for_each(|market| (market.consumed, market.imported) = (0, 0));
+        sample.markets[0].consumed = 9;
+    }
+    let work = record.implied.least_work[0];
+    assert!(is_close(Summary::of(&record, 0).consumption, 9.0 * work / 15.0));
+    assert!(is_close(Summary::of(&record, 24).consumption, 9.0 * work / 20.0));
+    record.samples.iter_mut().for_each(|sample| sample.markets[0].imported = 4);
+    assert!(is_close(Summary::of(&record, 24).consumption, 5.0 * work / 20.0));
+}
+
+#[test]
+fn the_worst_day_is_a_whole_one_where_there_is_any() {
+    let mut record = run(1, 48);
+    for sample in &mut record.samples {
+        (sample.meals_due, sample.meals_met) = if sample.hour == 48 { (10, 0) } else { (10, 10) };
+    }
+    assert!(is_close(Summary::of(&record, 20).worst_day, 1.0), "four hours are no day");
+    assert!(is_close(Summary::of(&record, 24).worst_day, 23.0 / 24.0));
+    assert!(is_close(Summary::of(&record, 38).worst_day, 0.9), "of less than a day, of all of it");
+}
+
+/// What came from outside is counted, and what it came to is not work done here.
+#[test]
+fn imports_are_written_down() {
+    let text = include_str!("cmd/economy.in/village.yaml").replace(
+        "  population:",
+        "  shocks:\n    - { id: ships, kind: import, commodity: Bread, quantity: 9, price: 1, durationHours: 10 }\n  population:",
+    );
+    let spec = WorldSpec::from_yaml(&text).expect("a valid world file");
+    let record = Experiment::new(spec, 1, 20).expect("an experiment").run(|_, _| Ok(())).expect("a run");
+    let imported: Vec<i64> = record.samples.iter().map(|sample| sample.markets[0].imported).collect();
+    assert!(imported[..10].iter().all(|units| (0..=9).contains(units)) && imported[..10].iter().sum::<i64>() > 50);
+    assert!(imported[10..].iter().all(|units| *units == 0), "{imported:?}");
+    assert!(record.samples.iter().all(|sample| sample.markets[1].imported == 0));
+}
+
+#[test]
 fn a_page_is_whole_and_asks_for_nothing_from_outside() {
     let html = report(&run(2, 60), 10);
     for part in

@@ -30,6 +30,8 @@ pub struct MarketSample {
     pub produced: i64,
     /// Units eaten and enjoyed.
     pub consumed: i64,
+    /// Units that came from outside.
+    pub imported: i64,
 }
 
 /// An hour of a role.
@@ -92,6 +94,8 @@ pub struct Sample {
     pub meals_due: u64,
     /// Needs of the hour that were met.
     pub meals_met: u64,
+    /// Sum of the agents' skills: hours of ordinary work that they can do in the hour.
+    pub work_force: f64,
     /// How money is spread.
     pub wealth: Wealth,
 }
@@ -125,15 +129,13 @@ pub struct Record {
     pub implied: Implied,
     /// Agents at the beginning.
     pub agents: usize,
-    /// Sum of the agents' skills at the beginning: hours of ordinary work that they can do in an hour.
-    pub work_force: f64,
     /// The hours.
     pub samples: Vec<Sample>,
     /// What was told, other than in every hour or day anyway; the first [`EVENTS_MAX`].
     pub events: Vec<NotedEvent>,
     /// Events beyond those.
     pub events_left_out: usize,
-    totals: Vec<[i64; 2]>,
+    totals: Vec<[i64; 3]>,
 }
 
 impl Record {
@@ -141,19 +143,17 @@ impl Record {
     pub(super) fn begin(spec: &WorldSpec, world: &mut Stepper) -> Result<Self, LabError> {
         let economy = spec.economy.as_ref().ok_or_else(|| LabError::NoEconomy(spec.id.to_string()))?;
         let ecs = world.world().ecs();
-        let skills: Vec<f64> = ecs.query::<&Trader>().iter(ecs).map(|trader| trader.skill).collect();
         Ok(Self {
             world: spec.id.to_string(),
             seed: spec.seed,
             commodities: economy.commodities.iter().map(|commodity| commodity.name.clone()).collect(),
             roles: economy.roles.iter().map(|role| role.name.clone()).collect(),
             implied: economy.implied().map_err(LabError::Economy)?,
-            agents: skills.len(),
-            work_force: skills.iter().sum(),
+            agents: ecs.query::<&Trader>().iter(ecs).count(),
             samples: Vec::new(),
             events: Vec::new(),
             events_left_out: 0,
-            totals: vec![[0; 2]; economy.commodities.len()],
+            totals: vec![[0; 3]; economy.commodities.len()],
         })
     }
 
@@ -180,8 +180,10 @@ impl Record {
         if let Some(ledger) = ecs.get_resource::<Ledger>() {
             for (number, (totals, market)) in (0_u16..).zip(self.totals.iter_mut().zip(&mut sample.markets)) {
                 let sum = |entry| ledger.goods(CommodityId(number), entry);
-                let now = [sum(GoodsEntry::Produced), sum(GoodsEntry::Eaten) + sum(GoodsEntry::Enjoyed)];
+                let consumed = sum(GoodsEntry::Eaten) + sum(GoodsEntry::Enjoyed);
+                let now = [sum(GoodsEntry::Produced), consumed, sum(GoodsEntry::Imported)];
                 (market.produced, market.consumed) = (now[0] - totals[0], now[1] - totals[1]);
+                market.imported = now[2] - totals[2];
                 *totals = now;
             }
         }
@@ -190,6 +192,7 @@ impl Record {
             sample.roles = known.map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
             (sample.meals_due, sample.meals_met) = (statistics.meals_due, statistics.meals_met);
         }
+        sample.work_force = ecs.query::<&Trader>().iter(ecs).map(|trader| trader.skill).sum();
         let mut purses = ecs.query_filtered::<&Purse, With<Trader>>();
         sample.wealth = Wealth::of(purses.iter(ecs).map(|purse| purse.free().0 + purse.escrow().0).collect());
         self.samples.push(sample);
