@@ -2,11 +2,12 @@
 
 #![allow(clippy::expect_used, reason = "tests")]
 
+use worldtick::components::market::WealthStatistics;
 use worldtick::lab::chart::Chart;
 use worldtick::lab::compare::{Group, comparison, figures, to_csv};
 use worldtick::lab::explain::{explain_agent, explain_prices, idle_agents};
 use worldtick::lab::report::report;
-use worldtick::lab::{Experiment, HOURS_MAX, LabError, Record, Summary, ensemble};
+use worldtick::lab::{Experiment, HOURS_MAX, LabError, Record, Spread, Summary, ensemble};
 use worldtick::world::spec::WorldSpec;
 
 fn village() -> WorldSpec {
@@ -38,7 +39,7 @@ fn a_record_has_every_hour_and_its_csv_a_column_for_everything() {
     assert!(record.samples.iter().zip(1..).all(|(sample, hour)| sample.hour == hour));
     let csv = record.to_csv();
     let columns = csv.lines().next().expect("a header").split(',').count();
-    assert_eq!(columns, 1 + 2 * 7 + 2 * 2 + 7);
+    assert_eq!(columns, 1 + 2 * 8 + 2 * 2 + 3 + 2 * 5);
     assert_eq!(csv.lines().count(), 61);
     assert!(csv.lines().all(|line| line.split(',').count() == columns));
     // Whatever was made or consumed was so in some hour: the sums are those of a run without hours.
@@ -108,6 +109,23 @@ fn the_worst_day_is_a_whole_one_where_there_is_any() {
     assert!(is_close(Summary::of(&record, 38).worst_day, 0.9), "of less than a day, of all of it");
 }
 
+#[test]
+fn the_lab_measures_as_the_world_does() {
+    let record = run(1, 1);
+    let mut world = Experiment::new(village(), 1, 1).expect("an experiment").begin().expect("a world");
+    world.hours(1).expect("it lives");
+    let known = *world.world().ecs().resource::<WealthStatistics>();
+    let same = |found: Spread, known: worldtick::components::market::Distribution| {
+        assert!(is_close(found.low, known.p10) && is_close(found.median, known.median), "{found:?}, {known:?}");
+        assert!(is_close(found.high, known.p90) && is_close(found.gini, known.gini), "{found:?}, {known:?}");
+    };
+    let sample = &record.samples[0];
+    same(sample.money, known.money);
+    same(sample.wealth, known.wealth);
+    assert!(is_close(sample.money.top_share, known.richest_share));
+    assert!(sample.wealth.low > sample.money.low, "goods are wealth, too");
+}
+
 /// What came from outside is counted, and what it came to is not work done here.
 #[test]
 fn imports_are_written_down() {
@@ -126,9 +144,17 @@ fn imports_are_written_down() {
 #[test]
 fn a_page_is_whole_and_asks_for_nothing_from_outside() {
     let html = report(&run(2, 60), 10);
-    for part in
-        ["<!doctype html>", "Prices", "Volumes", "Efficiency", "Wealth", "Roles", "prefers-color-scheme", "Bread"]
-    {
+    for part in [
+        "<!doctype html>",
+        "Prices",
+        "Volumes",
+        "Efficiency",
+        "Money",
+        "Wealth, goods",
+        "Roles",
+        "prefers-color",
+        "Bread",
+    ] {
         assert!(html.contains(part), "{part} is missing");
     }
     for outside in ["<script", "http:", "https:", "<link", "<img", "@import", "url("] {

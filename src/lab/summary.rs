@@ -62,7 +62,7 @@ impl Summary {
             let sums = samples.iter().fold((0, 0), |(met, due), s| (met + s.meals_met, due + s.meals_due));
             share(sums.0, sums.1)
         };
-        let gini = |sample: &&Sample| sample.wealth.gini;
+        let gini = |sample: &&Sample| sample.money.gini;
         Self {
             markets: (0..record.commodities.len()).map(|commodity| market(record, commodity, &late)).collect(),
             meals: meals(&record.samples.iter().collect::<Vec<_>>()),
@@ -74,7 +74,7 @@ impl Summary {
             consumption: consumption(record, &late),
             gini_low: late.iter().map(gini).fold(f64::INFINITY, f64::min),
             gini_high: late.iter().map(gini).fold(0.0, f64::max),
-            top_share: late.iter().map(|sample| sample.wealth.top_share).fold(0.0, f64::max),
+            top_share: late.iter().map(|sample| sample.money.top_share).fold(0.0, f64::max),
             role_extinct_hours: extinct(record, &late),
         }
     }
