@@ -167,6 +167,22 @@ fn what_comes_with_a_product_pays_for_a_part_of_it() -> Result<(), StepError> {
 }
 
 #[test]
+fn trades_and_histories_count_their_hours_alike_from_one() -> Result<(), StepError> {
+    let mut world = world_of(|economy| economy.population.agents = people(30))?;
+    world.hours(1)?;
+    let mut trades = 0;
+    for id in 3..33 {
+        let answer = world.ask("economy.agent", serde_json::json!({ "id": id })).expect("an answer");
+        assert_eq!(answer["past"][0]["hour"], 1, "{answer}");
+        let of_agent = answer["trades"].as_array().expect("a list");
+        assert!(of_agent.iter().all(|trade| trade["hour"] == 1), "{answer}");
+        trades += of_agent.len();
+    }
+    assert!(trades > 0, "nobody has traded");
+    Ok(())
+}
+
+#[test]
 fn agents_that_are_in_the_database_must_be_read_from_there() {
     let told = world_of(|economy| economy.population.from = AgentSource::MarketAgent).expect_err("refused").to_string();
     assert!(told.contains("market_agent"), "{told}");

@@ -78,7 +78,8 @@ pub fn settle_orders(
 ) -> Result {
     settle_outside(&conditions, &mut floor, &mut ledger)?;
     let Floor { seats, stalls, activity, .. } = &mut *floor;
-    let hour = statistics.hours;
+    // The hour is counted at its end.
+    let hour = statistics.hours.saturating_add(1);
     for (entity, mut purse, mut stock, mut budget, mut history, mut resting) in &mut traders {
         let seat = seats.of(entity)? as usize;
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
