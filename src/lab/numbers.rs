@@ -14,10 +14,15 @@ pub(super) fn count(x: usize) -> f64 {
     x as f64
 }
 
+/// A number of people or units as a float.
+#[expect(clippy::cast_precision_loss, reason = "figures for readers; numbers are far below 2^53")]
+pub(super) fn number(x: u64) -> f64 {
+    x as f64
+}
+
 /// The part of a whole; 1 where there is nothing of which it could be a part.
-#[expect(clippy::cast_precision_loss, reason = "figures for readers; counts are far below 2^53")]
 pub(super) fn share(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 1.0 } else { part as f64 / whole as f64 }
+    if whole == 0 { 1.0 } else { number(part) / number(whole) }
 }
 
 /// The mean; 0 of nothing.

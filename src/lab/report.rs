@@ -1,7 +1,7 @@
 //! A page about one run.
 
 use super::chart::{Chart, Line, page, table};
-use super::numbers::{real, share};
+use super::numbers::{number, real, share};
 use super::record::{NotedEvent, Record, Sample, Spread};
 use super::summary::Summary;
 use crate::messages::SimulationEvent;
@@ -174,7 +174,7 @@ fn charts(record: &Record) -> Vec<Chart> {
                 line(record, "wealth of the richest hundredth", |sample| Some(sample.wealth.top_share)),
             ],
         ),
-        chart("Roles", "agents", true, by_role(&|index, sample| Some(super::numbers::share(sample.roles.get(index)?.count, 1)))),
+        chart("Roles", "agents", true, by_role(&|index, sample| Some(number(sample.roles.get(index)?.count)))),
         chart(
             "Work done of what skills allow",
             "%",

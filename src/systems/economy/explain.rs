@@ -73,8 +73,8 @@ pub struct PriceMade {
     pub said: Vec<String>,
 }
 
-/// Idle agents that an answer names.
-const IDLE_MAX: usize = 10;
+/// Idle agents that an answer names at most.
+pub const IDLE_MAX: usize = 10;
 
 /// Asks what prices are made of, or why an agent did or did not trade.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

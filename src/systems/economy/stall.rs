@@ -12,17 +12,17 @@ use crate::world::spec::ClearingRule;
 pub struct Placed {
     /// Buys or sells.
     pub side: Side,
-    /// Quoted price of a unit in minor units.
+    /// Quoted price of a unit in minor units, 1 to [`PRICE_MAX`].
     pub price: u32,
-    /// The price at which the trader itself would rather not trade.
+    /// The price in minor units beyond which the trader itself would rather not trade, 1 to [`PRICE_MAX`].
     pub limit: u32,
-    /// Units.
+    /// Units, 1 to [`QUANTITY_MAX`].
     pub quantity: u32,
     /// Units of a bid that are not to be enjoyed.
     pub for_work: u32,
-    /// Units traded.
+    /// Units traded, up to the quantity.
     pub filled: u32,
-    /// Money paid or received.
+    /// Money paid or received for all of them, in minor units: 0 to [`QUANTITY_MAX`] times [`PRICE_MAX`].
     pub money: i64,
 }
 
