@@ -107,15 +107,78 @@ fn a_world_says_what_its_prices_are_made_of_and_why_an_agent_did_not_trade() -> 
     let mut world = world_of(|economy| economy.population.agents = people(30))?;
     let agent = |world: &mut Stepper, agent: u64| world.ask("economy.explain", serde_json::json!({ "agent": agent }));
     // Before the first hour nobody has traded.
-    assert!(agent(&mut world, 4).is_err());
+    assert!(all_say(&agent(&mut world, 4).expect("an answer"), "since this process started"));
     world.hours(2)?;
     let prices = world.ask("economy.explain", serde_json::json!({})).expect("an answer");
     let names: Vec<&str> =
         prices["prices"].as_array().expect("a list").iter().filter_map(|p| p["commodity"].as_str()).collect();
     assert_eq!(names, ["Bread", "Wood"]);
     let dealings = agent(&mut world, 4).expect("an answer");
-    assert!(dealings["dealings"].as_array().expect("a list").iter().all(|dealing| dealing["said"].is_string()));
-    assert!(agent(&mut world, 999).expect_err("nobody").contains("no agent 999"));
+    assert!(!all_say(&dealings, "since this process started"), "{dealings}");
+    world.restart()?;
+    assert!(all_say(&agent(&mut world, 4).expect("an answer"), "since this process started"));
+    assert!(agent(&mut world, 999).expect_err("nobody").contains("no agent 999: their numbers run from 3 to 32"));
+    world.hours(1)?;
+    assert!(!all_say(&agent(&mut world, 4).expect("an answer"), "since this process started"));
+    Ok(())
+}
+
+fn all_say(dealings: &serde_json::Value, part: &str) -> bool {
+    let said = dealings["dealings"].as_array().expect("a list").iter().map(|dealing| dealing["said"].as_str());
+    said.into_iter().all(|said| said.expect("a sentence").contains(part))
+}
+
+/// What the woodcutter with number 4 has to say of bread after the first hour.
+fn of_bread(change: impl FnOnce(&mut AgentSpec)) -> Result<String, StepError> {
+    let mut agents = people(30);
+    agents[1].stocks = [("Wood".to_owned(), 1)].into();
+    change(&mut agents[1]);
+    let mut world = world_of(|economy| economy.population.agents = agents)?;
+    world.hours(1)?;
+    let answer = world.ask("economy.explain", serde_json::json!({ "agent": 4 })).expect("an answer");
+    assert_eq!(answer["dealings"][0]["commodity"], "Bread");
+    Ok(answer["dealings"][0]["said"].as_str().expect("a sentence").to_owned())
+}
+
+#[test]
+fn who_could_not_pay_and_who_had_no_room_is_told_so() -> Result<(), StepError> {
+    let said = of_bread(|agent| agent.money = 0)?;
+    assert!(said.contains("could not pay for a unit"), "{said}");
+    let said = of_bread(|agent| agent.capacity = Some(1))?;
+    assert!(said.contains("had no room for a unit; its store takes 1,"), "{said}");
+    let said = of_bread(|_| {})?;
+    assert!(said.contains("it bid for"), "{said}");
+    Ok(())
+}
+
+#[test]
+fn what_comes_with_a_product_pays_for_a_part_of_it() -> Result<(), StepError> {
+    let mut world = world_of(|economy| economy.roles[1].by_products = [("Bread".to_owned(), 0.3)].into())?;
+    world.hours(3)?;
+    let answer = world.ask("economy.explain", serde_json::json!({})).expect("an answer");
+    let price = |index: usize| answer["prices"][index]["price"].as_f64().expect("a price");
+    let parts = answer["prices"][1]["makers"][0][1].as_array().expect("parts");
+    let names: Vec<&str> = parts.iter().filter_map(|part| part["name"].as_str()).collect();
+    assert_eq!(names, ["Bread", "work", "left over"]);
+    let money: Vec<f64> = parts.iter().filter_map(|part| part["money"].as_f64()).collect();
+    assert!((money[0] + price(0) * 0.3 / 4.0).abs() < 1e-9, "{answer}");
+    assert!((money.iter().sum::<f64>() - price(1)).abs() < 1e-9, "{answer}");
+    Ok(())
+}
+
+#[test]
+fn trades_and_histories_count_their_hours_alike_from_one() -> Result<(), StepError> {
+    let mut world = world_of(|economy| economy.population.agents = people(30))?;
+    world.hours(1)?;
+    let mut trades = 0;
+    for id in 3..33 {
+        let answer = world.ask("economy.agent", serde_json::json!({ "id": id })).expect("an answer");
+        assert_eq!(answer["past"][0]["hour"], 1, "{answer}");
+        let of_agent = answer["trades"].as_array().expect("a list");
+        assert!(of_agent.iter().all(|trade| trade["hour"] == 1), "{answer}");
+        trades += of_agent.len();
+    }
+    assert!(trades > 0, "nobody has traded");
     Ok(())
 }
 

@@ -59,7 +59,7 @@ fn world_of(change: impl FnOnce(&mut EconomySpec)) -> Result<Stepper, StepError>
         let mut app = App::new();
         app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
         app.add_systems(HourlyTick, churn::<0>.before(Review));
-        app.add_systems(HourlyTick, churn::<1>.after(economy::call_roster).before(economy::review_roles));
+        app.add_systems(HourlyTick, churn::<1>.after(economy::review_roles).before(economy::move_traders));
         app.add_systems(HourlyTick, churn::<2>.after(Review).before(Produce));
         app.add_systems(HourlyTick, churn::<3>.after(economy::meet_needs).before(economy::run_recipes));
         app.add_systems(HourlyTick, churn::<4>.after(Produce).before(Order));

@@ -2,11 +2,12 @@
 
 #![allow(clippy::expect_used, reason = "tests")]
 
+use worldtick::components::market::WealthStatistics;
 use worldtick::lab::chart::Chart;
 use worldtick::lab::compare::{Group, comparison, figures, to_csv};
 use worldtick::lab::explain::{explain_agent, explain_prices, idle_agents};
 use worldtick::lab::report::report;
-use worldtick::lab::{Experiment, HOURS_MAX, LabError, Record, Summary, ensemble};
+use worldtick::lab::{Experiment, HOURS_MAX, LabError, Record, Spread, Summary, ensemble};
 use worldtick::world::spec::WorldSpec;
 
 fn village() -> WorldSpec {
@@ -38,7 +39,7 @@ fn a_record_has_every_hour_and_its_csv_a_column_for_everything() {
     assert!(record.samples.iter().zip(1..).all(|(sample, hour)| sample.hour == hour));
     let csv = record.to_csv();
     let columns = csv.lines().next().expect("a header").split(',').count();
-    assert_eq!(columns, 1 + 2 * 7 + 2 * 2 + 7);
+    assert_eq!(columns, 1 + 2 * 8 + 2 * 2 + 3 + 2 * 5);
     assert_eq!(csv.lines().count(), 61);
     assert!(csv.lines().all(|line| line.split(',').count() == columns));
     // Whatever was made or consumed was so in some hour: the sums are those of a run without hours.
@@ -83,11 +84,77 @@ fn statistics_are_those_of_the_hours_that_are_asked_for() {
 }
 
 #[test]
+fn consumption_is_held_against_the_work_there_was_and_leaves_imports_out() {
+    let mut record = run(1, 48);
+    for sample in &mut record.samples {
+        sample.work_force = if sample.hour > 24 { 20.0 } else { 10.0 };
+        sample.markets.iter_mut().for_each(|market| (market.consumed, market.imported) = (0, 0));
+        sample.markets[0].consumed = 9;
+    }
+    let work = record.implied.least_work[0];
+    assert!(is_close(Summary::of(&record, 0).consumption, 9.0 * work / 15.0));
+    assert!(is_close(Summary::of(&record, 24).consumption, 9.0 * work / 20.0));
+    record.samples.iter_mut().for_each(|sample| sample.markets[0].imported = 4);
+    assert!(is_close(Summary::of(&record, 24).consumption, 5.0 * work / 20.0));
+}
+
+#[test]
+fn the_worst_day_is_a_whole_one_where_there_is_any() {
+    let mut record = run(1, 48);
+    for sample in &mut record.samples {
+        (sample.meals_due, sample.meals_met) = if sample.hour == 48 { (10, 0) } else { (10, 10) };
+    }
+    assert!(is_close(Summary::of(&record, 20).worst_day, 1.0), "four hours are no day");
+    assert!(is_close(Summary::of(&record, 24).worst_day, 23.0 / 24.0));
+    assert!(is_close(Summary::of(&record, 38).worst_day, 0.9), "of less than a day, of all of it");
+}
+
+#[test]
+fn the_lab_measures_as_the_world_does() {
+    let record = run(1, 1);
+    let mut world = Experiment::new(village(), 1, 1).expect("an experiment").begin().expect("a world");
+    world.hours(1).expect("it lives");
+    let known = *world.world().ecs().resource::<WealthStatistics>();
+    let same = |found: Spread, known: worldtick::components::market::Distribution| {
+        assert!(is_close(found.low, known.p10) && is_close(found.median, known.median), "{found:?}, {known:?}");
+        assert!(is_close(found.high, known.p90) && is_close(found.gini, known.gini), "{found:?}, {known:?}");
+    };
+    let sample = &record.samples[0];
+    same(sample.money, known.money);
+    same(sample.wealth, known.wealth);
+    assert!(is_close(sample.money.top_share, known.richest_share));
+    assert!(sample.wealth.low > sample.money.low, "goods are wealth, too");
+}
+
+/// What came from outside is counted, and what it came to is not work done here.
+#[test]
+fn imports_are_written_down() {
+    let text = include_str!("cmd/economy.in/village.yaml").replace(
+        "  population:",
+        "  shocks:\n    - { id: ships, kind: import, commodity: Bread, quantity: 9, price: 1, durationHours: 10 }\n  population:",
+    );
+    let spec = WorldSpec::from_yaml(&text).expect("a valid world file");
+    let record = Experiment::new(spec, 1, 20).expect("an experiment").run(|_, _| Ok(())).expect("a run");
+    let imported: Vec<i64> = record.samples.iter().map(|sample| sample.markets[0].imported).collect();
+    assert!(imported[..10].iter().all(|units| (0..=9).contains(units)) && imported[..10].iter().sum::<i64>() > 50);
+    assert!(imported[10..].iter().all(|units| *units == 0), "{imported:?}");
+    assert!(record.samples.iter().all(|sample| sample.markets[1].imported == 0));
+}
+
+#[test]
 fn a_page_is_whole_and_asks_for_nothing_from_outside() {
     let html = report(&run(2, 60), 10);
-    for part in
-        ["<!doctype html>", "Prices", "Volumes", "Efficiency", "Wealth", "Roles", "prefers-color-scheme", "Bread"]
-    {
+    for part in [
+        "<!doctype html>",
+        "Prices",
+        "Volumes",
+        "Efficiency",
+        "Money",
+        "Wealth, goods",
+        "Roles",
+        "prefers-color",
+        "Bread",
+    ] {
         assert!(html.contains(part), "{part} is missing");
     }
     for outside in ["<script", "http:", "https:", "<link", "<img", "@import", "url("] {

@@ -121,8 +121,8 @@ fn all_series(groups: &[Group]) -> Vec<Series> {
         .map(|name| (format!("price of {name}"), "money", groups.iter().map(|group| group.price(name)).collect()))
         .collect();
     all.push(("needs met".to_owned(), "share", of(&|sample| share(sample.meals_met, sample.meals_due))));
-    all.push(("Gini coefficient of money".to_owned(), "0 to 1", of(&|sample| sample.wealth.gini)));
-    all.push(("money of the richest hundredth".to_owned(), "share", of(&|sample| sample.wealth.top_share)));
+    all.push(("Gini coefficient of money".to_owned(), "0 to 1", of(&|sample| sample.money.gini)));
+    all.push(("money of the richest hundredth".to_owned(), "share", of(&|sample| sample.money.top_share)));
     all
 }
 

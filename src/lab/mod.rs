@@ -38,7 +38,9 @@ mod summary;
 
 pub use ensemble::{ensemble, threads_here};
 pub use experiment::{Experiment, HOURS_MAX, LabError};
-pub use numbers::{Band, quantile};
-pub use record::{EVENTS_MAX, MarketSample, NotedEvent, Record, RoleSample, Sample, Wealth};
+pub use numbers::Band;
+pub use record::{EVENTS_MAX, MarketSample, NotedEvent, Record, RoleSample, Sample, Spread};
 pub use smith::{Smith, SmithHour};
 pub use summary::{MarketSummary, Summary};
+
+pub use crate::systems::economy::quantile;

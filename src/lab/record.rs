@@ -3,10 +3,15 @@
 use bevy_ecs::prelude::*;
 
 use super::experiment::LabError;
-use super::numbers::{count, real};
-use crate::components::market::{CommodityId, GoodsEntry, Ledger, Market, MarketStatistics, PlaceId, Purse, Trader};
+use super::numbers::real;
+use crate::components::market::{
+    CommodityId, Distribution, GoodsEntry, Ledger, Market, MarketStatistics, PlaceId, Purse, Stock, Trader,
+};
+use crate::components::money::Money;
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::{EventRecord, SimulationEvent};
+use crate::systems::economy::spread::{describe, richest_share};
+use crate::systems::economy::worth;
 use crate::testing::Stepper;
 use crate::world::spec::{EconomySpec, Implied, WorldSpec};
 
@@ -30,6 +35,8 @@ pub struct MarketSample {
     pub produced: i64,
     /// Units eaten and enjoyed; of a world with several places those of all of them, with the market at the first.
     pub consumed: i64,
+    /// Units that came from outside.
+    pub imported: i64,
 }
 
 /// An hour of a role.
@@ -41,41 +48,26 @@ pub struct RoleSample {
     pub utilisation: f64,
 }
 
-/// How money is spread among the agents.
+/// How money or wealth is spread among the agents, in the words and by the measures of the worlds themselves.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Wealth {
+pub struct Spread {
     /// A tenth has less, in minor units.
     pub low: f64,
     /// Half has less, in minor units.
     pub median: f64,
     /// A tenth has more, in minor units.
     pub high: f64,
-    /// Share of all money that the richest hundredth has; of fewer than a hundred agents, the richest one.
+    /// Share of the whole that the richest hundredth has; of fewer than two hundred agents, the richest one.
     pub top_share: f64,
     /// The Gini coefficient, 0 (all have the same) to 1.
     pub gini: f64,
 }
 
-impl Wealth {
-    /// Of these purses, in any order.
-    pub fn of(mut purses: Vec<i64>) -> Self {
-        purses.sort_unstable();
-        let (sum, weighted) = purses.iter().enumerate().fold((0.0, 0.0), |(sum, weighted), (place, money)| {
-            (sum + real(*money), weighted + count(place + 1) * real(*money))
-        });
-        if sum <= 0.0 {
-            return Self::default();
-        }
-        let agents = count(purses.len());
-        let at = |tenths: usize| real(purses.get((purses.len() - 1) * tenths / 10).copied().unwrap_or(0));
-        let rich: i64 = purses.iter().rev().take((purses.len() / 100).max(1)).sum();
-        Self {
-            low: at(1),
-            median: at(5),
-            high: at(9),
-            top_share: real(rich) / sum,
-            gini: 2.0 * weighted / (agents * sum) - (agents + 1.0) / agents,
-        }
+impl Spread {
+    /// Of these amounts in minor units, in any order.
+    pub fn of(mut amounts: Vec<f64>) -> Self {
+        let Distribution { p10, median, p90, gini, .. } = describe(&mut amounts);
+        Self { low: p10, median, high: p90, top_share: richest_share(&amounts), gini }
     }
 }
 
@@ -92,8 +84,12 @@ pub struct Sample {
     pub meals_due: u64,
     /// Needs of the hour that were met.
     pub meals_met: u64,
+    /// Sum of the agents' skills: hours of ordinary work that they can do in the hour.
+    pub work_force: f64,
     /// How money is spread.
-    pub wealth: Wealth,
+    pub money: Spread,
+    /// How money and goods together are spread, the goods at the prices of the hour.
+    pub wealth: Spread,
 }
 
 /// What is told in every hour or day, whatever happens.
@@ -126,15 +122,13 @@ pub struct Record {
     pub implied: Implied,
     /// Agents at the beginning.
     pub agents: usize,
-    /// Sum of the agents' skills at the beginning: hours of ordinary work that they can do in an hour.
-    pub work_force: f64,
     /// The hours.
     pub samples: Vec<Sample>,
     /// What was told, other than in every hour or day anyway; the first [`EVENTS_MAX`].
     pub events: Vec<NotedEvent>,
     /// Events beyond those.
     pub events_left_out: usize,
-    totals: Vec<[i64; 2]>,
+    totals: Vec<[i64; 3]>,
 }
 
 impl Record {
@@ -142,19 +136,17 @@ impl Record {
     pub(super) fn begin(spec: &WorldSpec, world: &mut Stepper) -> Result<Self, LabError> {
         let economy = spec.economy.as_ref().ok_or_else(|| LabError::NoEconomy(spec.id.to_string()))?;
         let ecs = world.world().ecs();
-        let skills: Vec<f64> = ecs.query::<&Trader>().iter(ecs).map(|trader| trader.skill).collect();
         Ok(Self {
             world: spec.id.to_string(),
             seed: spec.seed,
             commodities: names(economy),
             roles: economy.roles.iter().map(|role| role.name.clone()).collect(),
             implied: implied(economy)?,
-            agents: skills.len(),
-            work_force: skills.iter().sum(),
+            agents: ecs.query::<&Trader>().iter(ecs).count(),
             samples: Vec::new(),
             events: Vec::new(),
             events_left_out: 0,
-            totals: vec![[0; 2]; economy.commodities.len()],
+            totals: vec![[0; 3]; economy.commodities.len()],
         })
     }
 
@@ -166,9 +158,11 @@ impl Record {
         let ecs = world.world().ecs();
         let mut sample =
             Sample { hour, markets: vec![MarketSample::default(); self.commodities.len()], ..Sample::default() };
+        let mut prices = vec![Money::ZERO; self.commodities.len()];
         for (market, place) in ecs.query::<(&Market, Option<&PlaceId>)>().iter(ecs) {
             let index = PlaceId::of(place).index() * self.totals.len() + market.commodity.index();
-            if let Some(place) = sample.markets.get_mut(index) {
+            if let (Some(place), Some(price)) = (sample.markets.get_mut(index), prices.get_mut(index)) {
+                *price = market.price;
                 *place = MarketSample {
                     price: real(market.price.0),
                     volume: market.volume.0,
@@ -182,8 +176,10 @@ impl Record {
         if let Some(ledger) = ecs.get_resource::<Ledger>() {
             for (number, (totals, market)) in (0_u16..).zip(self.totals.iter_mut().zip(&mut sample.markets)) {
                 let sum = |entry| ledger.goods(CommodityId(number), entry);
-                let now = [sum(GoodsEntry::Produced), sum(GoodsEntry::Eaten) + sum(GoodsEntry::Enjoyed)];
+                let consumed = sum(GoodsEntry::Eaten) + sum(GoodsEntry::Enjoyed);
+                let now = [sum(GoodsEntry::Produced), consumed, sum(GoodsEntry::Imported)];
                 (market.produced, market.consumed) = (now[0] - totals[0], now[1] - totals[1]);
+                market.imported = now[2] - totals[2];
                 *totals = now;
             }
         }
@@ -193,8 +189,14 @@ impl Record {
                 known.iter().map(|role| RoleSample { count: role.count, utilisation: role.utilisation }).collect();
             (sample.meals_due, sample.meals_met) = (statistics.meals_due, statistics.meals_met);
         }
-        let mut purses = ecs.query_filtered::<&Purse, With<Trader>>();
-        sample.wealth = Wealth::of(purses.iter(ecs).map(|purse| purse.free().0 + purse.escrow().0).collect());
+        let (mut money, mut wealth) = (Vec::new(), Vec::new());
+        for (trader, purse, stock, place) in ecs.query::<(&Trader, &Purse, &Stock, Option<&PlaceId>)>().iter(ecs) {
+            sample.work_force += trader.skill;
+            money.push(real(purse.free().0 + purse.escrow().0));
+            let here = prices.get(PlaceId::of(place).index() * self.totals.len()..).unwrap_or_default();
+            wealth.push(real(worth(purse, stock, here).0));
+        }
+        (sample.money, sample.wealth) = (Spread::of(money), Spread::of(wealth));
         self.samples.push(sample);
     }
 
@@ -246,15 +248,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn equal_purses_have_no_gini_and_one_rich_man_has_nearly_all() {
-        let equal = Wealth::of(vec![500; 200]);
+    fn amounts_are_spread_as_the_worlds_measure_it() {
+        let equal = Spread::of(vec![500.0; 200]);
         assert!(equal.gini.abs() < 1e-12 && (equal.top_share - 0.01).abs() < 1e-12);
-        let mut purses = vec![0; 99];
-        purses.push(1_000);
-        let one = Wealth::of(purses);
+        let mut purses = vec![0.0; 99];
+        purses.push(1_000.0);
+        let one = Spread::of(purses);
         assert!((one.gini - 0.99).abs() < 1e-12 && (one.top_share - 1.0).abs() < 1e-12);
-        let steps = Wealth::of((0..=100).collect());
-        assert!((steps.low - 10.0).abs() < 1e-12 && (steps.high - 90.0).abs() < 1e-12);
-        assert_eq!(Wealth::of(Vec::new()), Wealth::default());
+        // Between two ranks a quantile lies between their amounts.
+        let steps = Spread::of(vec![300.0, 0.0, 100.0, 200.0]);
+        assert!(
+            [(steps.low, 30.0), (steps.median, 150.0), (steps.high, 270.0)].iter().all(|(a, b)| (a - b).abs() < 1e-9)
+        );
+        assert_eq!(Spread::of(Vec::new()), Spread::default());
     }
 }

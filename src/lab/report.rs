@@ -1,8 +1,8 @@
 //! A page about one run.
 
 use super::chart::{Chart, Line, page, table};
-use super::numbers::{real, share};
-use super::record::{NotedEvent, Record, Sample};
+use super::numbers::{number, real, share};
+use super::record::{NotedEvent, Record, Sample, Spread};
 use super::summary::Summary;
 use crate::messages::SimulationEvent;
 use crate::messages::shock::MarketShock;
@@ -10,7 +10,8 @@ use crate::messages::shock::MarketShock;
 /// Events that the page lists at most.
 const LISTED_MAX: usize = 200;
 
-/// A run as one HTML file: its figures, and pictures of prices, volumes, efficiency, needs, wealth, roles and shocks.
+/// A run as one HTML file: its figures, and pictures of prices, volumes, efficiency, needs, money, wealth, roles and
+/// shocks.
 /// Statistics are of the hours after `settled`.
 pub fn report(record: &Record, settled: u32) -> String {
     let summary = Summary::of(record, settled);
@@ -101,6 +102,14 @@ fn line(record: &Record, name: &str, value: impl Fn(&Sample) -> Option<f64>) -> 
     Line { name: name.to_owned(), points: points.collect(), band: Vec::new() }
 }
 
+fn spread(record: &Record, of: &dyn Fn(&Sample) -> Spread) -> Vec<Line> {
+    vec![
+        line(record, "a tenth has more", |sample| Some(of(sample).high / 100.0)),
+        line(record, "half has more", |sample| Some(of(sample).median / 100.0)),
+        line(record, "a tenth has less", |sample| Some(of(sample).low / 100.0)),
+    ]
+}
+
 fn charts(record: &Record) -> Vec<Chart> {
     let is_mark = |event: &&NotedEvent| event.event_type == MarketShock::EVENT_TYPE;
     let name = |event: &NotedEvent| {
@@ -152,31 +161,20 @@ fn charts(record: &Record) -> Vec<Chart> {
             false,
             vec![line(record, "meals", |sample| hundredths(share(sample.meals_met, sample.meals_due)))],
         ),
+        chart("Money", "money", true, spread(record, &|sample| sample.money)),
+        chart("Wealth, goods at market prices included", "money", true, spread(record, &|sample| sample.wealth)),
         chart(
-            "Wealth",
-            "money",
-            true,
-            vec![
-                line(record, "a tenth has more", |sample| Some(sample.wealth.high / 100.0)),
-                line(record, "half has more", |sample| Some(sample.wealth.median / 100.0)),
-                line(record, "a tenth has less", |sample| Some(sample.wealth.low / 100.0)),
-            ],
-        ),
-        chart(
-            "Inequality of money",
+            "Inequality",
             "0 to 1",
             true,
             vec![
-                line(record, "Gini coefficient", |sample| Some(sample.wealth.gini)),
-                line(record, "share of the richest hundredth", |sample| Some(sample.wealth.top_share)),
+                line(record, "Gini coefficient of money", |sample| Some(sample.money.gini)),
+                line(record, "money of the richest hundredth", |sample| Some(sample.money.top_share)),
+                line(record, "Gini coefficient of wealth", |sample| Some(sample.wealth.gini)),
+                line(record, "wealth of the richest hundredth", |sample| Some(sample.wealth.top_share)),
             ],
         ),
-        chart(
-            "Roles",
-            "agents",
-            true,
-            by_role(&|index, sample| Some(super::numbers::share(sample.roles.get(index)?.count, 1))),
-        ),
+        chart("Roles", "agents", true, by_role(&|index, sample| Some(number(sample.roles.get(index)?.count)))),
         chart(
             "Work done of what skills allow",
             "%",

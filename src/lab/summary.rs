@@ -4,6 +4,9 @@ use super::numbers::{deviation, mean, real, share};
 use super::record::{Record, Sample};
 use crate::systems::economy::book::PRICE_MAX;
 
+/// Hours in a day.
+const DAY: usize = 24;
+
 /// What became of one commodity.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MarketSummary {
@@ -36,9 +39,10 @@ pub struct Summary {
     pub markets: Vec<MarketSummary>,
     /// Share of the needs that were met, of the whole run.
     pub meals: f64,
-    /// Share of the needs that were met on the worst day.
+    /// Share of the needs that were met on the worst whole day; of less than a day, in all of it.
     pub worst_day: f64,
-    /// What was eaten and enjoyed against a planner's optimum: the work in it, against the work that there is.
+    /// What was eaten and enjoyed against a planner's optimum: the work in it, less that in what came from outside,
+    /// against the work that there was.
     pub consumption: f64,
     /// The lowest Gini coefficient of money.
     pub gini_low: f64,
@@ -58,15 +62,19 @@ impl Summary {
             let sums = samples.iter().fold((0, 0), |(met, due), s| (met + s.meals_met, due + s.meals_due));
             share(sums.0, sums.1)
         };
-        let gini = |sample: &&Sample| sample.wealth.gini;
+        let gini = |sample: &&Sample| sample.money.gini;
         Self {
             markets: (0..record.commodities.len()).map(|commodity| market(record, commodity, &late)).collect(),
             meals: meals(&record.samples.iter().collect::<Vec<_>>()),
-            worst_day: late.chunks(24).map(meals).fold(1.0, f64::min),
+            worst_day: if late.len() < DAY {
+                meals(&late)
+            } else {
+                late.chunks_exact(DAY).map(meals).fold(1.0, f64::min)
+            },
             consumption: consumption(record, &late),
             gini_low: late.iter().map(gini).fold(f64::INFINITY, f64::min),
             gini_high: late.iter().map(gini).fold(0.0, f64::max),
-            top_share: late.iter().map(|sample| sample.wealth.top_share).fold(0.0, f64::max),
+            top_share: late.iter().map(|sample| sample.money.top_share).fold(0.0, f64::max),
             role_extinct_hours: extinct(record, &late),
         }
     }
@@ -91,7 +99,7 @@ fn market(record: &Record, commodity: usize, late: &[&Sample]) -> MarketSummary 
     let price = mean(&prices);
     let lowest = prices.iter().copied().fold(f64::INFINITY, f64::min);
     let highest = prices.iter().copied().fold(0.0, f64::max);
-    let idle = samples.chunks_exact(24).filter(|day| day.iter().all(|market| market.volume == 0)).count();
+    let idle = samples.chunks_exact(DAY).filter(|day| day.iter().all(|market| market.volume == 0)).count();
     MarketSummary {
         name: record.commodities.get(commodity).cloned().unwrap_or_default(),
         price,
@@ -107,14 +115,16 @@ fn market(record: &Record, commodity: usize, late: &[&Sample]) -> MarketSummary 
 }
 
 /// With work as the only thing that is not made, no plan can give more than the work that there is; the planner needs no
-/// stocks, and nothing of his spoils.
+/// stocks, and nothing of his spoils. What came from outside took no work here, whatever became of it.
 fn consumption(record: &Record, late: &[&Sample]) -> f64 {
     let work = |sample: &Sample| {
         let contents = sample.markets.iter().zip(&record.implied.least_work);
-        contents.filter(|(_, work)| work.is_finite()).map(|(market, work)| real(market.consumed) * work).sum::<f64>()
+        let known = contents.filter(|(_, work)| work.is_finite());
+        known.map(|(market, work)| real(market.consumed - market.imported) * work).sum::<f64>()
     };
-    let used: Vec<f64> = late.iter().map(|sample| work(sample)).collect();
-    if record.work_force > 0.0 { mean(&used) / record.work_force } else { 0.0 }
+    let used: f64 = late.iter().map(|sample| work(sample)).sum();
+    let there: f64 = late.iter().map(|sample| sample.work_force).sum();
+    if there > 0.0 { used / there } else { 0.0 }
 }
 
 fn extinct(record: &Record, late: &[&Sample]) -> u32 {

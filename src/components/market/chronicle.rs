@@ -11,7 +11,7 @@ use crate::components::money::Money;
 /// A trader's state at one time.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sample {
-    /// The economy's hour, counted from the world's first.
+    /// The economy's hour at whose end it was taken: 1 for the world's first.
     pub hour: u64,
     /// Its money.
     pub money: Money,
@@ -80,7 +80,7 @@ fn shorten(price: f64) -> f32 {
 /// How money and wealth are spread over the traders of a world, when last counted.
 #[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct WealthStatistics {
-    /// The hour of the count.
+    /// The hour at whose end it was counted: 1 for the world's first.
     pub hour: u64,
     /// Traders.
     pub traders: u64,

@@ -34,7 +34,8 @@ impl RoleId {
 }
 
 /// A market place: its number in the world file, from 0. Traders and markets have it in worlds with several places; who
-/// has none stands at the first.
+/// has none stands at the first. A trader changes it before [`Produce`](crate::schedules::EconomySystems::Produce) or
+/// after [`Clear`](crate::schedules::EconomySystems::Clear) of an hour, never while it has orders in a book.
 #[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct PlaceId(pub u16);

@@ -13,7 +13,7 @@ pub const TRADE_HISTORY_MAX: usize = 10;
 /// A trade as one side remembers it: what an order came to in an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TradeRecord {
-    /// The economy's hour in which it was made, counted from the world's first.
+    /// The economy's hour in which it was made: 1 for the world's first.
     pub hour: u64,
     /// What.
     pub commodity: CommodityId,

@@ -115,21 +115,22 @@ pub enum ShockCause {
     Command,
 }
 
-/// Something from outside that changes the economy for a while. Hours are the economy's, counted from its first.
+/// Something from outside that changes the economy for a while. Its times are hours that the economy has lived: what
+/// starts at 0 acts from the world's first hour on, which is hour 1 of trades and histories.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Influence {
     /// Its name; of a signal, who sent it and of which kind it is.
     pub id: String,
     /// What it does.
     pub effects: Vec<Effect>,
-    /// The first hour in which it does.
+    /// Hours that the economy has lived when it begins to.
     pub starts: u64,
-    /// The first hour in which it no longer does.
+    /// Hours that the economy has lived when it no longer does.
     pub ends: u64,
 }
 
 impl Influence {
-    /// Whether it acts in this hour.
+    /// Whether it acts in the hour that comes after so many.
     pub fn is_active(&self, hour: u64) -> bool {
         (self.starts..self.ends).contains(&hour)
     }
@@ -196,7 +197,7 @@ pub enum ShockEnd {
 pub struct EndedShock {
     /// The shock, with its planned hours.
     pub shock: Shock,
-    /// The hour in which it ended.
+    /// Hours that the economy had lived when it ended.
     pub at: u64,
     /// Why.
     pub why: ShockEnd,

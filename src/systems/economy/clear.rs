@@ -83,7 +83,8 @@ pub fn settle_orders(
     settle_outside(&conditions, &mut floor, &mut ledger)?;
     floor.trading = false;
     let Floor { squares, seats, activity, estates, .. } = &mut *floor;
-    let hour = statistics.hours;
+    // The hour is counted at its end.
+    let hour = statistics.hours.saturating_add(1);
     for (entity, mut purse, mut stock, mut budget, mut history, place) in &mut traders {
         let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
         let square = squares.get_mut(PlaceId::of(place).index());

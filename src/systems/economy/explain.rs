@@ -10,10 +10,10 @@ use serde_json::json;
 use super::floor::Floor;
 use super::model::{Economy, Place, Recipe};
 use super::spread::quantile;
-use super::stall::Placed;
+use super::stall::{Cut, Placed};
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, CommodityId, Market, MarketStatistics, PlaceId, Purse, Role, Side, Stock, Trader,
+    Beliefs, Budget, CommodityId, Market, MarketStatistics, PlaceId, Purse, Role, Side, Stock, Storeroom, Trader,
 };
 use crate::components::money::Money;
 use crate::world::spec::WorldSpec;
@@ -51,9 +51,9 @@ pub struct Dealings {
 /// A part of what a unit costs to make.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Part {
-    /// Which: an input's name, `work` or `left over`.
+    /// Which: the name of an input or by-product, `work` or `left over`.
     pub name: String,
-    /// Major units of money.
+    /// Major units of money; below zero for a by-product, which pays for a part of what the unit costs.
     pub money: f64,
 }
 
@@ -80,8 +80,8 @@ pub struct PriceMade {
     pub said: Vec<String>,
 }
 
-/// Idle agents that an answer names.
-const IDLE_MAX: usize = 10;
+/// Idle agents that an answer names at most.
+pub const IDLE_MAX: usize = 10;
 
 /// Asks what prices are made of, or why an agent did or did not trade.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -96,7 +96,7 @@ impl WorldQuery for AskExplain {
     const NAME: &'static str = "economy.explain";
 }
 
-/// Answers [`AskExplain`]. Between the start of a process and its first hour nobody is known to have traded.
+/// Answers [`AskExplain`]. Between the start of a process and its first hour nothing is known of anybody's orders.
 pub fn explain(In(ask): In<AskExplain>, ecs: &World) -> Answer {
     match ask.agent {
         Some(agent) => Ok(json!(explain_agent(ecs, agent)?)),
@@ -108,33 +108,52 @@ fn major(price: f64) -> String {
     format!("{:.2}", price / 100.0)
 }
 
-/// Everything about an agent's last hour.
+type Lives = (
+    &'static StableId,
+    &'static Role,
+    &'static Purse,
+    &'static Stock,
+    &'static Beliefs,
+    &'static Budget,
+    &'static Storeroom,
+    Option<&'static PlaceId>,
+);
+
+/// Everything about an agent's last hour. Of an agent who has lived none since the process started, it says so.
 ///
 /// # Errors
 /// With a sentence, where the world has no economy or no such agent.
 pub fn explain_agent(ecs: &World, id: u64) -> Result<Dealings, String> {
-    let traders = ecs.try_query::<(&StableId, &Role, &Purse, &Stock, &Beliefs, &Budget)>();
+    let traders = ecs.try_query_filtered::<Lives, With<Trader>>();
     let mut traders = traders.ok_or("the world has no economy")?;
     let mut markets = ecs.try_query::<(&Market, Option<&PlaceId>)>().ok_or("the world has no economy")?;
     let economy = ecs.get_resource::<Economy>().ok_or("the world has no economy")?;
     let floor = ecs.get_resource::<Floor>().ok_or("the world has no economy")?;
-    let seat = floor.traders().find(|(_, _, known, _)| known.0 == id);
-    let (place, number, ..) = seat.ok_or_else(|| not_there(floor, id))?;
-    let (_, role, purse, stock, beliefs, budget) =
-        traders.iter(ecs).find(|(known, ..)| known.0 == id).ok_or_else(|| not_there(floor, id))?;
+    let found = traders.iter(ecs).find(|(known, ..)| known.0 == id);
+    let (_, role, purse, stock, beliefs, budget, storeroom, place) =
+        found.ok_or_else(|| not_there(traders.iter(ecs).map(|(known, ..)| known.0), id))?;
+    let place = PlaceId::of(place);
+    let number = floor.traders().find(|(_, _, known, _)| known.0 == id).map(|(_, number, ..)| number);
     let recipe = economy.recipe_at(place, role.id).ok_or("the agent has a role that the world does not know")?;
     let mut dealings = Vec::new();
     for (commodity, spec) in economy.commodity_ids().zip(&economy.commodities) {
         let is_here =
             |(market, at): &(&Market, Option<&PlaceId>)| market.commodity == commodity && PlaceId::of(*at) == place;
         let Some((market, _)) = markets.iter(ecs).find(is_here) else { continue };
-        let order = floor.order(place, number, commodity);
+        let order = number.and_then(|number| floor.order(place, number, commodity));
         let belief = beliefs.0.get(commodity).copied();
-        let said = match order {
-            Some(order) => said_of_order(&order, market, belief.map_or(0.0, |belief| belief.doubt)),
-            None => {
+        let said = match (number, order) {
+            (None, _) => NO_HOUR.to_owned(),
+            (_, Some(order)) => said_of_order(&order, market, belief.map_or(0.0, |belief| belief.doubt)),
+            (Some(number), None) => {
                 let planned = budget.envelopes.get(commodity).copied().unwrap_or(0);
-                let state = Without { stock: stock.free(commodity), planned, belief: belief.map_or(0.0, |b| b.price) };
+                let state = Without {
+                    cut: floor.why_cut(place, number, commodity),
+                    stock: stock.free(commodity),
+                    planned,
+                    belief: belief.map_or(0.0, |belief| belief.price),
+                    capacity: storeroom.capacity,
+                };
                 state.said(economy, recipe, commodity, purse.free())
             }
         };
@@ -145,11 +164,16 @@ pub fn explain_agent(ecs: &World, id: u64) -> Result<Dealings, String> {
     Ok(Dealings { agent: id, role: recipe.name.clone(), place, money: purse.free().to_major(), dealings })
 }
 
-fn not_there(floor: &Floor, id: u64) -> String {
-    let ids = || floor.traders().map(|(_, _, id, _)| id.0);
-    match (ids().min(), ids().max()) {
-        (Some(first), Some(last)) => format!("there is no agent {id}: their numbers run from {first} to {last}"),
-        _ => format!("there is no agent {id}: nobody trades"),
+/// What is said of somebody who was not on the floor in the last hour.
+const NO_HOUR: &str =
+    "not known: it has lived no hour since this process started, and orders are kept for an hour only";
+
+fn not_there(there: impl Iterator<Item = u64>, id: u64) -> String {
+    match there
+        .fold(None, |ends, id| Some(ends.map_or((id, id), |(low, high): (u64, u64)| (low.min(id), high.max(id)))))
+    {
+        Some((first, last)) => format!("there is no agent {id}: their numbers run from {first} to {last}"),
+        None => format!("there is no agent {id}: nobody trades"),
     }
 }
 
@@ -168,7 +192,7 @@ pub fn idle_agents(ecs: &World, at_most: usize) -> Vec<u64> {
 
 fn said_of_order(order: &Placed, market: &Market, doubt: f64) -> String {
     let (verb, limit, rival) = match order.side {
-        Side::Bid => ("bid for", "a unit is worth no more to it", market.best_ask),
+        Side::Bid => ("bid for", "it can or would pay no more for a unit", market.best_ask),
         Side::Ask => ("offered", "a unit costs it no less", market.best_bid),
     };
     let mut said = format!("it {verb} {} at {}", order.quantity, major(f64::from(order.price)));
@@ -199,15 +223,30 @@ fn said_of_order(order: &Placed, market: &Market, doubt: f64) -> String {
 
 /// Somebody without an order.
 struct Without {
+    /// Why what it wished to buy came to nothing.
+    cut: Option<Cut>,
     stock: i64,
     planned: i64,
     belief: f64,
+    capacity: Option<i64>,
 }
 
 impl Without {
     fn said(&self, economy: &Economy, recipe: &Recipe, commodity: CommodityId, money: Money) -> String {
         let Some(spec) = economy.commodity(commodity) else { return String::new() };
-        let has = format!("it has {} in stock", self.stock);
+        let has = format!("it now has {} in stock", self.stock);
+        match self.cut {
+            Some(Cut::Money) => {
+                return format!("no order: it wished for it and could not pay for a unit; {has}, and {money} of money");
+            }
+            Some(Cut::Room) => {
+                let capacity = self.capacity.unwrap_or(0);
+                return format!(
+                    "no order: it wished for it and had no room for a unit; its store takes {capacity}, and {has}"
+                );
+            }
+            None => {}
+        }
         let uses = recipe.inputs.iter().any(|(input, _)| *input == commodity);
         if commodity == recipe.output {
             return format!("no order: it makes this itself and had nothing to spare; {has}");
@@ -282,15 +321,18 @@ pub fn explain_prices(ecs: &World) -> Result<Vec<PriceMade>, String> {
     Ok(made)
 }
 
-/// What a unit's price pays for: each input, an ordinary hour's work, and what is left.
+/// What a unit's price pays for: each input, less what comes with it, an ordinary hour's work, and what is left.
 fn parts(economy: &Economy, recipe: &Recipe, price: &impl Fn(CommodityId) -> f64, wage: f64) -> Vec<Part> {
     let skill = economy.population.mean_skill();
+    let by_products = recipe.by_products.iter().map(|(id, units)| (*id, -units));
     let mut parts: Vec<Part> = recipe
         .inputs
         .iter()
-        .filter_map(|(input, quantity)| {
-            let name = economy.commodity(*input)?.name.clone();
-            Some(Part { name, money: price(*input) * quantity / recipe.usual_quantity })
+        .copied()
+        .chain(by_products)
+        .filter_map(|(id, units)| {
+            let name = economy.commodity(id)?.name.clone();
+            Some(Part { name, money: price(id) * units / recipe.usual_quantity })
         })
         .collect();
     parts.push(Part { name: "work".to_owned(), money: wage / 100.0 / skill / recipe.usual_quantity });

@@ -16,7 +16,7 @@ use super::measure::Census;
 use super::model::Economy;
 use super::rates::Rate;
 use super::signals::Activity;
-use super::stall::{Placed, Slot, Stall};
+use super::stall::{Cut, Placed, Slot, Stall};
 use super::wish::Wish;
 use super::work::Move;
 use crate::components::ids::StableId;
@@ -91,6 +91,11 @@ impl Floor {
         self.squares.get(place.index())?.order(trader, commodity)
     }
 
+    /// Why a trader has no order for a commodity this hour, where it wished to buy.
+    pub(super) fn why_cut(&self, place: PlaceId, trader: usize, commodity: CommodityId) -> Option<Cut> {
+        self.squares.get(place.index())?.why_cut(trader, commodity)
+    }
+
     /// The books, place by place in the order of the commodities.
     pub fn books(&self) -> impl Iterator<Item = &Book> {
         self.squares.iter().flat_map(Square::books)
@@ -146,6 +151,11 @@ impl Square {
     /// A trader's order for a commodity this hour, and what became of it.
     pub(super) fn order(&self, trader: usize, commodity: CommodityId) -> Option<Placed> {
         self.stalls.get(commodity.index())?.order(trader)
+    }
+
+    /// Why a trader has no order for a commodity this hour, where it wished to buy.
+    pub(super) fn why_cut(&self, trader: usize, commodity: CommodityId) -> Option<Cut> {
+        self.stalls.get(commodity.index())?.why_cut(trader)
     }
 
     /// The books, in the order of the commodities.

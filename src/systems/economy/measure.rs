@@ -113,7 +113,7 @@ fn owned(purse: &Purse) -> Money {
 }
 
 /// Money, and what the goods would bring at these prices; at the most that fits.
-fn worth(purse: &Purse, stock: &Stock, prices: &[Money]) -> Money {
+pub(crate) fn worth(purse: &Purse, stock: &Stock, prices: &[Money]) -> Money {
     let value = |index: usize, price: Money| {
         let held = u16::try_from(index).ok().and_then(|id| stock.holdings().get(CommodityId(id)));
         held.map_or(0, |held| price.0.saturating_mul(held.free().0.saturating_add(held.escrow().0)))

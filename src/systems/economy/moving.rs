@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 use super::floor::Floor;
 use super::maths::real;
 use super::model::Economy;
-use crate::components::market::{MarketStatistics, Moves, PlaceId, Resting};
+use crate::components::market::{MarketStatistics, Moves, PlaceId, Resting, Trader};
 
 /// Room for each at a place against its share, at least and at most: beyond it nothing more is felt.
 const ROOM_RANGE: (f64, f64) = (0.25, 4.0);
@@ -71,11 +71,12 @@ impl View<'_> {
 pub fn move_traders(
     mut floor: ResMut<Floor>,
     moves: Option<ResMut<Moves>>,
-    mut traders: Query<(&mut PlaceId, Option<&mut Resting>)>,
+    mut traders: Query<(&mut PlaceId, Option<&mut Resting>), With<Trader>>,
 ) -> Result {
     let Some(mut moves) = moves.filter(|_| !floor.movers.is_empty()) else { return Ok(()) };
     for (entity, to) in floor.movers.drain(..) {
-        let (mut place, resting) = traders.get_mut(entity)?;
+        // Somebody may have left between the decision and the move.
+        let Ok((mut place, resting)) = traders.get_mut(entity) else { continue };
         if let Some(mut resting) = resting.filter(|resting| !resting.orders.is_empty()) {
             // What covers them has been given back at the beginning of the hour.
             resting.orders.clear();

@@ -84,6 +84,9 @@ pub fn place_orders(
         }
         for ((commodity, order), stall) in economy.commodity_ids().zip(drafts.iter()).zip(stalls.iter_mut()) {
             if order.is_empty() {
+                if order.why_cut().is_some() {
+                    *stall.slots.get_mut(seat as usize).ok_or("a trader without a place for orders")? = *order;
+                }
                 continue;
             }
             let side = order.side();

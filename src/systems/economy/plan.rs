@@ -10,7 +10,7 @@ use super::book::{PRICE_MAX, QUANTITY_MAX};
 use super::maths::{above, below, by_chance, real, soften, whole};
 use super::model::{Economy, Recipe};
 use super::rates::Rate;
-use super::stall::Slot;
+use super::stall::{Cut, Slot};
 use super::wish::{Wish, cover};
 use crate::components::market::{Belief, Budget, CommodityId, Holding, Personality};
 use crate::systems::random::LightDraw;
@@ -234,11 +234,11 @@ impl<'a> Planner<'a> {
     }
 }
 
-/// Writes the bids that wishes come to among a trader's orders.
+/// Writes the bids that wishes come to among a trader's orders. What was a bid and is none any more has found no room.
 pub(super) fn place_bids(wishes: &[Wish], orders: &mut [Slot]) {
     for (id, bid) in wishes.iter().map(Wish::bid) {
         if let Some(order) = orders.get_mut(id.index()) {
-            *order = bid;
+            *order = if bid.is_empty() && !order.is_empty() { Slot::cut(Cut::Room) } else { bid };
         }
     }
 }

@@ -4,7 +4,7 @@ use super::maths::{count, real, whole};
 use crate::components::market::Distribution;
 
 /// The value below which the share `q` (0 to 1) of the sorted values lies, linear between neighbours; 0 of none.
-pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub fn quantile(sorted: &[f64], q: f64) -> f64 {
     let Some(last) = sorted.len().checked_sub(1) else { return 0.0 };
     let at = q.clamp(0.0, 1.0) * count(last);
     let below = at.floor();
@@ -29,7 +29,7 @@ pub(super) fn gini(sorted: &[f64]) -> f64 {
 }
 
 /// Share of the whole that the largest hundredth of the sorted values has, one of them at least; 0 of nothing.
-pub(super) fn richest_share(sorted: &[f64]) -> f64 {
+pub(crate) fn richest_share(sorted: &[f64]) -> f64 {
     let sum: f64 = sorted.iter().sum();
     let few = (sorted.len() / 100).max(1);
     let top: f64 = sorted.iter().rev().take(few).sum();
@@ -37,7 +37,7 @@ pub(super) fn richest_share(sorted: &[f64]) -> f64 {
 }
 
 /// Sorts the values and describes them.
-pub(super) fn describe(values: &mut [f64]) -> Distribution {
+pub(crate) fn describe(values: &mut [f64]) -> Distribution {
     values.sort_unstable_by(f64::total_cmp);
     let sorted = &*values;
     let mean = if sorted.is_empty() { 0.0 } else { sorted.iter().sum::<f64>() / count(sorted.len()) };

@@ -12,18 +12,27 @@ use crate::world::spec::ClearingRule;
 pub struct Placed {
     /// Buys or sells.
     pub side: Side,
-    /// Quoted price of a unit in minor units.
+    /// Quoted price of a unit in minor units, 1 to [`PRICE_MAX`].
     pub price: u32,
-    /// The price at which the trader itself would rather not trade.
+    /// The price in minor units beyond which the trader itself would rather not trade, 1 to [`PRICE_MAX`].
     pub limit: u32,
-    /// Units.
+    /// Units, 1 to [`QUANTITY_MAX`].
     pub quantity: u32,
     /// Units of a bid that are not to be enjoyed.
     pub for_work: u32,
-    /// Units traded.
+    /// Units traded, up to the quantity.
     pub filled: u32,
-    /// Money paid or received.
+    /// Money paid or received for all of them, in minor units: 0 to [`QUANTITY_MAX`] times [`PRICE_MAX`].
     pub money: i64,
+}
+
+/// Why nothing is left of what a trader wished to buy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// Its money did not cover a unit.
+    Money,
+    /// It had no room for a unit.
+    Room,
 }
 
 /// An order as it stands in its column; none where the quantity is 0.
@@ -46,6 +55,20 @@ impl Slot {
 
     pub(super) fn ask(price: u32, limit: u32, quantity: u32) -> Self {
         Self { price, limit, quantity, for_work: ASK }
+    }
+
+    /// No order, and why there is none: told by the limit, which nobody reads of no order.
+    pub(super) fn cut(why: Cut) -> Self {
+        Self { limit: if why == Cut::Money { 1 } else { 2 }, ..Self::default() }
+    }
+
+    /// Why there is no order, where one was wished for.
+    pub(super) fn why_cut(&self) -> Option<Cut> {
+        match self.limit {
+            1 if self.is_empty() => Some(Cut::Money),
+            2 if self.is_empty() => Some(Cut::Room),
+            _ => None,
+        }
     }
 
     pub(super) fn side(&self) -> Side {
@@ -151,6 +174,11 @@ impl Stall {
         Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
     }
 
+    /// Why a trader has no order, where it wished to buy.
+    pub(super) fn why_cut(&self, seat: usize) -> Option<Cut> {
+        self.slots.get(seat)?.why_cut()
+    }
+
     /// Matches the book and writes the results.
     pub(super) fn clear_market(&mut self, rule: ClearingRule) {
         let clearing = self.book.match_orders(rule);
@@ -204,5 +232,11 @@ mod tests {
         let ask = Slot::ask(7, 5, 4).placed(Filled::default());
         assert_eq!((ask.side, ask.price, ask.limit, ask.quantity, ask.for_work), (Side::Ask, 7, 5, 4, 0));
         assert!(Slot::default().is_empty() && !Slot::ask(7, 5, 4).is_empty());
+        for why in [Cut::Money, Cut::Room] {
+            assert!(Slot::cut(why).is_empty() && Slot::cut(why).why_cut() == Some(why));
+        }
+        assert!(
+            [Slot::default(), Slot::bid(1, 1, 1, 1), Slot::ask(2, 2, 2)].iter().all(|slot| slot.why_cut().is_none())
+        );
     }
 }

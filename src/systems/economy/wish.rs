@@ -2,7 +2,7 @@
 
 use super::book::{PRICE_MAX, QUANTITY_MAX};
 use super::maths::whole;
-use super::stall::Slot;
+use super::stall::{Cut, Slot};
 use crate::components::market::CommodityId;
 
 /// What a trader wishes to buy of one commodity.
@@ -64,14 +64,14 @@ impl Wish {
         (self.need + self.input + self.treat) * self.quote
     }
 
-    /// Its commodity, and the order for it.
+    /// Its commodity, and the order for it; none, where the money covers nothing of it.
     pub(super) fn bid(&self) -> (CommodityId, Slot) {
         let for_work = self.need + self.input;
         let fit = |units: i64| u32::try_from(units.min(MOST)).unwrap_or(0);
         let (price, most) = (u32::try_from(self.quote).unwrap_or(PRICE_MAX), i64::from(PRICE_MAX));
         let limit = u32::try_from(whole(self.limit).clamp(self.quote, most)).unwrap_or(price);
         let quantity = fit(for_work + self.treat);
-        let slot = if quantity == 0 { Slot::default() } else { Slot::bid(price, limit, quantity, fit(for_work)) };
+        let slot = if quantity == 0 { Slot::cut(Cut::Money) } else { Slot::bid(price, limit, quantity, fit(for_work)) };
         (self.id, slot)
     }
 }

@@ -8,11 +8,8 @@ use super::{ExplainArgs, ExplainOutput};
 use crate::cli::error::{CliError, Exit};
 use crate::cli::output::{json as as_json, print, tell};
 use crate::config::read_world;
-use crate::lab::explain::{Dealings, PriceMade, explain_agent, explain_prices, idle_agents};
+use crate::lab::explain::{Dealings, IDLE_MAX, PriceMade, explain_agent, explain_prices, idle_agents};
 use crate::lab::{Experiment, LabError};
-
-/// Idle agents that are named.
-const IDLE_MAX: usize = 10;
 
 pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
     let spec = read_world(&args.file, None)?.spec;

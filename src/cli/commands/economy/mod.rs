@@ -91,7 +91,7 @@ pub struct CompareArgs {
     /// World files
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// Seeds of each file, counted from 1; 1 to 1,000
+    /// Seeds of each file, counted from 1; 1 to 1,000. Files × seeds × days are at most 100,000
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub seeds: u32,
     /// Days to run, 1 to 4,000

@@ -6,7 +6,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{CompareArgs, DAY, RunArgs};
-use crate::cli::error::CliError;
+use crate::cli::error::{CliError, Exit};
 use crate::cli::output::{Column, Output, list, tell};
 use crate::config::read_world;
 use crate::lab::compare::{Figure, Group, comparison, figures, to_csv};
@@ -15,6 +15,9 @@ use crate::lab::{Experiment, LabError, Record, Summary, ensemble, threads_here};
 
 /// Hours until a world is taken as settled, where it is run for twice as long.
 const SETTLED: u32 = 500;
+
+/// Days of all runs of a comparison together: their hours take about two gigabytes with five commodities and roles.
+const DAYS_MAX: u64 = 100_000;
 
 const MARKETS: [Column; 7] = [
     ("COMMODITY", "/commodity"),
@@ -73,6 +76,7 @@ fn rows_of(record: &Record, summary: &Summary) -> Vec<Value> {
 }
 
 pub(super) fn compare(args: &CompareArgs) -> Result<(), CliError> {
+    refuse_too_much(args)?;
     let hours = args.days * DAY;
     let mut experiments = Vec::new();
     let mut names: Vec<String> = Vec::new();
@@ -94,14 +98,29 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), CliError> {
     });
     bar.finish_and_clear();
     let records: Vec<Record> = records.into_iter().collect::<Result<_, LabError>>()?;
-    let by_file = records.chunks(args.seeds as usize);
-    let groups: Vec<Group> =
-        names.into_iter().zip(by_file).map(|(name, records)| Group { name, records: records.to_vec() }).collect();
+    let mut records = records.into_iter();
+    let mut of_file = || records.by_ref().take(args.seeds as usize).collect();
+    let groups: Vec<Group> = names.into_iter().map(|name| Group { name, records: of_file() }).collect();
     let settled = settled(hours);
     write(&args.out, &[("compare.html", comparison(&groups, settled)), ("compare.csv", to_csv(&groups))])?;
     let rows: Vec<Value> =
         figures(&groups, settled).iter().flat_map(|figure| rows_of_figure(figure, &groups)).collect();
     list(&json!({ "seeds": args.seeds, "hours": hours, "figures": &rows }), &rows, &FIGURES, args.output)
+}
+
+/// Every hour of every run is kept until all are done.
+fn refuse_too_much(args: &CompareArgs) -> Result<(), CliError> {
+    let files = args.files.len();
+    let days = u64::from(args.seeds) * u64::from(args.days) * files as u64;
+    if days <= DAYS_MAX {
+        return Ok(());
+    }
+    let told = format!(
+        "{files} × {} × {} (files × seeds × days) are {days} days, and at most {DAYS_MAX} are kept at once: take fewer \
+         seeds or days",
+        args.seeds, args.days
+    );
+    Err(CliError::new(Exit::Usage, told))
 }
 
 /// A file's name without its ending; where another has it, too, with a number.
