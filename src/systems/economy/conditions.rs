@@ -253,14 +253,15 @@ mod tests {
     use super::*;
     use crate::components::market::{Influence, Shock, ShockCause, ShockKind, Side};
 
-    fn of(effects: &[Effect]) -> Conditions {
+    fn of(effects: &[Effect]) -> LocalConditions {
         let spec = WorldSpec::default_world().expect("a valid world file").economy.expect("an economy");
         let economy = Economy::new(&spec).expect("a model");
         let live = effects.iter().map(|effect| {
             let influence = Influence { id: String::new(), effects: vec![*effect], starts: 0, ends: 1 };
             Shock { influence, kind: ShockKind::Need, cause: ShockCause::Command, begun: true }
         });
-        Conditions::of(&economy, &Shocks { live: live.collect(), ..Shocks::default() }, 0)
+        let all = Conditions::of(&economy, &Shocks { live: live.collect(), ..Shocks::default() }, 0);
+        all.at(PlaceId::default()).cloned().expect("a place")
     }
 
     fn any_effect() -> impl Strategy<Value = Effect> {
@@ -284,10 +285,10 @@ mod tests {
             let order = OutsideOrder { side: Side::Bid, commodity: CommodityId(1), quantity: 100_000, price: 1 };
             let with_trade = |effects: Vec<Effect>| of(&[effects, vec![Effect::Trade(order)]].concat());
             let (one, other) = (with_trade(one), with_trade(other));
-            let all = |conditions: &Conditions| {
+            let all = |conditions: &LocalConditions| {
                 let factors: Vec<f64> = conditions.need.iter().chain(conditions.spending.iter()).copied().collect();
                 let units: f64 = conditions.trade.iter().map(|order| f64::from(order.quantity)).sum();
-                [factors, conditions.yields.clone(), vec![units]].concat()
+                [factors, conditions.yields.to_vec(), vec![units]].concat()
             };
             for (one, other) in all(&one).into_iter().zip(all(&other)) {
                 prop_assert!((one - other).abs() <= one.abs() * 1e-9 + 1e-9, "{} and {}", one, other);
