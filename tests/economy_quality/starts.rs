@@ -35,7 +35,7 @@ fn assert_same(title: &str, records: &[Record], usual: &[f64]) {
 }
 
 fn find_the_same_prices(ground: &Ground) {
-    let (seeds, hours) = (seeds(1), hours(900, 3_000));
+    let (seeds, hours) = (seeds(2), hours(1_000, 3_000));
     let usual = prices(&ground.calm()[..seeds]);
     for factor in [0.1, 10.0] {
         let moved = with(ground.spec(), |economy| economy.population.belief_factor = factor);

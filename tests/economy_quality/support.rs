@@ -52,7 +52,7 @@ pub static SECOND: Ground = Ground::new("mill valley", mill_valley, &[]);
 pub static THIRD: Ground = Ground::new(
     "salt coast",
     salt_coast,
-    &[missed("Fish", 0.06, 0.16), missed("Salt", 0.10, 0.20), missed("Boat", 0.35, 0.45)],
+    &[missed("Fish", 0.06, 0.16), missed("Salt", 0.10, 0.25), missed("Boat", 0.35, 0.50)],
 );
 
 impl Ground {
