@@ -1,7 +1,7 @@
 //! The quality of the economy: what a designer and an economist may expect of it, on ensembles of seeds.
 //!
-//! Small ensembles by default; with `WORLDTICK_TEST_LONG`, as `cargo xtask test --long` sets it, 20 seeds and 10,000
-//! hours. Each test prints its figures (`--nocapture`).
+//! Small ensembles by default; with `WORLDTICK_TEST_LONG` and `--release`, as `cargo xtask test --long` runs them, 20
+//! seeds, up to 10,000 hours, and all worlds. Each test prints its figures (`--nocapture`).
 
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::print_stdout, unreachable_pub, reason = "tests")]
 

@@ -89,6 +89,7 @@ impl Experiment {
     /// When the world fails, or `before` does.
     pub fn run(&self, mut before: impl FnMut(u32, &mut Stepper) -> Result<(), StepError>) -> Result<Record, LabError> {
         let mut world = self.begin()?;
+        world.world().forgo_hashes();
         let mut record = Record::begin(&self.spec, &mut world)?;
         for hour in 1..=self.hours {
             before(hour, &mut world)?;

@@ -2,7 +2,8 @@
 //!
 //! What a role earns is judged by what everybody knows: mean prices of late, and whether more of its product is used
 //! than made. Prices alone would set off a hog cycle. Few review at a time, and the more there is to gain the more of
-//! them change: gradual reallocation keeps the cycle damped.
+//! them change: gradual reallocation keeps the cycle damped. How much of its time it could work in the role that it has,
+//! everybody knows best itself: judged by the mean of its fellows, who cannot afford a tool would stand idle for good.
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
@@ -20,6 +21,8 @@ use crate::systems::random::{Chance, Draws};
 const PRESSURE_RANGE: (f64, f64) = (0.5, 1.6);
 /// Highest probability with which a review ends in a change.
 const CHANGE_MAX: f64 = 0.5;
+/// Utilisation counts for so much at least.
+const UTILISATION_MIN: f64 = 0.05;
 
 /// What an hour in a role brings, in minor units, at skill 1: its product's price times the cube of use over
 /// production, less its inputs, times the share of their time that its members could work.
@@ -44,9 +47,14 @@ pub(super) fn prospects<'a>(
         let flow = move |index: usize| flows.get(index).copied().unwrap_or_default();
         let known = spec.recipes.iter().zip(statistics.roles_at(place, economy.roles.len()));
         known.zip((0..).map(RoleId)).map(move |((recipe, known), id)| {
-            prospect(recipe, known.utilisation.max(0.05), flow) * conditions.yield_of(place, id)
+            prospect(recipe, known.utilisation.max(UTILISATION_MIN), flow) * conditions.yield_of(place, id)
         })
     })
+}
+
+/// What its role brings to somebody who can work for `own` of its time in it, where the members could for `known`.
+fn own_prospect(prospect: f64, own: f64, known: f64) -> f64 {
+    prospect * own.max(UTILISATION_MIN) / known.max(UTILISATION_MIN)
 }
 
 /// Some review what they do for a living, and where. Runs in `Review`, after who comes and goes.
@@ -92,15 +100,21 @@ pub fn review_roles(
                 .map(move |(role, promised)| (place, role, view.map_or(*promised, |view| view.worth(place, *promised))))
         });
         let present = prospects.clone().nth(here.index()).and_then(|promised| promised.get(role.id.index()));
-        let present = present.copied().unwrap_or(0.0);
-        let gain = |prospect: f64| ((prospect - present) / present.max(least)).max(0.0);
-        let best = offers.clone().map(|(.., prospect)| gain(prospect)).fold(0.0, f64::max);
+        let known = statistics.roles_at(here, economy.roles.len()).get(role.id.index());
+        let known = known.map_or(1.0, |known| known.utilisation);
+        let present = own_prospect(present.copied().unwrap_or(0.0), role.utilisation, known);
+        let now = (here, role.id);
+        // What it does already is no change, however the others fare in it.
+        let gain = |place: PlaceId, id: RoleId, prospect: f64| {
+            if (place, id) == now { 0.0 } else { ((prospect - present) / present.max(least)).max(0.0) }
+        };
+        let best = offers.clone().map(|(place, id, prospect)| gain(place, id, prospect)).fold(0.0, f64::max);
         if !draw.chance((best * parameters.review_eagerness).min(CHANGE_MAX)) {
             continue;
         }
-        let mut at = draw.unit() * offers.clone().map(|(.., prospect)| gain(prospect)).sum::<f64>();
+        let mut at = draw.unit() * offers.clone().map(|(place, id, prospect)| gain(place, id, prospect)).sum::<f64>();
         for (place, id, prospect) in offers {
-            at -= gain(prospect);
+            at -= gain(place, id, prospect);
             if at < 0.0 {
                 let known = statistics.roles_at(place, economy.roles.len()).get(id.index());
                 *role = Role { id, hours: 0, utilisation: known.map_or(1.0, |known| known.utilisation) };
@@ -112,4 +126,17 @@ pub fn review_roles(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_idle_where_others_work_earns_less_and_never_nothing() {
+        assert!((own_prospect(900.0, 1.0 / 3.0, 1.0) - 300.0).abs() < 1e-9);
+        assert!((own_prospect(900.0, 0.9, 0.9) - 900.0).abs() < 1e-9);
+        assert!((own_prospect(900.0, 0.0, 0.5) - 90.0).abs() < 1e-9);
+        assert!(own_prospect(900.0, 0.0, 0.0).is_finite());
+    }
 }
