@@ -87,7 +87,7 @@ fn orders_lapse_by_default_and_nobody_keeps_any() -> Result<(), StepError> {
 #[test]
 fn what_rests_is_covered_and_lives_as_long_as_it_may() -> Result<(), StepError> {
     let (mut rested, mut shrunk, mut ended) = (0, 0, 0);
-    for seed in 2..6 {
+    for seed in 6..10 {
         let mut world = world_of(seed, resting)?;
         let mut before = Kept::new();
         for _ in 0..120 {
@@ -169,7 +169,7 @@ economy:
   roles:
     - { name: Farmer, output: Food, quantity: 8, storeMax: 40 }
     - { name: Toymaker, output: Toy, quantity: 1 }
-  orders: { unfilled: rest, restHours: 5 }
+  orders: { unfilled: rest, restHours: 24 }
   population:
     agents:
       - { role: Farmer, money: 1000000, stocks: { Food: 40 }, beliefs: { Food: 9000 }, skill: 1 }
@@ -229,7 +229,6 @@ fn money_that_covers_an_order_is_taxed_as_well() -> Result<(), StepError> {
     world.hours(1)?;
     assert_eq!((world.world().ecs().resource::<Ledger>().money(MoneyEntry::WealthTax), due), (190_000, 190_000));
     assert_balanced(&mut world);
-    let _ = kept(&mut world);
     Ok(())
 }
 

@@ -143,3 +143,61 @@ fn let_rest(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::market::{GoodsEntry, Holding, Ledger, MoneyEntry, PerCommodity};
+    use crate::systems::economy::ledger::{create_goods, create_money, destroy_goods, destroy_money};
+
+    const WOOD: CommodityId = CommodityId(0);
+    const TOYS: CommodityId = CommodityId(1);
+
+    #[test]
+    fn what_is_filled_or_not_covered_any_more_rests_no_longer() -> Result<(), LedgerError> {
+        let mut ledger = Ledger::new(2);
+        let (mut purse, mut stock) =
+            (Purse::default(), Stock { goods: PerCommodity::from_fn(2, |_| Holding::default()) });
+        create_money(&mut ledger, &mut purse, Money(100), MoneyEntry::Endowed)?;
+        create_goods(&mut ledger, &mut stock, WOOD, Goods(9), GoodsEntry::Endowed)?;
+        let mut resting = Resting::default();
+        let order = |side, price, quantity, for_work, filled| Placed {
+            side,
+            price,
+            limit: price,
+            quantity,
+            for_work,
+            filled,
+            money: 0,
+        };
+        let quantities = |resting: &Resting| -> Vec<(u32, u32, u16)> {
+            resting.orders.iter().map(|order| (order.quantity, order.for_work, order.hours_left)).collect()
+        };
+        // 100 cover three of the six units at 30 that are left.
+        let_rest(&mut resting, TOYS, &order(Side::Bid, 30, 8, 7, 2), 5, (&mut purse, &mut stock))?;
+        let_rest(&mut resting, WOOD, &order(Side::Ask, 7, 8, 0, 3), 5, (&mut purse, &mut stock))?;
+        assert_eq!(quantities(&resting), [(5, 0, 5), (3, 3, 5)]);
+        assert_eq!((purse.free(), purse.escrow(), stock.free(WOOD)), (Money(10), Money(90), 4));
+        // An hour later all but three of the wood is eaten, and 40 of the money is gone.
+        for order in &resting.orders {
+            release(order, &mut purse, &mut stock)?;
+        }
+        destroy_goods(&mut ledger, &mut stock, WOOD, Goods(6), GoodsEntry::Eaten)?;
+        destroy_money(&mut ledger, &mut purse, Money(40), MoneyEntry::Taken)?;
+        cover_again(&mut resting, &mut purse, &mut stock)?;
+        assert_eq!(quantities(&resting), [(3, 0, 5), (2, 2, 5)]);
+        assert_eq!((purse.free(), purse.escrow(), stock.free(WOOD)), (Money(0), Money(60), 0));
+        // What is filled is at an end, and what has no hour left.
+        release(&resting.orders[0], &mut purse, &mut stock)?;
+        release(&resting.orders[1], &mut purse, &mut stock)?;
+        let_rest(&mut resting, WOOD, &order(Side::Ask, 7, 3, 0, 3), 5, (&mut purse, &mut stock))?;
+        let_rest(&mut resting, TOYS, &order(Side::Bid, 30, 2, 2, 1), 5, (&mut purse, &mut stock))?;
+        assert_eq!(quantities(&resting), [(1, 1, 4)]);
+        destroy_money(&mut ledger, &mut purse, Money(30), MoneyEntry::Taken)?;
+        release(&resting.orders[0], &mut purse, &mut stock)?;
+        destroy_money(&mut ledger, &mut purse, Money(1), MoneyEntry::Taken)?;
+        cover_again(&mut resting, &mut purse, &mut stock)?;
+        assert_eq!((quantities(&resting), purse.escrow()), (vec![], Money(0)));
+        Ok(())
+    }
+}

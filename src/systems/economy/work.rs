@@ -77,14 +77,14 @@ impl Worker<'_> {
         moves.clear();
         let recipe = self.recipe;
         let equipped = self.is_equipped(stock);
-        let mut room = self.room;
+        let mut freed = 0_i64;
         let effort = if equipped { 1.0 } else { recipe.subsistence };
         if equipped {
             let materials = recipe.inputs.len().saturating_sub(recipe.tools);
             for (index, (input, quantity)) in recipe.inputs.iter().enumerate() {
                 let units = by_chance(quantity * self.skill, draw).min(stock.free(*input));
                 let entry = if index < materials { GoodsEntry::UsedUp } else { GoodsEntry::WornOut };
-                room = room.saturating_add(units);
+                freed = freed.saturating_add(units);
                 moves.push(Move { commodity: *input, units, entry });
             }
         }
@@ -93,6 +93,8 @@ impl Worker<'_> {
             let share = self.skill * effort * self.yields;
             let units = |quantity: f64, draw: &mut LightDraw| by_chance(quantity / recipe.chance * share, draw);
             let store = recipe.store_max.saturating_sub(stock.free(recipe.output)).max(0);
+            // The room of what was used up is kept for more of it, but where there is no other.
+            let mut room = self.room.max(freed);
             let made = units(recipe.quantity, draw).min(recipe.hourly_max).min(store).min(room);
             room -= made;
             moves.push(Move { commodity: recipe.output, units: made, entry: GoodsEntry::Produced });
