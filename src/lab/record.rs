@@ -201,7 +201,7 @@ impl Record {
     }
 
     fn note(&mut self, hour: u32, event: EventRecord) {
-        if ROUTINE.contains(&&*event.event_type) {
+        if ROUTINE.contains(&event.event_type) {
             return;
         }
         if self.events.len() < EVENTS_MAX {
