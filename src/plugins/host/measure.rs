@@ -361,7 +361,8 @@ mod tests {
             commit(&Commit { commands, ..Commit::default() }, None, &[], &of_worlds, |_| true);
         });
         let text = recorder.handle().render();
-        let counted: Vec<&str> = text.lines().filter(|line| line.starts_with("worldtick_economy_shocks")).collect();
+        let counted: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("worldtick_economy_shocks_total")).collect();
         assert_eq!(counted, [r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"} 1"#]);
     }
 
