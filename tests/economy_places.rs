@@ -71,7 +71,7 @@ fn a_world_without_places_knows_nothing_of_them() -> Result<(), StepError> {
 fn nobody_trades_in_a_book_of_another_place() -> Result<(), StepError> {
     let mut world = world_with(3, unrest)?;
     let mut moved = 0;
-    for hour in 0..120 {
+    for hour in 1..=120 {
         world.hours(1)?.take_events();
         let ecs = world.world().ecs();
         let mut traded: BTreeMap<(PlaceId, u16), [i64; 2]> = BTreeMap::new();

@@ -197,13 +197,27 @@ fn build_schedules(world: &mut World, id: &WorldId) -> Result<(), WorldError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::plugins::simulation::SimulationPlugin;
+    use bevy_time::Time;
 
+    use super::*;
+
+    use crate::components::clock::{GameTime, WorldClock};
+    use crate::components::ids::{StableIds, StableIndex};
+    use crate::schedules;
+    use crate::world::RegisterExt;
+
+    /// The least that is a world.
     fn app() -> App {
         let spec = WorldSpec::from_yaml("id: w\nclock: manual\n").expect("a valid world file");
         let mut app = App::new();
-        app.add_plugins(SimulationPlugin { spec });
+        schedules::configure(&mut app);
+        app.insert_resource(WorldClock::new(spec.clock, spec.scale(), spec.starts_at))
+            .insert_resource(Time::new_with(GameTime::default()))
+            .insert_resource(spec)
+            .init_resource::<StableIds>()
+            .init_resource::<StableIndex>()
+            .persist_resource::<WorldClock>()
+            .persist_resource::<StableIds>();
         app
     }
 
