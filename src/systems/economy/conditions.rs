@@ -276,6 +276,9 @@ mod tests {
     }
 
     proptest! {
+        // Each makes a model of the economy anew.
+        #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+
         /// Who comes first makes no difference.
         #[test]
         fn the_order_of_influences_does_not_matter(
