@@ -1,8 +1,6 @@
 //! The limits that packed orders impose: what a world file and the outside may say stays within them, and so does what
 //! agents make of it.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 use bevy_app::App;
 use bevy_ecs::prelude::With;
 use worldtick::components::clock::ClockSource;

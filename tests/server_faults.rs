@@ -27,6 +27,7 @@ use serde_json::{Value, json};
 use server_support::ticks::Tick;
 use server_support::{EVENTS, EVENTS_PER_HOUR, HOURLY, TestServer, world};
 use worldtick::components::clock::WorldClock;
+use worldtick::messages::outside::{EconomySignal, SignalKind};
 use worldtick::plugins::metrics::{METRICS, MetricKind};
 use worldtick::schedules::HourlyTick;
 use worldtick::world::spec::WorldSpec;
@@ -278,13 +279,19 @@ fn base_name(series: &str) -> &str {
 
 #[test]
 fn every_metric_appears_and_every_one_that_appears_is_known() {
-    let set = Arc::new(AtomicU64::new(0));
+    let spring = trap(Arc::new(AtomicU64::new(0)));
     let mut server = TestServer::prepare(&[world("live", "live"), trapped("beta")], |config| {
         config.lag.interval_seconds = serde_json::from_value(json!(1)).expect("seconds");
         config.lag.groups = vec!["somebody".into()];
         config.kafka.read_timeout_seconds = serde_json::from_value(json!(1)).expect("seconds");
     })
-    .plugins(trap(set));
+    .plugins(move |app| {
+        spring(app);
+        app.add_systems(HourlyTick, |mut signals: MessageWriter<EconomySignal>| {
+            let kind = SignalKind::FoodDemand { change_percent: 5.0 };
+            signals.write(EconomySignal { source: "crowd".to_owned(), hours: 1, kind });
+        });
+    });
     server.begin();
     server.send(HOURLY, 0, "not a tick");
     server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());

@@ -120,7 +120,8 @@ impl Bench {
             clear(&mut self.book, black_box(&self.orders))?;
             self.results.fill(0);
             for fill in self.book.fills() {
-                let traded = u64::from(fill.quantity) << MONEY_BITS | u64::from(fill.quantity) * u64::from(fill.price);
+                let traded =
+                    (u64::from(fill.quantity) << MONEY_BITS) | (u64::from(fill.quantity) * u64::from(fill.price));
                 for trader in [fill.buyer, fill.seller] {
                     self.results[trader as usize] += traded;
                 }

@@ -73,7 +73,9 @@ impl Measured {
         }
         let bytes = held().saturating_sub(before);
         let mut plain = PlainHour::new(agents as usize);
-        (0..10).for_each(|_| drop(plain.live()));
+        for _ in 0..10 {
+            plain.live();
+        }
         let (times, limits) = (Vec::with_capacity(ROUNDS), Vec::with_capacity(ROUNDS));
         Ok(Self { agents, world, bytes, times, hours: 0, orders: 0, allocations: 0, plain, limits })
     }

@@ -184,8 +184,8 @@ impl SimulationEvent for MarketCleared {
             commodity: "Food".into(),
             price: 10.5,
             volume: 150,
-            market_id: "market-Food".into(),
-            place: None,
+            market_id: "market-harbour-Food".into(),
+            place: Some("harbour".into()),
             period: MarketPeriod::Hourly,
             game_hour: 14,
             bids_unfilled: 12,
@@ -273,7 +273,7 @@ impl SimulationEvent for DemandSignal {
         Self {
             commodity_type: "food".into(),
             commodity: Some("Food".into()),
-            location: "harbour".into(),
+            location: "night-city/harbour".into(),
             demand_level: DemandLevel::High,
             demand_change_percent: Some(15.2),
             predicted_price_impact_percent: Some(3.5),
@@ -343,7 +343,7 @@ impl SimulationEvent for AggregatedStats {
 
     fn example() -> Self {
         Self {
-            location: "harbour".into(),
+            location: "night-city/harbour".into(),
             stats_type: StatsType::HourlySummary,
             time_window_minutes: Some(60),
             metrics: StatsMetrics {

@@ -70,7 +70,7 @@ impl SimulationEvent for MarketShock {
             kind: ShockKind::Yield,
             location: "night-city".to_owned(),
             cause: ShockCause::Command,
-            place: None,
+            place: Some("harbour".to_owned()),
             commodity: Some("Food".to_owned()),
             role: Some("Farmer".to_owned()),
             factor: Some(0.5),

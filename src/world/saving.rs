@@ -8,7 +8,6 @@ use bevy_ecs::schedule::{ScheduleLabel, Schedules};
 use uuid::Uuid;
 
 use super::clock::show_time;
-use super::column::Column;
 use super::faults::{panic_text, take_failures};
 use super::registry::Registry;
 use super::snapshot::{SavedColumn, Snapshot};
@@ -110,10 +109,9 @@ impl GameWorld {
 
     /// Whether this program keeps more, or keeps something in another form, than the one that saved.
     fn has_grown_since(&self, saved: &Snapshot) -> bool {
-        let was_kept = |known: &Box<dyn Column>| {
+        !self.columns.iter().all(|known| {
             saved.columns.iter().any(|column| column.name == known.name() && column.version == known.version())
-        };
-        !self.columns.iter().all(was_kept)
+        })
     }
 
     fn restore_columns(&mut self, saved: &Snapshot) -> Result<(), String> {
@@ -200,7 +198,6 @@ mod tests {
     use bevy_time::Time;
 
     use super::*;
-
     use crate::components::clock::{GameTime, WorldClock};
     use crate::components::ids::{StableIds, StableIndex};
     use crate::schedules;

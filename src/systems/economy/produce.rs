@@ -18,12 +18,26 @@ use crate::components::market::{
 use crate::components::money::{Goods, Money};
 use crate::systems::random::Draws;
 
+type Eaters<'w, 's> = Query<
+    'w,
+    's,
+    (
+        &'static StableId,
+        &'static Role,
+        &'static mut Beliefs,
+        &'static mut Stock,
+        &'static mut Budget,
+        Option<&'static PlaceId>,
+    ),
+    With<Trader>,
+>;
+
 /// Traders eat, enjoy what they bought for it, and lose what spoils. Runs in `Produce`, first.
 pub fn meet_needs(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     mut ledger: ResMut<Ledger>,
-    mut traders: Query<(&StableId, &Role, &mut Beliefs, &mut Stock, &mut Budget, Option<&PlaceId>), With<Trader>>,
+    mut traders: Eaters,
     draws: Draws,
 ) -> Result {
     let draws = draws.of("economy.needs");

@@ -91,7 +91,7 @@ pub fn renew_population(
     let arriving = usize::try_from(by_chance(renewal.arrivals_per_day / 24.0, &mut draw))?;
     let arriving = arriving.max(least.saturating_sub(here)).min(most.saturating_sub(here));
     // They bring new money: no more than brings all of it to where shocks of money end as well.
-    let open = money_bounds(&economy).1.saturating_sub(ledger.money_expected()).max(0);
+    let open = money_bounds(&economy).1.saturating_sub(ledger.money_of_traders()).max(0);
     let arriving = arriving.min(usize::try_from(open / renewal.newcomer_money.max(1))?);
     if arriving == 0 {
         return Ok(());

@@ -103,12 +103,15 @@ pub(super) fn bring_back(
     failed
 }
 
+type Resters<'w, 's> = Query<
+    'w,
+    's,
+    (Entity, &'static mut Purse, &'static mut Stock, &'static mut Resting, Option<&'static PlaceId>),
+    With<Trader>,
+>;
+
 /// Lets rest what is left of the hour's orders. Runs in `Clear`, last: what is due to the public is paid first.
-pub fn rest_orders(
-    economy: Res<Economy>,
-    floor: Res<Floor>,
-    mut traders: Query<(Entity, &mut Purse, &mut Stock, &mut Resting, Option<&PlaceId>), With<Trader>>,
-) -> Result {
+pub fn rest_orders(economy: Res<Economy>, floor: Res<Floor>, mut traders: Resters) -> Result {
     let Some(hours) = economy.rest_hours else { return Ok(()) };
     for (entity, mut purse, mut stock, mut resting, place) in &mut traders {
         let Some(seat) = floor.seats.of(entity).map(|seat| seat as usize) else { continue };

@@ -80,8 +80,7 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
         );
     }
     let sum: f64 = places.iter().map(|place| place.share).sum();
-    // Also true of what is not a number.
-    if !((sum - 1.0).abs() <= 1e-6) {
+    if sum.is_nan() || (sum - 1.0).abs() > 1e-6 {
         refuse(path.clone(), format!("the shares of the places add up to {sum}, not to 1"));
     }
     let mut seen = BTreeSet::new();
