@@ -1,7 +1,7 @@
 //! Why an agent did not trade, and what a price is made of, in a world that a [`Stepper`] has stepped.
 
-use crate::systems::economy::explain;
-pub use crate::systems::economy::explain::IDLE_MAX;
+use crate::systems::economy::telling::explain;
+pub use crate::systems::economy::telling::explain::IDLE_MAX;
 pub use crate::systems::economy::{Dealing, Dealings, Part, PriceMade};
 use crate::testing::Stepper;
 

@@ -10,7 +10,7 @@ use crate::components::market::{
 use crate::components::money::Money;
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::{EventRecord, SimulationEvent};
-use crate::systems::economy::spread::{describe, richest_share};
+use crate::systems::economy::telling::spread::{describe, richest_share};
 use crate::systems::economy::worth;
 use crate::testing::Stepper;
 use crate::world::spec::{EconomySpec, Implied, WorldSpec};

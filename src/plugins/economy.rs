@@ -126,7 +126,7 @@ impl Plugin for EconomyPlugin {
             .answer_query::<AskAgent, _, _>(economy::show_agent)
             .answer_query::<AskAgents, _, _>(economy::list_agents)
             .answer_query::<AskMarkets, _, _>(economy::show_markets)
-            .answer_query::<economy::AskExplain, _, _>(economy::explain::explain)
+            .answer_query::<economy::AskExplain, _, _>(economy::telling::explain::explain)
             .answer_query::<AskLedger, _, _>(economy::show_ledger);
         let spec = app.world().get_resource::<WorldSpec>().and_then(|spec| spec.economy.clone());
         match spec.map(|spec| Economy::new(&spec)) {

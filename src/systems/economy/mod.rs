@@ -16,66 +16,56 @@
 //! Traders are visited as they lie in memory, and it makes no difference in which order: draws are keyed by id, sums that
 //! come of many are sums of whole numbers, and books go by the traders' numbers, which are in the order of their ids.
 //! Nothing keeps state of its own: what matters after the hour is in components and persisted resources.
+//!
+//! | folder | what it is |
+//! |---|---|
+//! | `model` | the economy of a world file, ready to be used |
+//! | `ledger`, `treasury` | the only ways in which money and goods change hands |
+//! | `book` | one order book: packed orders in, trades out |
+//! | `floor` | who is here this hour, their orders in columns, the books, and clearing |
+//! | `agents` | what an agent does: work, plan, bid, learn |
+//! | `population` | who comes, changes role or place, and leaves |
+//! | `influences` | what comes from outside: shocks, signals, trade |
+//! | `telling` | what the hour came to: measures, events, answers |
 
-mod abroad;
 pub mod book;
-mod conditions;
-pub mod explain;
-mod heard;
 pub mod ledger;
+pub mod telling;
 
-mod accounts;
-mod clear;
+mod agents;
 mod floor;
-mod learn;
-mod leaving;
+mod influences;
 mod maths;
-mod measure;
 mod model;
-mod moving;
-mod order;
-mod parallel;
-mod plan;
-mod produce;
-mod queries;
-mod rates;
-mod renewal;
-mod report;
-mod resting;
-mod review;
-mod setup;
-mod shocks;
-mod signals;
-pub(crate) mod spread;
-mod stall;
+mod population;
 mod treasury;
-mod wish;
-mod work;
 
-pub use abroad::place_outside_orders;
-pub use accounts::{AskLedger, show_ledger};
-pub use clear::{match_books, settle_orders};
-pub use conditions::{Conditions, LocalConditions, turn_influences};
-pub use explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
+pub use agents::learn::{Lesson, MarketNews, learn, learn_prices};
+pub use agents::order::place_orders;
+pub use agents::produce::{meet_needs, run_recipes};
+pub use agents::resting::{rest_orders, uncover_orders};
+pub use floor::clear::{match_books, settle_orders};
+pub use floor::parallel::match_in_parallel;
+pub use floor::stall::Placed;
 pub use floor::{Floor, call_roster};
-pub use heard::SignalCounts;
-pub use learn::{Lesson, MarketNews, learn, learn_prices};
-pub use leaving::see_off_trader;
-pub(crate) use measure::worth;
-pub use measure::{keep_chronicle, measure_markets};
+pub use influences::abroad::place_outside_orders;
+pub use influences::conditions::{Conditions, LocalConditions, turn_influences};
+pub use influences::heard::SignalCounts;
+pub use influences::shocks::{
+    AddShock, AskShocks, EndShock, NO_SHOCK, SHOCK_IS_THERE, add_shock, end_shock, list_shocks,
+};
 pub use model::{Commodity, Economy, Place, Recipe};
-pub use moving::move_traders;
-pub use order::place_orders;
-pub use parallel::match_in_parallel;
-pub use produce::{meet_needs, run_recipes};
-pub use queries::{AskAgent, AskAgents, AskMarkets, list_agents, show_agent, show_markets};
-pub use renewal::renew_population;
-pub use report::{measure_economy, report_markets};
-pub use resting::{rest_orders, uncover_orders};
-pub use review::review_roles;
-pub use setup::{check_economy, found_economy};
-pub use shocks::{AddShock, AskShocks, EndShock, NO_SHOCK, SHOCK_IS_THERE, add_shock, end_shock, list_shocks};
-pub use signals::{signal_demand, summarise_day, summarise_hour};
-pub use spread::quantile;
-pub use stall::Placed;
+pub use population::leaving::see_off_trader;
+pub use population::moving::move_traders;
+pub use population::renewal::renew_population;
+pub use population::review::review_roles;
+pub use population::setup::{check_economy, found_economy};
+pub use telling::accounts::{AskLedger, show_ledger};
+pub use telling::explain::{AskExplain, Dealing, Dealings, Part, PriceMade};
+pub(crate) use telling::measure::worth;
+pub use telling::measure::{keep_chronicle, measure_markets};
+pub use telling::queries::{AskAgent, AskAgents, AskMarkets, list_agents, show_agent, show_markets};
+pub use telling::report::{measure_economy, report_markets};
+pub use telling::signals::{signal_demand, summarise_day, summarise_hour};
+pub use telling::spread::quantile;
 pub use treasury::keep_treasury;

@@ -4,10 +4,10 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use super::floor::Floor;
+use super::floor::stall::Placed;
 use super::ledger::transfer_money;
 use super::maths::{real, whole};
 use super::model::{Economy, Recipe};
-use super::stall::Placed;
 use crate::components::market::{
     Budget, CommodityId, Ledger, MarketStatistics, MoneyEntry, Purse, Role, Side, Trader, Treasury,
 };

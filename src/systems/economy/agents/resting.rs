@@ -8,12 +8,12 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
-use super::ledger::{LedgerError, escrow_goods, escrow_money, release_goods, release_money};
-use super::model::Economy;
-use super::stall::{Placed, Slot};
 use crate::components::market::{CommodityId, PlaceId, Purse, Resting, RestingOrder, Side, Stock, Trader};
 use crate::components::money::{Goods, Money};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::floor::stall::{Placed, Slot};
+use crate::systems::economy::ledger::{LedgerError, escrow_goods, escrow_money, release_goods, release_money};
+use crate::systems::economy::model::Economy;
 
 /// What covers so many units of an order.
 fn cover(price: u32, quantity: u32) -> Result<Money, LedgerError> {
@@ -55,7 +55,7 @@ pub fn uncover_orders(mut traders: Query<(&Resting, &mut Purse, &mut Stock)>) ->
 }
 
 /// Covers orders that rest again, as far as there is anything left for it: what is planned is planned with the rest.
-pub(super) fn cover_again(resting: &mut Resting, purse: &mut Purse, stock: &mut Stock) -> Result<(), LedgerError> {
+pub(crate) fn cover_again(resting: &mut Resting, purse: &mut Purse, stock: &mut Stock) -> Result<(), LedgerError> {
     let mut failed = Ok(());
     resting.orders.retain_mut(|order| match set_aside(order, purse, stock) {
         Ok(covered) => covered,
@@ -70,7 +70,7 @@ pub(super) fn cover_again(resting: &mut Resting, purse: &mut Purse, stock: &mut 
 /// Puts the orders that rest among those of this hour, and what covers them back where it came from, so that all orders
 /// are covered alike. An order of this hour takes the place of one that rests; a bid for which there is no room any more
 /// ends.
-pub(super) fn bring_back(
+pub(crate) fn bring_back(
     resting: &mut Resting,
     drafts: &mut [Slot],
     mut room: i64,

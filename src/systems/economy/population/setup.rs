@@ -3,11 +3,6 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::book::PRICE_MAX;
-use super::ledger::{create_goods, create_money};
-use super::maths::{by_chance, real, whole};
-use super::model::{Commodity, Economy, Recipe};
-use super::shocks::of_file;
 use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
@@ -16,6 +11,11 @@ use crate::components::market::{
 };
 use crate::components::money::{Goods, Money};
 use crate::messages::market::Label;
+use crate::systems::economy::book::PRICE_MAX;
+use crate::systems::economy::influences::shocks::of_file;
+use crate::systems::economy::ledger::{create_goods, create_money};
+use crate::systems::economy::maths::{by_chance, real, whole};
+use crate::systems::economy::model::{Commodity, Economy, Recipe};
 use crate::systems::random::{Draw, Draws};
 use crate::world::spec::{AgentSpec, Range, WorldSpec};
 
@@ -111,23 +111,23 @@ fn beginners(economy: &Economy) -> Result<Vec<(RoleId, Option<&AgentSpec>)>> {
 }
 
 /// Somebody who comes into the world to live from its economy.
-pub(super) struct Newcomer<'a> {
-    pub(super) role: RoleId,
-    pub(super) place: PlaceId,
-    pub(super) skill: f64,
-    pub(super) money: Money,
+pub(crate) struct Newcomer<'a> {
+    pub(crate) role: RoleId,
+    pub(crate) place: PlaceId,
+    pub(crate) skill: f64,
+    pub(crate) money: Money,
     /// What each commodity costs, in minor units.
-    pub(super) prices: &'a [i64],
+    pub(crate) prices: &'a [i64],
     /// First beliefs are the prices times this.
-    pub(super) belief_factor: f64,
+    pub(crate) belief_factor: f64,
     /// How its money and goods are accounted for.
-    pub(super) entries: (MoneyEntry, GoodsEntry),
+    pub(crate) entries: (MoneyEntry, GoodsEntry),
     /// What is written of this one; the rest is drawn.
-    pub(super) given: Option<&'a AgentSpec>,
+    pub(crate) given: Option<&'a AgentSpec>,
 }
 
 /// Everything that a newcomer is made of, drawn from what the world file says of the population.
-pub(super) fn settle(
+pub(crate) fn settle(
     economy: &Economy,
     ledger: &mut Ledger,
     newcomer: &Newcomer<'_>,
@@ -210,7 +210,7 @@ impl Spread {
     }
 }
 
-pub(super) fn within(range: Range, draw: &mut Draw) -> f64 {
+pub(crate) fn within(range: Range, draw: &mut Draw) -> f64 {
     draw.between(range.min, range.max)
 }
 

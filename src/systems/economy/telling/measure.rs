@@ -3,15 +3,15 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::{Floor, Square};
-use super::maths::real;
-use super::model::Economy;
 use super::spread::{describe, mean_and_variance, richest_share};
 use crate::components::market::{
     Beliefs, Chronicle, CommodityId, Market, MarketStatistics, Measures, Purse, Sample, Stock, TradedHour, Trader,
     WealthStatistics,
 };
 use crate::components::money::Money;
+use crate::systems::economy::floor::{Floor, Square};
+use crate::systems::economy::maths::real;
+use crate::systems::economy::model::Economy;
 
 /// Measures each market by its last clearing. Runs in `Report`.
 pub fn measure_markets(
@@ -42,7 +42,7 @@ pub fn measure_markets(
 
 /// Scratch space of a count.
 #[derive(Debug, Default)]
-pub(super) struct Census {
+pub(crate) struct Census {
     prices: Vec<Money>,
     money: Vec<f64>,
     wealth: Vec<f64>,

@@ -1,13 +1,13 @@
 //! What a trader wishes to buy, and what of it its money covers. Pure.
 
-use super::book::{PRICE_MAX, QUANTITY_MAX};
-use super::maths::whole;
-use super::stall::{Cut, Slot};
 use crate::components::market::CommodityId;
+use crate::systems::economy::book::{PRICE_MAX, QUANTITY_MAX};
+use crate::systems::economy::floor::stall::{Cut, Slot};
+use crate::systems::economy::maths::whole;
 
 /// What a trader wishes to buy of one commodity.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Wish {
+pub(crate) struct Wish {
     id: CommodityId,
     need: i64,
     input: i64,
@@ -22,23 +22,23 @@ pub(super) struct Wish {
 const MOST: i64 = QUANTITY_MAX as i64;
 
 impl Wish {
-    pub(super) fn of(id: CommodityId) -> Self {
+    pub(crate) fn of(id: CommodityId) -> Self {
         Self { id, ..Self::default() }
     }
 
     /// Units that are needed, at a price that goes no further than a limit. The other two are the same for units to work
     /// with, and to be enjoyed.
-    pub(super) fn need(&mut self, units: i64, price: f64, limit: f64) {
+    pub(crate) fn need(&mut self, units: i64, price: f64, limit: f64) {
         self.need = units;
         self.raise(price, limit);
     }
 
-    pub(super) fn input(&mut self, units: i64, price: f64, limit: f64) {
+    pub(crate) fn input(&mut self, units: i64, price: f64, limit: f64) {
         self.input = units;
         self.raise(price, limit);
     }
 
-    pub(super) fn treat(&mut self, units: i64, price: f64, limit: f64) {
+    pub(crate) fn treat(&mut self, units: i64, price: f64, limit: f64) {
         self.treat = units;
         self.raise(price, limit);
     }
@@ -50,7 +50,7 @@ impl Wish {
     }
 
     /// The wish with its price in minor units; nothing, where nothing is wished for.
-    pub(super) fn quoted(self) -> Option<Self> {
+    pub(crate) fn quoted(self) -> Option<Self> {
         if self.need | self.input | self.treat == 0 {
             return None;
         }
@@ -65,7 +65,7 @@ impl Wish {
     }
 
     /// Its commodity, and the order for it; none, where the money covers nothing of it.
-    pub(super) fn bid(&self) -> (CommodityId, Slot) {
+    pub(crate) fn bid(&self) -> (CommodityId, Slot) {
         let for_work = self.need + self.input;
         let fit = |units: i64| u32::try_from(units.min(MOST)).unwrap_or(0);
         let (price, most) = (u32::try_from(self.quote).unwrap_or(PRICE_MAX), i64::from(PRICE_MAX));
@@ -77,7 +77,7 @@ impl Wish {
 }
 
 /// Cuts wishes down to what the money covers: needs first, then inputs, then treats.
-pub(super) fn cover(wishes: &mut [Wish], mut money: i64) {
+pub(crate) fn cover(wishes: &mut [Wish], mut money: i64) {
     let all = wishes.iter().map(Wish::cost).try_fold(0_i64, i64::checked_add);
     if all.is_some_and(|all| all <= money) {
         return;
@@ -93,7 +93,7 @@ pub(super) fn cover(wishes: &mut [Wish], mut money: i64) {
 
 /// Cuts wishes down to what there is room for, in the same order. Goods that are offered free no room before they are
 /// sold.
-pub(super) fn fit(wishes: &mut [Wish], mut room: i64) {
+pub(crate) fn fit(wishes: &mut [Wish], mut room: i64) {
     let mut take = |units: &mut i64| {
         *units = (*units).min(room).max(0);
         room -= *units;

@@ -4,20 +4,20 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 use bevy_tasks::ComputeTaskPool;
 
-use super::abroad::settle_outside;
-use super::book::Book;
-use super::conditions::Conditions;
-use super::floor::{Floor, Square};
-use super::leaving::Estate;
-use super::ledger::{LedgerError, take_leave};
-use super::model::Economy;
 use super::parallel::match_in_parallel;
 use super::stall::{Placed, Stall};
+use super::{Floor, Square};
 use crate::components::market::{
     Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Side, Stock, TradeHistory, TradeRecord,
     Trader,
 };
 use crate::components::money::{Goods, Money};
+use crate::systems::economy::book::Book;
+use crate::systems::economy::influences::abroad::settle_outside;
+use crate::systems::economy::influences::conditions::Conditions;
+use crate::systems::economy::ledger::{LedgerError, take_leave};
+use crate::systems::economy::model::Economy;
+use crate::systems::economy::population::leaving::Estate;
 
 /// Orders in an hour from which on a second thread brings more than it costs to call it.
 const PARALLEL_FROM: usize = 20_000;

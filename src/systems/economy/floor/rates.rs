@@ -1,27 +1,27 @@
 //! What holds for each commodity this hour: what the world file says, with what shocks and signals make of it and what is
 //! known of the market.
 
-use super::conditions::LocalConditions;
-use super::model::Commodity;
 use crate::components::market::CommodityId;
+use crate::systems::economy::influences::conditions::LocalConditions;
+use crate::systems::economy::model::Commodity;
 
 /// What holds for a commodity this hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
     /// Which.
-    pub(super) id: CommodityId,
+    pub(crate) id: CommodityId,
     /// Units that everybody needs.
-    pub(super) need: f64,
+    pub(crate) need: f64,
     /// Share of what needs leave of the budget.
-    pub(super) spending_share: f64,
+    pub(crate) spending_share: f64,
     /// Share of a stock that spoils.
-    pub(super) spoilage: f64,
+    pub(crate) spoilage: f64,
     /// What stocks are measured against, in minor units a unit.
-    pub(super) usual_price: f64,
+    pub(crate) usual_price: f64,
 }
 
 impl Rate {
-    pub(super) fn of(id: CommodityId, commodity: &Commodity, conditions: &LocalConditions, usual_price: f64) -> Self {
+    pub(crate) fn of(id: CommodityId, commodity: &Commodity, conditions: &LocalConditions, usual_price: f64) -> Self {
         Self {
             id,
             need: commodity.need * conditions.need_of(id),

@@ -5,9 +5,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::model::Economy;
 use crate::components::market::{GoodsEntry, Ledger, MoneyEntry, Treasury};
 use crate::components::money::Money;
+use crate::systems::economy::model::Economy;
 use crate::world::{Answer, WorldQuery};
 
 /// Asks for all sums of the ledger, by kind.

@@ -2,9 +2,9 @@
 
 use bevy_ecs::error::Result;
 
-use super::book::{Book, Clearing, Limits, PRICE_MAX, QUANTITY_MAX};
-use super::ledger::ClearingHouse;
 use crate::components::market::Side;
+use crate::systems::economy::book::{Book, Clearing, Limits, PRICE_MAX, QUANTITY_MAX};
+use crate::systems::economy::ledger::ClearingHouse;
 use crate::world::spec::ClearingRule;
 
 /// An order of a trader, and what became of it.
@@ -28,7 +28,7 @@ pub struct Placed {
 
 /// Why nothing is left of what a trader wished to buy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(crate) enum Cut {
     /// Its money did not cover a unit.
     Money,
     /// It had no room for a unit.
@@ -37,33 +37,33 @@ pub(super) enum Cut {
 
 /// An order as it stands in its column; none where the quantity is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Slot {
-    pub(super) price: u32,
-    pub(super) limit: u32,
-    pub(super) quantity: u32,
+pub(crate) struct Slot {
+    pub(crate) price: u32,
+    pub(crate) limit: u32,
+    pub(crate) quantity: u32,
     /// Units of a bid that are not to be enjoyed; [`ASK`] in an ask.
-    pub(super) for_work: u32,
+    pub(crate) for_work: u32,
 }
 
 /// What marks an ask: more units than an order can have.
 const ASK: u32 = u32::MAX;
 
 impl Slot {
-    pub(super) fn bid(price: u32, limit: u32, quantity: u32, for_work: u32) -> Self {
+    pub(crate) fn bid(price: u32, limit: u32, quantity: u32, for_work: u32) -> Self {
         Self { price, limit, quantity, for_work: for_work.min(quantity) }
     }
 
-    pub(super) fn ask(price: u32, limit: u32, quantity: u32) -> Self {
+    pub(crate) fn ask(price: u32, limit: u32, quantity: u32) -> Self {
         Self { price, limit, quantity, for_work: ASK }
     }
 
     /// No order, and why there is none: told by the limit, which nobody reads of no order.
-    pub(super) fn cut(why: Cut) -> Self {
+    pub(crate) fn cut(why: Cut) -> Self {
         Self { limit: if why == Cut::Money { 1 } else { 2 }, ..Self::default() }
     }
 
     /// Why there is no order, where one was wished for.
-    pub(super) fn why_cut(&self) -> Option<Cut> {
+    pub(crate) fn why_cut(&self) -> Option<Cut> {
         match self.limit {
             1 if self.is_empty() => Some(Cut::Money),
             2 if self.is_empty() => Some(Cut::Room),
@@ -71,11 +71,11 @@ impl Slot {
         }
     }
 
-    pub(super) fn side(&self) -> Side {
+    pub(crate) fn side(&self) -> Side {
         if self.for_work == ASK { Side::Ask } else { Side::Bid }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.quantity == 0
     }
 
@@ -121,28 +121,28 @@ impl Filled {
 
 /// Orders, results and book of one commodity.
 #[derive(Debug, Default)]
-pub(super) struct Stall {
+pub(crate) struct Stall {
     /// Each trader's order, by its number on the floor.
-    pub(super) slots: Vec<Slot>,
+    pub(crate) slots: Vec<Slot>,
     results: Vec<Filled>,
-    pub(super) book: Book,
+    pub(crate) book: Book,
     limits: Limits,
-    pub(super) house: ClearingHouse,
+    pub(crate) house: ClearingHouse,
     /// What its matching came to, or why it came to nothing.
-    pub(super) outcome: Option<Result<Outcome, &'static str>>,
+    pub(crate) outcome: Option<Result<Outcome, &'static str>>,
 }
 
 /// What a matching came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Outcome {
-    pub(super) clearing: Clearing,
+pub(crate) struct Outcome {
+    pub(crate) clearing: Clearing,
     /// The share of the surplus that the traders' own limits allowed and that was realised.
-    pub(super) efficiency: Option<f64>,
+    pub(crate) efficiency: Option<f64>,
 }
 
 impl Stall {
     /// Clears it for so many traders.
-    pub(super) fn open(&mut self, traders: usize) {
+    pub(crate) fn open(&mut self, traders: usize) {
         self.slots.clear();
         self.slots.resize(traders, Slot::default());
         self.results.clear();
@@ -156,31 +156,31 @@ impl Stall {
     }
 
     /// Makes places for traders from outside behind those of the roster.
-    pub(super) fn widen(&mut self, traders: usize) {
+    pub(crate) fn widen(&mut self, traders: usize) {
         self.slots.resize(traders, Slot::default());
         self.results.resize(traders, Filled::default());
     }
 
     /// Those of so many traders who bid; those from outside stand behind them and do not count.
-    pub(super) fn bidders(&self, traders: usize) -> usize {
+    pub(crate) fn bidders(&self, traders: usize) -> usize {
         let outside = self.slots.get(traders..).unwrap_or_default();
         let bids = outside.iter().filter(|slot| !slot.is_empty() && slot.side() == Side::Bid).count();
         self.book.bidders().saturating_sub(bids)
     }
 
     /// A trader's order and what became of it.
-    pub(super) fn order(&self, seat: usize) -> Option<Placed> {
+    pub(crate) fn order(&self, seat: usize) -> Option<Placed> {
         let slot = self.slots.get(seat).filter(|slot| !slot.is_empty())?;
         Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
     }
 
     /// Why a trader has no order, where it wished to buy.
-    pub(super) fn why_cut(&self, seat: usize) -> Option<Cut> {
+    pub(crate) fn why_cut(&self, seat: usize) -> Option<Cut> {
         self.slots.get(seat)?.why_cut()
     }
 
     /// Matches the book and writes the results.
-    pub(super) fn clear_market(&mut self, rule: ClearingRule) {
+    pub(crate) fn clear_market(&mut self, rule: ClearingRule) {
         let clearing = self.book.match_orders(rule);
         for fill in self.book.fills() {
             for trader in [fill.buyer, fill.seller] {

@@ -5,15 +5,15 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
-use super::maths::{average, real, whole};
-use super::model::Economy;
 use crate::components::clock::WorldClock;
 use crate::components::market::{
     Distribution, Market, MarketHour, MarketStatistics, Measures, PlaceId, Role, Trader, WealthStatistics,
 };
 use crate::components::money::Money;
 use crate::messages::market::{MarketCleared, MarketPeriod};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::maths::{average, real, whole};
+use crate::systems::economy::model::Economy;
 
 /// Parts that a full utilisation is counted in.
 const WHOLE: f64 = 1_048_576.0;

@@ -9,21 +9,21 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 use smallvec::SmallVec;
 
-use super::floor::Floor;
-use super::maths::real;
-use super::model::Economy;
 use crate::components::market::{MarketStatistics, Moves, PlaceId, Resting, Trader};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::maths::real;
+use crate::systems::economy::model::Economy;
 
 /// Room for each at a place against its share, at least and at most: beyond it nothing more is felt.
 const ROOM_RANGE: (f64, f64) = (0.25, 4.0);
 
 /// What a minor unit buys at each place, with the room that there is.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Outlook(SmallVec<[f64; 16]>);
+pub(crate) struct Outlook(SmallVec<[f64; 16]>);
 
 impl Outlook {
     /// As everybody knows it.
-    pub(super) fn of(economy: &Economy, statistics: &MarketStatistics) -> Self {
+    pub(crate) fn of(economy: &Economy, statistics: &MarketStatistics) -> Self {
         if !economy.has_places() {
             return Self(SmallVec::from_slice(&[1.0]));
         }
@@ -41,19 +41,19 @@ impl Outlook {
     }
 
     /// The standing of a place.
-    pub(super) fn at(&self, place: PlaceId) -> f64 {
+    pub(crate) fn at(&self, place: PlaceId) -> f64 {
         self.0.get(place.index()).copied().unwrap_or(1.0)
     }
 
     /// As somebody at a place sees it who has so much to spend in an hour.
-    pub(super) fn from(&self, here: PlaceId, own: f64) -> View<'_> {
+    pub(crate) fn from(&self, here: PlaceId, own: f64) -> View<'_> {
         View { all: self, here: self.at(here), own }
     }
 }
 
 /// How somebody at a place sees the others.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct View<'a> {
+pub(crate) struct View<'a> {
     all: &'a Outlook,
     here: f64,
     own: f64,
@@ -61,7 +61,7 @@ pub(super) struct View<'a> {
 
 impl View<'_> {
     /// What an hour must bring here to be worth as much as one that brings so much there.
-    pub(super) fn worth(&self, there: PlaceId, prospect: f64) -> f64 {
+    pub(crate) fn worth(&self, there: PlaceId, prospect: f64) -> f64 {
         (prospect + self.own) * self.all.at(there) / self.here - self.own
     }
 }

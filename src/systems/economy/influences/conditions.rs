@@ -4,9 +4,6 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 use smallvec::{SmallVec, smallvec};
 
-use super::ledger::{LedgerError, create_money, destroy_money};
-use super::maths::{real, whole};
-use super::model::Economy;
 use super::shocks::describe;
 use crate::components::market::{
     CommodityId, Effect, EndedShock, Ledger, MarketStatistics, MoneyEntry, OutsideOrder, PerCommodity, PlaceId, Purse,
@@ -14,6 +11,9 @@ use crate::components::market::{
 };
 use crate::components::money::Money;
 use crate::messages::shock::{MarketShock, ShockPhase};
+use crate::systems::economy::ledger::{LedgerError, create_money, destroy_money};
+use crate::systems::economy::maths::{real, whole};
+use crate::systems::economy::model::Economy;
 use crate::world::spec::{FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_QUANTITY_MAX, WorldSpec};
 
 /// What this hour differs in from the world file, at each market place. Made anew at the start of each hour.
@@ -58,7 +58,7 @@ impl Conditions {
     }
 
     /// Orders from outside, at each place in their order.
-    pub(super) fn trade(&self) -> impl Iterator<Item = &[OutsideOrder]> {
+    pub(crate) fn trade(&self) -> impl Iterator<Item = &[OutsideOrder]> {
         self.0.iter().map(|here| here.trade.as_slice())
     }
 }
@@ -163,13 +163,13 @@ fn bounded(factor: f64) -> f64 {
 
 /// Money of all traders at least and at most, in minor units: what the file gives them, times the bounds of money shocks.
 /// A treasury's money is not in it: no shock multiplies it, and nobody from outside trades with it.
-pub(super) fn money_bounds(economy: &Economy) -> (i64, i64) {
+pub(crate) fn money_bounds(economy: &Economy) -> (i64, i64) {
     let given = real(economy.population.money().unwrap_or(i64::MAX));
     (whole(given * MONEY_FACTOR_RANGE.0), whole(given * MONEY_FACTOR_RANGE.1))
 }
 
 /// Whether the traders' money times a factor stays within its bounds.
-pub(super) fn money_fits(economy: &Economy, money: i64, factor: f64) -> bool {
+pub(crate) fn money_fits(economy: &Economy, money: i64, factor: f64) -> bool {
     let (least, most) = money_bounds(economy);
     (least..=most).contains(&whole(real(money) * factor))
 }

@@ -5,13 +5,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::model::{Economy, Place};
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::market::{
     Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Moves, Personality, PlaceId, Purse,
     Role, RoleStatistics, Sample, Side, Stock, TradeHistory, Trader, WealthStatistics,
 };
 use crate::components::money::Money;
+use crate::systems::economy::model::{Economy, Place};
 use crate::world::{Answer, WorldQuery};
 
 /// Agents in one answer at most.

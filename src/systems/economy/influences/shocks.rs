@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 
 use super::conditions::{Conditions, money_bounds, money_fits};
 use super::heard::SignalCounts;
-use super::model::Economy;
 use crate::components::market::{
     CommodityId, Effect, EndedShock, Influence, Ledger, MarketStatistics, OutsideOrder, RoleId, SHOCKS_MAX, Shock,
     ShockCause, ShockEnd, Shocks, YieldOf,
 };
 use crate::components::money::Money;
 use crate::messages::shock::{MarketShock, ShockPhase};
+use crate::systems::economy::model::Economy;
 use crate::world::spec::{EconomySpec, ShockSpec, WorldSpec, meets};
 use crate::world::{Answer, WorldCommand, WorldQuery};
 
@@ -90,7 +90,7 @@ fn admit(
 }
 
 /// The shocks of a world file, at its beginning.
-pub(super) fn of_file(economy: &EconomySpec) -> Result<Shocks, String> {
+pub(crate) fn of_file(economy: &EconomySpec) -> Result<Shocks, String> {
     let mut shocks = Shocks::default();
     for spec in &economy.shocks {
         let (shock, number) = admit(&shocks, spec, economy, (0, ShockCause::WorldFile))?;
@@ -254,7 +254,7 @@ fn show(economy: &Economy, shock: &Shock, hour: u64, ended: Option<&EndedShock>)
 }
 
 /// What is told of a shock.
-pub(super) fn describe(
+pub(crate) fn describe(
     file: &WorldSpec,
     economy: &Economy,
     shock: &Shock,

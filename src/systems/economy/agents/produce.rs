@@ -3,11 +3,6 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::conditions::Conditions;
-use super::floor::{Floor, Square, furnish};
-use super::ledger::{LedgerError, create_goods, destroy_goods, destroy_held, destroy_money};
-use super::maths::{average, by_chance, real, whole};
-use super::model::Economy;
 use super::plan::reservation_wage;
 use super::work::{Hour, Move, Worker};
 use crate::components::ids::StableId;
@@ -16,6 +11,11 @@ use crate::components::market::{
     Trader,
 };
 use crate::components::money::{Goods, Money};
+use crate::systems::economy::floor::{Floor, Square, furnish};
+use crate::systems::economy::influences::conditions::Conditions;
+use crate::systems::economy::ledger::{LedgerError, create_goods, destroy_goods, destroy_held, destroy_money};
+use crate::systems::economy::maths::{average, by_chance, real, whole};
+use crate::systems::economy::model::Economy;
 use crate::systems::random::Draws;
 
 type Eaters<'w, 's> = Query<

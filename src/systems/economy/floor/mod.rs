@@ -4,85 +4,90 @@
 //! their trader: its place in the order of the ids. Who is visited when makes no difference to any result, so that traders
 //! are visited as they lie in memory.
 
+pub(crate) mod clear;
+pub(crate) mod parallel;
+pub(crate) mod rates;
+pub(crate) mod stall;
+
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::book::{Book, TRADERS_MAX};
-use super::conditions::Conditions;
-use super::learn::Lesson;
-use super::leaving::Estate;
-use super::maths::real;
-use super::measure::Census;
-use super::model::Economy;
-use super::rates::Rate;
-use super::signals::Activity;
-use super::stall::{Cut, Placed, Slot, Stall};
-use super::wish::Wish;
-use super::work::Move;
+use self::rates::Rate;
+use self::stall::{Cut, Placed, Slot, Stall};
 use crate::components::ids::StableId;
 use crate::components::market::{
     Belief, Beliefs, Budget, CommodityId, Holding, Ledger, Market, MarketStatistics, PerCommodity, PlaceId, Purse,
     Stock, Trader,
 };
 use crate::messages::market::Label;
+use crate::systems::economy::agents::learn::Lesson;
+use crate::systems::economy::agents::wish::Wish;
+use crate::systems::economy::agents::work::Move;
+use crate::systems::economy::book::{Book, TRADERS_MAX};
+use crate::systems::economy::influences::conditions::Conditions;
+use crate::systems::economy::maths::real;
+use crate::systems::economy::model::Economy;
+use crate::systems::economy::population::leaving::Estate;
+use crate::systems::economy::telling::measure::Census;
+use crate::systems::economy::telling::signals::Activity;
 
 /// Scratch space of an hour, kept so that its memory is used again.
 #[derive(Resource, Debug, Default)]
 pub struct Floor {
     /// The market places in their order: one at least, once an hour has begun.
-    pub(super) squares: Vec<Square>,
+    pub(crate) squares: Vec<Square>,
     /// The traders' numbers by entity, each within its square.
-    pub(super) seats: Seats,
+    pub(crate) seats: Seats,
     /// Needs of this hour, and those that were met.
-    pub(super) meals: (u64, u64),
+    pub(crate) meals: (u64, u64),
     /// What agents did this hour.
-    pub(super) activity: Activity,
+    pub(crate) activity: Activity,
     /// Whether orders are in the books that are not settled yet.
-    pub(super) trading: bool,
+    pub(crate) trading: bool,
     /// What those had who left meanwhile.
-    pub(super) estates: Vec<Estate>,
+    pub(crate) estates: Vec<Estate>,
     /// What one trader's hour of work uses up and makes.
-    pub(super) moves: Vec<Move>,
+    pub(crate) moves: Vec<Move>,
     /// What one trader wishes to buy, and its orders.
-    pub(super) wishes: Vec<Wish>,
-    pub(super) drafts: Vec<Slot>,
+    pub(crate) wishes: Vec<Wish>,
+    pub(crate) drafts: Vec<Slot>,
     /// What counts who has how much.
-    pub(super) census: Census,
+    pub(crate) census: Census,
     /// What each role promises, place by place.
-    pub(super) prospects: Vec<f64>,
+    pub(crate) prospects: Vec<f64>,
     /// Who moves before this hour's trade, and where to.
-    pub(super) movers: Vec<(Entity, PlaceId)>,
+    pub(crate) movers: Vec<(Entity, PlaceId)>,
 }
 
 /// A market place in an hour: who trades there, their orders, the books, and what holds and is known there.
 #[derive(Debug, Default)]
-pub(super) struct Square {
+pub(crate) struct Square {
     /// All traders in the order of their ids; the position is a trader's number here.
-    pub(super) roster: Vec<(StableId, Entity)>,
+    pub(crate) roster: Vec<(StableId, Entity)>,
     /// All markets in the order of their commodities.
-    pub(super) markets: Vec<Entity>,
+    pub(crate) markets: Vec<Entity>,
     /// A column of orders and a book for each commodity.
-    pub(super) stalls: Vec<Stall>,
+    pub(crate) stalls: Vec<Stall>,
     /// What holds this hour, for each commodity.
-    pub(super) rates: Vec<Rate>,
+    pub(crate) rates: Vec<Rate>,
     /// Prices on the markets before this hour.
-    pub(super) prices: Vec<f64>,
+    pub(crate) prices: Vec<f64>,
     /// Units made this hour.
-    pub(super) produced: Vec<i64>,
+    pub(crate) produced: Vec<i64>,
     /// Units used up, eaten and enjoyed this hour, and those that spoiled: what must be made again.
-    pub(super) used: Vec<i64>,
+    pub(crate) used: Vec<i64>,
     /// Units among them that spoiled.
-    pub(super) spoiled: Vec<i64>,
+    pub(crate) spoiled: Vec<i64>,
     /// Needs of this hour, and those that were met, for each commodity.
-    pub(super) needs: Vec<(u64, u64)>,
+    pub(crate) needs: Vec<(u64, u64)>,
     /// What the markets teach everybody after their clearing.
-    pub(super) lessons: Vec<Lesson>,
+    pub(crate) lessons: Vec<Lesson>,
     /// Members of each role, and the sum of their utilisation.
-    pub(super) members: Vec<(u64, u64)>,
+    pub(crate) members: Vec<(u64, u64)>,
     /// The traders' money as the hour began, in minor units: counted where there are several squares.
-    pub(super) money: Option<i64>,
+    pub(crate) money: Option<i64>,
     /// What an hour of work earns here, on average, in minor units.
-    pub(super) usual_wage: f64,
+    pub(crate) usual_wage: f64,
 }
 
 impl Floor {
@@ -92,7 +97,7 @@ impl Floor {
     }
 
     /// Why a trader has no order for a commodity this hour, where it wished to buy.
-    pub(super) fn why_cut(&self, place: PlaceId, trader: usize, commodity: CommodityId) -> Option<Cut> {
+    pub(crate) fn why_cut(&self, place: PlaceId, trader: usize, commodity: CommodityId) -> Option<Cut> {
         self.squares.get(place.index())?.why_cut(trader, commodity)
     }
 
@@ -102,7 +107,7 @@ impl Floor {
     }
 
     /// Everybody who trades this hour, place by place in the order of the ids: with its place and its number there.
-    pub(super) fn traders(&self) -> impl Iterator<Item = (PlaceId, usize, StableId, Entity)> {
+    pub(crate) fn traders(&self) -> impl Iterator<Item = (PlaceId, usize, StableId, Entity)> {
         let places = (0..).map(PlaceId).zip(&self.squares);
         places.flat_map(|(place, square)| {
             square.roster.iter().enumerate().map(move |(number, (id, entity))| (place, number, *id, *entity))
@@ -110,7 +115,7 @@ impl Floor {
     }
 
     /// Says for each square what an hour of work earns there.
-    pub(super) fn tell_wages(&mut self, economy: &Economy, ledger: &Ledger) {
+    pub(crate) fn tell_wages(&mut self, economy: &Economy, ledger: &Ledger) {
         for square in &mut self.squares {
             let money = square.money.unwrap_or_else(|| ledger.money_of_traders());
             square.usual_wage = economy.usual_wage(money, square.roster.len());
@@ -149,17 +154,17 @@ impl Floor {
 
 impl Square {
     /// A trader's order for a commodity this hour, and what became of it.
-    pub(super) fn order(&self, trader: usize, commodity: CommodityId) -> Option<Placed> {
+    pub(crate) fn order(&self, trader: usize, commodity: CommodityId) -> Option<Placed> {
         self.stalls.get(commodity.index())?.order(trader)
     }
 
     /// Why a trader has no order for a commodity this hour, where it wished to buy.
-    pub(super) fn why_cut(&self, trader: usize, commodity: CommodityId) -> Option<Cut> {
+    pub(crate) fn why_cut(&self, trader: usize, commodity: CommodityId) -> Option<Cut> {
         self.stalls.get(commodity.index())?.why_cut(trader)
     }
 
     /// The books, in the order of the commodities.
-    pub(super) fn books(&self) -> impl Iterator<Item = &Book> {
+    pub(crate) fn books(&self) -> impl Iterator<Item = &Book> {
         self.stalls.iter().map(|stall| &stall.book)
     }
 
@@ -186,7 +191,7 @@ impl Square {
 
 /// Each entity's number on the floor.
 #[derive(Debug, Default)]
-pub(super) struct Seats {
+pub(crate) struct Seats {
     /// By the entity's index in the world.
     by_index: Vec<u32>,
 }
@@ -212,13 +217,13 @@ impl Seats {
 
     /// The number of a trader on the floor; none where it came after the roster was called.
     #[inline]
-    pub(super) fn of(&self, entity: Entity) -> Option<u32> {
+    pub(crate) fn of(&self, entity: Entity) -> Option<u32> {
         let seat = self.by_index.get(entity.index_u32() as usize).copied();
         seat.filter(|seat| *seat != NO_SEAT)
     }
 
     /// Takes away the number of a trader that leaves: who comes after it under the same index has none.
-    pub(super) fn vacate(&mut self, entity: Entity) -> Option<u32> {
+    pub(crate) fn vacate(&mut self, entity: Entity) -> Option<u32> {
         let seat = self.of(entity)?;
         if let Some(place) = self.by_index.get_mut(entity.index_u32() as usize) {
             *place = NO_SEAT;
@@ -271,7 +276,7 @@ pub fn call_roster(
 
 /// Gives a trader that came without places for goods, or with places for others, what it lacks.
 #[inline]
-pub(super) fn furnish(
+pub(crate) fn furnish(
     doubt: f64,
     prices: &[f64],
     stock: &mut Mut<Stock>,

@@ -7,15 +7,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::floor::Floor;
-use super::model::{Economy, Place, Recipe};
 use super::spread::quantile;
-use super::stall::{Cut, Placed};
 use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, CommodityId, Market, MarketStatistics, PlaceId, Purse, Role, Side, Stock, Storeroom, Trader,
 };
 use crate::components::money::Money;
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::floor::stall::{Cut, Placed};
+use crate::systems::economy::model::{Economy, Place, Recipe};
 use crate::world::spec::WorldSpec;
 use crate::world::{Answer, WorldQuery};
 

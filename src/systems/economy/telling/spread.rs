@@ -1,7 +1,7 @@
 //! How values are spread: quantiles and the Gini coefficient. Pure.
 
-use super::maths::{count, real, whole};
 use crate::components::market::Distribution;
+use crate::systems::economy::maths::{count, real, whole};
 
 /// The value below which the share `q` (0 to 1) of the sorted values lies, linear between neighbours; 0 of none.
 pub fn quantile(sorted: &[f64], q: f64) -> f64 {
@@ -18,7 +18,7 @@ pub fn quantile(sorted: &[f64], q: f64) -> f64 {
 
 /// The Gini coefficient of sorted values of which none is negative: half the mean distance of two of them over their
 /// mean; 0 of none, and where nobody has anything.
-pub(super) fn gini(sorted: &[f64]) -> f64 {
+pub(crate) fn gini(sorted: &[f64]) -> f64 {
     let sum: f64 = sorted.iter().sum();
     if sum <= 0.0 {
         return 0.0;
@@ -54,7 +54,7 @@ pub(crate) fn describe(values: &mut [f64]) -> Distribution {
 }
 
 /// Volume-weighted mean and variance of prices, each with its number of units.
-pub(super) fn mean_and_variance(trades: impl Iterator<Item = (u32, u32)> + Clone) -> (u64, f64, f64) {
+pub(crate) fn mean_and_variance(trades: impl Iterator<Item = (u32, u32)> + Clone) -> (u64, f64, f64) {
     let units: u64 = trades.clone().map(|(_, quantity)| u64::from(quantity)).sum();
     if units == 0 {
         return (0, 0.0, 0.0);

@@ -15,26 +15,26 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
-use super::maths::real;
-use super::model::Economy;
 use crate::components::market::{DaySums, Flow, Market, MarketStatistics, Measures, TradeHistory, Trader};
 use crate::components::money::Money;
 use crate::messages::market::{AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsType};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::maths::real;
+use crate::systems::economy::model::Economy;
 use crate::world::spec::WorldSpec;
 
 /// What agents did in an hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Activity {
+pub(crate) struct Activity {
     /// Agents of whom at least a part of an order was filled.
-    pub(super) agents: u64,
+    pub(crate) agents: u64,
     /// Orders of which at least a part was filled.
-    pub(super) actions: u64,
+    pub(crate) actions: u64,
 }
 
 impl Activity {
     /// Counts one agent's filled orders.
-    pub(super) fn note(&mut self, filled: u64) {
+    pub(crate) fn note(&mut self, filled: u64) {
         self.agents += u64::from(filled > 0);
         self.actions += filled;
     }

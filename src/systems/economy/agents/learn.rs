@@ -6,12 +6,12 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::book::PRICE_MAX;
-use super::floor::{Floor, Square};
-use super::maths::{pick, real};
-use super::model::Economy;
-use super::stall::Placed;
 use crate::components::market::{Belief, Beliefs, Market, Personality, PlaceId, Side, Trader};
+use crate::systems::economy::book::PRICE_MAX;
+use crate::systems::economy::floor::stall::Placed;
+use crate::systems::economy::floor::{Floor, Square};
+use crate::systems::economy::maths::{pick, real};
+use crate::systems::economy::model::Economy;
 use crate::world::spec::EconomyParameters;
 
 /// What everybody can see of a market after its clearing.

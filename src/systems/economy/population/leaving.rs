@@ -6,19 +6,19 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::floor::Floor;
-use super::ledger::take_leave;
 use crate::components::market::{Ledger, PlaceId, Purse, Resting, Stock, Trader};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::ledger::take_leave;
 
 /// What somebody had whose orders are still in the books.
 #[derive(Debug, Default)]
-pub(super) struct Estate {
+pub(crate) struct Estate {
     /// Where its orders are.
-    pub(super) place: PlaceId,
+    pub(crate) place: PlaceId,
     /// Its number there.
-    pub(super) seat: u32,
-    pub(super) purse: Purse,
-    pub(super) stock: Stock,
+    pub(crate) seat: u32,
+    pub(crate) purse: Purse,
+    pub(crate) stock: Stock,
 }
 
 /// Empties the purse and the stock of who is no trader any more. Runs whenever a [`Trader`] is removed or despawned.

@@ -3,10 +3,6 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::conditions::{Conditions, money_bounds};
-use super::ledger::take_leave;
-use super::maths::{by_chance, count};
-use super::model::Economy;
 use super::moving::Outlook;
 use super::review::prospects;
 use super::setup::{Newcomer, settle, within};
@@ -16,6 +12,10 @@ use crate::components::market::{
     Trader,
 };
 use crate::components::money::Money;
+use crate::systems::economy::influences::conditions::{Conditions, money_bounds};
+use crate::systems::economy::ledger::take_leave;
+use crate::systems::economy::maths::{by_chance, count};
+use crate::systems::economy::model::Economy;
 use crate::systems::random::{Draw, Draws};
 
 type Agents<'w, 's> = Query<
@@ -153,5 +153,5 @@ fn choose(prospects: &[f64], draw: &mut Draw) -> Result<usize> {
         }
     }
     let any = draw.unit() * count(prospects.len());
-    Ok(usize::try_from(super::maths::whole(any.floor()))?)
+    Ok(usize::try_from(crate::systems::economy::maths::whole(any.floor()))?)
 }

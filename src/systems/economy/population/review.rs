@@ -8,13 +8,13 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::conditions::Conditions;
-use super::floor::Floor;
-use super::maths::real;
-use super::model::{Economy, Recipe};
 use super::moving::Outlook;
 use crate::components::ids::StableId;
 use crate::components::market::{Flow, Ledger, MarketStatistics, PlaceId, Purse, Role, RoleId, Trader};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::influences::conditions::Conditions;
+use crate::systems::economy::maths::real;
+use crate::systems::economy::model::{Economy, Recipe};
 use crate::systems::random::{Chance, Draws};
 
 /// Pressure is bounded: a use of many times the production says no more than that there is too little.
@@ -37,7 +37,7 @@ fn prospect(recipe: &Recipe, utilisation: f64, flow: impl Fn(usize) -> Flow) -> 
 }
 
 /// What an hour in each role brings at each place, in minor units, at skill 1: place by place.
-pub(super) fn prospects<'a>(
+pub(crate) fn prospects<'a>(
     economy: &'a Economy,
     statistics: &'a MarketStatistics,
     conditions: &'a Conditions,

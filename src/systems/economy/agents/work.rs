@@ -1,46 +1,46 @@
 //! An hour of work: whether it is done, what it uses up and what it makes. Pure.
 
-use super::maths::{above, by_chance, real};
-use super::model::Recipe;
 use super::plan::{believed_inputs, cost_floor};
 use crate::components::market::{Belief, CommodityId, GoodsEntry, Stock};
+use crate::systems::economy::maths::{above, by_chance, real};
+use crate::systems::economy::model::Recipe;
 use crate::systems::random::{Chance, LightDraw};
 
 /// Units that come into being or cease to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Move {
-    pub(super) commodity: CommodityId,
-    pub(super) units: i64,
-    pub(super) entry: GoodsEntry,
+pub(crate) struct Move {
+    pub(crate) commodity: CommodityId,
+    pub(crate) units: i64,
+    pub(crate) entry: GoodsEntry,
 }
 
 /// What an hour came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Hour {
+pub(crate) struct Hour {
     /// Share of what the skill allows that was worked for, 0 to 1.
-    pub(super) effort: f64,
+    pub(crate) effort: f64,
     /// Whether inputs or tools were missing.
-    pub(super) in_want: bool,
+    pub(crate) in_want: bool,
 }
 
 /// Somebody at its work, and what decides about it.
-pub(super) struct Worker<'a> {
-    pub(super) recipe: &'a Recipe,
-    pub(super) skill: f64,
-    pub(super) beliefs: &'a [Belief],
+pub(crate) struct Worker<'a> {
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) skill: f64,
+    pub(crate) beliefs: &'a [Belief],
     /// What an hour must bring.
-    pub(super) wage: f64,
+    pub(crate) wage: f64,
     /// Whether the product is something that the worker itself needs.
-    pub(super) needed: bool,
+    pub(crate) needed: bool,
     /// Factor on the output of this hour; at 0 there is no work.
-    pub(super) yields: f64,
+    pub(crate) yields: f64,
     /// Units of all goods together that there is room for before the work; what it uses up makes more.
-    pub(super) room: i64,
+    pub(crate) room: i64,
 }
 
 impl Worker<'_> {
     /// Not with a full store, nor for less than the reservation wage; who is hungry works for its own pantry.
-    pub(super) fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
+    pub(crate) fn wants_to_work(&self, stock: &Stock, capacity_hours: f64) -> bool {
         let units = stock.free(self.recipe.output);
         let held = real(units);
         let output = self.recipe.quantity_at(self.skill) * self.skill;
@@ -73,7 +73,7 @@ impl Worker<'_> {
 
     /// What is used up, worn out and made; without all inputs and tools only the subsistence share is made, and nothing
     /// used up. Inputs and tools go whether the hour succeeds or not.
-    pub(super) fn work(&self, stock: &Stock, draw: &mut LightDraw, moves: &mut Vec<Move>) -> Hour {
+    pub(crate) fn work(&self, stock: &Stock, draw: &mut LightDraw, moves: &mut Vec<Move>) -> Hour {
         moves.clear();
         let recipe = self.recipe;
         let equipped = self.is_equipped(stock);

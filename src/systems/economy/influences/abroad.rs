@@ -3,14 +3,14 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::book::{Order, TRADERS_MAX};
 use super::conditions::{Conditions, money_bounds};
-use super::floor::Floor;
-use super::ledger::LedgerError;
-use super::model::Economy;
-use super::stall::Slot;
 use crate::components::market::{Ledger, OutsideOrder, Side};
 use crate::components::money::{Goods, Money};
+use crate::systems::economy::book::{Order, TRADERS_MAX};
+use crate::systems::economy::floor::Floor;
+use crate::systems::economy::floor::stall::Slot;
+use crate::systems::economy::ledger::LedgerError;
+use crate::systems::economy::model::Economy;
 
 /// Writes the orders from outside into the books, as traders with numbers beyond the roster. Runs in `Order`, last.
 ///
@@ -58,7 +58,7 @@ pub fn place_outside_orders(
 ///
 /// # Errors
 /// When a sum does not fit.
-pub(super) fn settle_outside(
+pub(crate) fn settle_outside(
     conditions: &Conditions,
     floor: &mut Floor,
     ledger: &mut Ledger,

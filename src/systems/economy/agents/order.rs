@@ -3,19 +3,19 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use super::book::Order;
-use super::floor::{Floor, Square};
-use super::ledger::{escrow_goods, escrow_money};
-use super::model::Economy;
 use super::plan::{Planner, place_bids};
 use super::resting::{bring_back, cover_again};
-use super::stall::Slot;
 use super::wish::fit;
 use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, Ledger, Personality, PlaceId, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
 };
 use crate::components::money::{Goods, Money};
+use crate::systems::economy::book::Order;
+use crate::systems::economy::floor::stall::Slot;
+use crate::systems::economy::floor::{Floor, Square};
+use crate::systems::economy::ledger::{escrow_goods, escrow_money};
+use crate::systems::economy::model::Economy;
 use crate::systems::random::Draws;
 
 type Buyers<'w, 's> = Query<

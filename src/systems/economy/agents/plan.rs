@@ -6,13 +6,13 @@
 //! This is the innermost step of an hour. Whatever takes a division or a root is computed where it is needed, and not for
 //! the many goods that a trader neither needs nor has.
 
-use super::book::{PRICE_MAX, QUANTITY_MAX};
-use super::maths::{above, below, by_chance, real, soften, whole};
-use super::model::{Economy, Recipe};
-use super::rates::Rate;
-use super::stall::{Cut, Slot};
 use super::wish::{Wish, cover};
 use crate::components::market::{Belief, Budget, CommodityId, Holding, Personality};
+use crate::systems::economy::book::{PRICE_MAX, QUANTITY_MAX};
+use crate::systems::economy::floor::rates::Rate;
+use crate::systems::economy::floor::stall::{Cut, Slot};
+use crate::systems::economy::maths::{above, below, by_chance, real, soften, whole};
+use crate::systems::economy::model::{Economy, Recipe};
 use crate::systems::random::LightDraw;
 use crate::world::spec::EconomyParameters;
 
@@ -33,17 +33,17 @@ const DEBT_HOURS: f64 = 48.0;
 
 /// What an hour of work must bring: a share of what an hour earns, by the trader's own budget for an hour but not above the
 /// mean, or the rich would withdraw.
-pub(super) fn reservation_wage(parameters: &EconomyParameters, budget: f64, usual_wage: f64) -> f64 {
+pub(crate) fn reservation_wage(parameters: &EconomyParameters, budget: f64, usual_wage: f64) -> f64 {
     parameters.reservation_wage * budget.min(usual_wage)
 }
 
 /// The least that a unit of the recipe's output must bring, with what the inputs of an hour cost at skill 1.
-pub(super) fn cost_floor(recipe: &Recipe, skill: f64, inputs: f64, wage: f64) -> f64 {
+pub(crate) fn cost_floor(recipe: &Recipe, skill: f64, inputs: f64, wage: f64) -> f64 {
     (inputs + wage / skill.max(0.01)) / recipe.quantity_at(skill)
 }
 
 /// What the inputs of an hour cost at skill 1, as the trader believes.
-pub(super) fn believed_inputs(recipe: &Recipe, beliefs: &[Belief]) -> f64 {
+pub(crate) fn believed_inputs(recipe: &Recipe, beliefs: &[Belief]) -> f64 {
     Economy::input_cost(recipe, |input| beliefs.get(input.index()).map_or(0.0, |belief| belief.price))
 }
 
@@ -81,17 +81,17 @@ impl Good<'_> {
 }
 
 /// Everything that a trader's plan depends on.
-pub(super) struct Planner<'a> {
-    pub(super) parameters: &'a EconomyParameters,
-    pub(super) rates: &'a [Rate],
-    pub(super) recipe: &'a Recipe,
-    pub(super) skill: f64,
-    pub(super) personality: &'a Personality,
-    pub(super) beliefs: &'a [Belief],
-    pub(super) stock: &'a [Holding],
-    pub(super) money: i64,
-    pub(super) usual_wage: f64,
-    pub(super) draw: LightDraw,
+pub(crate) struct Planner<'a> {
+    pub(crate) parameters: &'a EconomyParameters,
+    pub(crate) rates: &'a [Rate],
+    pub(crate) recipe: &'a Recipe,
+    pub(crate) skill: f64,
+    pub(crate) personality: &'a Personality,
+    pub(crate) beliefs: &'a [Belief],
+    pub(crate) stock: &'a [Holding],
+    pub(crate) money: i64,
+    pub(crate) usual_wage: f64,
+    pub(crate) draw: LightDraw,
 }
 
 /// What every part of a plan goes by: computed once.
@@ -110,7 +110,7 @@ struct Terms {
 
 impl<'a> Planner<'a> {
     /// Writes the trader's orders, one at most for each commodity, and takes its budget an hour further.
-    pub(super) fn plan(&mut self, budget: &mut Budget, wishes: &mut Vec<Wish>, orders: &mut [Slot]) {
+    pub(crate) fn plan(&mut self, budget: &mut Budget, wishes: &mut Vec<Wish>, orders: &mut [Slot]) {
         wishes.clear();
         let mut terms = self.terms(budget);
         let plans = budget.envelopes.as_mut_slice().iter_mut().zip(budget.treats.as_mut_slice());
@@ -235,7 +235,7 @@ impl<'a> Planner<'a> {
 }
 
 /// Writes the bids that wishes come to among a trader's orders. What was a bid and is none any more has found no room.
-pub(super) fn place_bids(wishes: &[Wish], orders: &mut [Slot]) {
+pub(crate) fn place_bids(wishes: &[Wish], orders: &mut [Slot]) {
     for (id, bid) in wishes.iter().map(Wish::bid) {
         if let Some(order) = orders.get_mut(id.index()) {
             *order = if bid.is_empty() && !order.is_empty() { Slot::cut(Cut::Room) } else { bid };
