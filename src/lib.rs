@@ -41,6 +41,7 @@
 //! | [`world`] | a game world: it takes inputs, one at a time; what plugins declare of it ([`world::RegisterExt`]); world files |
 //! | [`plugins`] | wiring: the domains, and the parts of the server |
 //! | [`testing`] | worlds stepped by hand |
+//! | [`lab`] | economies run at full speed, measured, compared and explained |
 //! | `server` | the whole server, put together |
 //! | `config` | what the server can be told, and what is wrong with it |
 //! | `cli`, `ticker` | the programs `worldtick` and `simulation-ticker` |
@@ -61,6 +62,7 @@ pub mod ticker;
 pub mod components;
 #[cfg(feature = "server")]
 pub mod failpoint;
+pub mod lab;
 pub mod messages;
 pub mod plugins;
 pub mod schedules;

@@ -18,6 +18,7 @@ use crate::messages::crowd::{AgentAction, CrowdSignal, PopulationMovement};
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::npc::NpcActivityChanged;
+use crate::messages::shock::MarketShock;
 use crate::messages::tier::NpcTierChanged;
 use crate::messages::trend::SocialTrend;
 use crate::messages::{
@@ -87,6 +88,7 @@ fn built_in_events() -> BTreeMap<&'static str, Schema> {
         of::<DemandSignal>(),
         of::<DiplomacyUpdate>(),
         of::<MarketCleared>(),
+        of::<MarketShock>(),
         of::<NpcActivityChanged>(),
         of::<NpcTierChanged>(),
         of::<PopulationMovement>(),

@@ -87,6 +87,16 @@ impl Stepper {
         Ok(Self { build: Box::new(build), world, events: Vec::new(), journal: Vec::new(), ids: 0 })
     }
 
+    /// Goes on with a world that [`snapshot`](Self::snapshot) saved, in this process or another. `build` describes it as
+    /// for [`new`](Self::new). What came before is no part of its journal.
+    ///
+    /// # Errors
+    /// When the plugins do not fit together, or the snapshot is damaged or of another world.
+    pub fn restored(build: impl Fn() -> App + 'static, snapshot: &[u8]) -> Result<Self, StepError> {
+        let world = GameWorld::restore(build(), snapshot)?;
+        Ok(Self { build: Box::new(build), world, events: Vec::new(), journal: Vec::new(), ids: 0 })
+    }
+
     /// Steps from hour to hour, `count` times. Each hour's tick runs as the hour is reached.
     ///
     /// # Errors

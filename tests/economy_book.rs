@@ -153,7 +153,18 @@ proptest! {
             let of_side = orders.iter().filter(move |order| order.side == side);
             of_side.flat_map(|order| std::iter::repeat_n(order.price, order.quantity as usize)).collect::<Vec<u32>>()
         };
-        prop_assert_eq!(clearing.surplus, u128::from(best_surplus(&units(Side::Bid), &units(Side::Ask))));
+        let (surplus, volume) = best_matching(&units(Side::Bid), &units(Side::Ask));
+        prop_assert_eq!((clearing.surplus, clearing.volume), (u128::from(surplus), volume));
+    }
+
+    #[test]
+    fn large_books_are_matched_as_plain_sorting_would(orders in many_orders()) {
+        for rule in RULES {
+            let (clearing, fills) = clear(&orders, rule);
+            let pairs: Vec<_> = fills.iter().map(|fill| (fill.buyer, fill.seller, fill.quantity)).collect();
+            prop_assert_eq!(&pairs, &plainly_matched(&orders));
+            prop_assert_eq!(clearing.volume, pairs.iter().map(|(_, _, units)| u64::from(*units)).sum::<u64>());
+        }
     }
 
     #[test]
@@ -172,20 +183,63 @@ proptest! {
     }
 }
 
-/// The most surplus that any pairing of single units gives: every subset of the asks is tried, unit by unit of the bids.
-fn best_surplus(bids: &[u32], asks: &[u32]) -> u64 {
-    let mut best: Vec<Option<u64>> = vec![None; 1 << asks.len()];
-    best[0] = Some(0);
+/// So many orders that they are sorted otherwise than a few; narrow and wide prices, traders in order and not.
+fn many_orders() -> impl Strategy<Value = Vec<Order>> {
+    let price = prop_oneof![
+        Just((90_u32..110).boxed()),
+        Just((1_u32..=PRICE_MAX).boxed()),
+        Just((4_000_u32..4_100).boxed()),
+        Just(Just(77_u32).boxed())
+    ];
+    let quantity = prop_oneof![Just((1_u32..12).boxed()), Just((1_u32..=QUANTITY_MAX).boxed())];
+    (price, quantity, any::<bool>()).prop_flat_map(|(price, quantity, in_order)| {
+        prop::collection::vec((side(), price, quantity), 400..1_500).prop_map(move |drafts| {
+            let count = u32::try_from(drafts.len()).expect("few");
+            let numbered = (0..count).zip(drafts).map(|(number, (side, price, quantity))| {
+                // Odd steps through a power of two come by every number once.
+                let trader = if in_order { number } else { number.wrapping_mul(1_001) % 2_048 };
+                Order { side, price, quantity, trader }
+            });
+            numbered.collect()
+        })
+    })
+}
+
+/// Who trades how much with whom, by the rules alone: sorted by comparison, one unit of bookkeeping after the other.
+fn plainly_matched(orders: &[Order]) -> Vec<(u32, u32, u32)> {
+    let sorted = |side| {
+        let mut of_side: Vec<Order> = orders.iter().filter(|order| order.side == side).copied().collect();
+        of_side.sort_by(|a, b| if goes_first(a, b) { std::cmp::Ordering::Less } else { std::cmp::Ordering::Greater });
+        of_side
+    };
+    let (mut bids, mut asks) = (sorted(Side::Bid), sorted(Side::Ask));
+    let (mut bid, mut ask, mut pairs) = (0, 0, Vec::new());
+    while bid < bids.len() && ask < asks.len() && bids[bid].price >= asks[ask].price {
+        let units = bids[bid].quantity.min(asks[ask].quantity);
+        pairs.push((bids[bid].trader, asks[ask].trader, units));
+        bids[bid].quantity -= units;
+        asks[ask].quantity -= units;
+        bid += usize::from(bids[bid].quantity == 0);
+        ask += usize::from(asks[ask].quantity == 0);
+    }
+    pairs
+}
+
+/// The most surplus that any pairing of single units gives, and the most units with which it does: every subset of the
+/// asks is tried, unit by unit of the bids.
+fn best_matching(bids: &[u32], asks: &[u32]) -> (u64, u64) {
+    let mut best: Vec<Option<(u64, u64)>> = vec![None; 1 << asks.len()];
+    best[0] = Some((0, 0));
     for bid in bids {
         // Falling, so that this unit is used once at most.
         for taken in (0..best.len()).rev() {
-            let Some(so_far) = best[taken] else { continue };
+            let Some((surplus, units)) = best[taken] else { continue };
             for (ask, price) in asks.iter().enumerate().filter(|(ask, _)| taken & (1 << ask) == 0) {
                 let Some(gain) = bid.checked_sub(*price) else { continue };
                 let with = &mut best[taken | (1 << ask)];
-                *with = Some(with.map_or(0, |now| now).max(so_far + u64::from(gain)));
+                *with = (*with).max(Some((surplus + u64::from(gain), units + 1)));
             }
         }
     }
-    best.into_iter().flatten().max().unwrap_or(0)
+    best.into_iter().flatten().max().unwrap_or((0, 0))
 }

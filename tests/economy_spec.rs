@@ -122,3 +122,179 @@ fn what_overflows_is_refused() {
         assert!(read(&inputs).is_err(), "inputs of {quantity}");
     }
 }
+
+/// Bread takes flour and an oven that wears out; flour comes with bran.
+const BAKERY: &str = "\
+commodities:
+  - { name: Bread, need: 1 }
+  - { name: Flour }
+  - { name: Oven, spendingShare: 0.5 }
+  - { name: Bran, spendingShare: 0.5 }
+roles:
+  - { name: Baker, output: Bread, quantity: 8, chance: 0.5, inputs: { Flour: 1 }, tools: { Oven: 0.02 }, idleCost: 5 }
+  - { name: Miller, output: Flour, quantity: 4, byProducts: { Bran: 0.5 }, hourlyMax: 9, storeMax: 80 }
+  - { name: Mason, output: Oven, quantity: 0.5 }
+  - { name: Sifter, output: Bran, quantity: 4 }
+";
+
+#[test]
+fn tools_chance_and_by_products_enter_into_what_a_file_implies() {
+    let implied = read(BAKERY).expect("valid").economy.expect("an economy").implied().expect("sound");
+    // An oven takes 2 hours, bran 1/4. Flour takes an hour less half a unit of bran, for 4 units.
+    let (oven, bran) = (2.0, 0.25);
+    let flour = (1.0 - 0.5 * bran) / 4.0;
+    let bread = (1.0 + flour + 0.02 * oven) / 4.0;
+    for (found, expected) in implied.work.iter().zip([bread, flour, oven, bran]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.work);
+    }
+    assert!((implied.shares.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn what_spoils_in_stock_must_be_made_as_well() {
+    let file = "\
+commodities:
+  - { name: Bread, need: 1, spoilage: 0.02 }
+  - { name: Grain, spoilage: 0.01 }
+  - { name: Wine, spendingShare: 1 }
+roles:
+  - { name: Baker, output: Bread, quantity: 4, inputs: { Grain: 2 } }
+  - { name: Reaper, output: Grain, quantity: 5 }
+  - { name: Vintner, output: Wine, quantity: 1 }
+population: { skill: { min: 1, max: 1 } }
+parameters: { pantryHours: 10, inputHours: 24, outputHours: 5 }
+";
+    let implied = read(file).expect("valid").economy.expect("an economy").implied().expect("sound");
+    // Of an hour's 5 of grain, 25 wait to be sold and lose 0.25 for each hour's sale of 5: 1.05 are made for 1 sold.
+    let grain = 1.05 / 5.0;
+    // 48 units of grain and an hour's 2 wait to be baked, and lose a half; of bread 1.1 are made for 1 sold.
+    let taken = 2.0 + 0.01 * (48.0 + 2.0);
+    let bread = 1.1 * (1.0 + taken * grain) / 4.0;
+    for (found, expected) in implied.work.iter().zip([bread, grain, 1.0]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.work);
+    }
+    for (found, expected) in implied.least_work.iter().zip([0.35, 0.2, 1.0]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.least_work);
+    }
+    // Ten units in the pantry lose 0.2 in an hour: they are paid for, and no part of the price.
+    let bakers = 1.2 * 1.1 / 4.0;
+    let reapers = bakers * taken * 1.05 / 5.0;
+    assert!((implied.consumption[0] - 1.0).abs() < 1e-9 && (implied.consumption[2] - (1.0 - 1.2 * bread)).abs() < 1e-9);
+    for (found, expected) in implied.shares.iter().zip([bakers, reapers, 1.0 - bakers - reapers]) {
+        assert!((found - expected).abs() < 1e-9, "{:?}", implied.shares);
+    }
+}
+
+#[test]
+fn recipes_that_make_goods_from_nothing_are_refused_all_at_once() {
+    let report = read(
+        "\
+commodities:
+  - { name: Bread, need: 1 }
+  - { name: Flour }
+  - { name: Oven, spendingShare: 1 }
+roles:
+  - { name: Baker, output: Bread, quantity: 8, inputs: { Flour: 1, Oven: -2 }, tools: { Oven: 7, Spade: 0.1 }, subsistence: 0 }
+  - { name: Miller, output: Flour, quantity: 4, chance: 1.5, inputs: { Bread: 1 }, byProducts: { Bread: 1, Flour: 1 }, subsistence: 0 }
+  - { name: Mason, output: Oven, quantity: 1, hourlyMax: 0, storeMax: 0, idleCost: -1, byProducts: { Gold: 1 } }
+population: { count: 100, initialStockHours: 0, renewal: { minimum: 200, maximum: 50, brokeBelow: 10, newcomerMoney: 1, brokeHours: 0 } }
+treasury: { salesTax: 0.9, incomeTax: .nan, initialMoney: -1, relief: { below: 0, amount: 5 }, wages: { below: 1, utilisationBelow: 2, amount: 1 } }
+chronicle: { everyHours: 0, samples: 5000 }
+",
+    )
+    .expect_err("refused");
+    for part in [
+        "-2 units in an hour is outside",
+        "7 as a chance of wear is outside",
+        "there is no commodity `Spade`",
+        "`Oven` is an input already",
+        "`Bread` goes in and comes out again",
+        "`Flour` is the output already",
+        "there is no commodity `Gold`",
+        "chance",
+        "hourlyMax",
+        "storeMax",
+        "idleCost",
+        "nobody can ever begin to make `Bread`: it takes `Flour`",
+        "nobody can ever begin to make `Flour`: it takes `Bread`",
+        "200 is above the 100 agents",
+        "50 is below the 100 agents",
+        "broke from the start",
+        "brokeHours",
+        "salesTax",
+        "incomeTax",
+        "initialMoney",
+        "relief",
+        "utilisationBelow",
+        "everyHours",
+        "samples",
+    ] {
+        assert!(report.contains(part), "no `{part}` in:\n{report}");
+    }
+    assert!(report.contains("line 8") || report.contains(":8:"), "names lines:\n{report}");
+}
+
+#[test]
+fn a_circle_of_listed_agents_begins_with_what_they_hold_or_not_at_all() {
+    let file = |stocks: &str| {
+        read(&format!(
+            "\
+commodities:
+  - {{ name: Bread, need: 1 }}
+  - {{ name: Flour }}
+roles:
+  - {{ name: Baker, output: Bread, quantity: 8, inputs: {{ Flour: 1 }}, subsistence: 0 }}
+  - {{ name: Miller, output: Flour, quantity: 4, inputs: {{ Bread: 0.5 }}, subsistence: 0 }}
+population:
+  agents: [{{ role: Baker, money: 90000{stocks} }}, {{ role: Miller, money: 90000 }}]
+"
+        ))
+    };
+    // What agents that are drawn would begin with is nothing to those that are listed.
+    for nothing in ["", ", stocks: { Flour: 0 }"] {
+        let report = file(nothing).expect_err("refused");
+        for output in ["Bread", "Flour"] {
+            assert!(report.contains(&format!("nobody can ever begin to make `{output}`")), "{report}");
+        }
+        assert!(report.contains("`stocks` to begin with"), "{report}");
+    }
+    for begun in ["Flour: 1", "Bread: 1"] {
+        file(&format!(", stocks: {{ {begun} }}")).expect("valid");
+    }
+}
+
+#[test]
+fn what_a_file_implies_knows_the_most_that_an_hour_makes() {
+    let file = |rest: &str| read(&SMALL.replace("quantity: 3 }", &format!("quantity: 10{rest} }}")));
+    let work = |rest: &str| file(rest).expect("valid").economy.expect("an economy").implied().expect("sound").work[0];
+    assert!((work("") - 0.1).abs() < 1e-9);
+    // Mean skill 1.35 would make 13.5 in an hour, and makes 2: 1.35 hours' work of skill 1 for 2 units.
+    assert!((work(", hourlyMax: 2") - 1.35 / 2.0).abs() < 1e-9);
+    assert!((work(", hourlyMax: 14") - 0.1).abs() < 1e-9);
+    assert!((work(", hourlyMax: 2, chance: 0.8") - 1.35 / 1.6).abs() < 1e-9);
+    // Nine tenths of a unit in an hour are less than each eats.
+    let report = file(", hourlyMax: 1, chance: 0.9").expect_err("refused");
+    assert!(report.contains("the needs of an agent take 1.50 hours of work"), "{report}");
+}
+
+#[test]
+fn a_chronicle_that_no_machine_could_hold_is_refused() {
+    // With two commodities a sample takes 32 bytes.
+    let file = |rest: &str| read(&format!("{SMALL}{rest}"));
+    let all = "population: { count: 1000000 }\nchronicle: { samples: ";
+    file(&format!("{all}62 }}")).expect("just fits");
+    let report = file(&format!("{all}63 }}")).expect_err("refused");
+    assert!(report.contains("63 samples of each of 1000000 agents"), "{report}");
+    assert!(report.contains("keep 62 at most, or have fewer agents"), "{report}");
+    file("chronicle: { samples: 1000 }").expect("few agents");
+    let growing = "population: { renewal: { minimum: 2, maximum: 1000000, brokeBelow: 1, newcomerMoney: 1 } }\n";
+    let report = file(&format!("{growing}chronicle: {{ samples: 1000 }}")).expect_err("refused");
+    assert!(report.contains("of each of 1000000 agents"), "{report}");
+}
+
+#[test]
+fn by_products_worth_more_than_the_work_are_refused() {
+    let rich = BAKERY.replace("byProducts: { Bran: 0.5 }", "byProducts: { Bran: 5 }");
+    let report = read(&rich).expect_err("refused");
+    assert!(report.contains("`Flour` would come from nothing"), "{report}");
+}

@@ -4,6 +4,7 @@
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
+use bevy_tasks::{ComputeTaskPool, TaskPoolBuilder};
 use serde_json::json;
 use worldtick::components::clock::ClockSource;
 use worldtick::components::ids::{StableId, StableIndex};
@@ -14,9 +15,10 @@ use worldtick::messages::market::MarketCleared;
 use worldtick::messages::{Envelope, EventRecord};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
+use worldtick::systems::economy::Floor;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
-use worldtick::world::spec::{ClearingRule, EconomySpec, Range, WorldSpec};
+use worldtick::world::spec::{ClearingRule, EconomySpec, Range, SignalsSpec, WorldSpec};
 
 const COMMODITIES: [&str; 5] = ["Food", "Wood", "Metal", "Weapon", "Crystal"];
 
@@ -218,7 +220,8 @@ fn a_journal_gives_the_same_bytes_again() -> Result<(), StepError> {
     // Past midnight, so that a daily tick is among them.
     world.hours(30)?;
     let (mut again, events) = world.replay()?;
-    assert_eq!(events.len(), 30 * COMMODITIES.len());
+    // What is cleared and what is in demand, each hour its summary, and the day its own.
+    assert_eq!(events.len(), 30 * (2 * COMMODITIES.len() + 1) + 1);
     let bytes = |events: &[EventRecord]| -> Vec<_> { events.iter().map(|e| e.to_bytes(Envelope::Flat)).collect() };
     assert_eq!(bytes(&events), bytes(world.events()));
     assert_eq!(again.state_hash().expect("a hash"), world.state_hash()?);
@@ -248,7 +251,8 @@ fn extreme_worlds_run_and_balance_too() -> Result<(), StepError> {
         |economy| {
             economy.population.initial_stock_hours = 0.0;
             economy.commodities[0].spoilage = 0.5;
-            economy.roles.iter_mut().for_each(|role| role.subsistence = 0.0);
+            // All but one: with none a file is refused, for nothing could ever be made.
+            economy.roles.iter_mut().filter(|role| role.name != "Miner").for_each(|role| role.subsistence = 0.0);
         },
         |economy| {
             // Ten times as able, ten times as rich: the same prices.
@@ -292,6 +296,20 @@ fn the_order_of_entities_in_memory_decides_nothing() -> Result<(), StepError> {
     world.hours(40)?;
     shuffled.hours(40)?;
     assert_eq!(world.state_hash()?, shuffled.state_hash()?);
+    Ok(())
+}
+
+#[test]
+fn the_number_of_threads_decides_nothing() -> Result<(), StepError> {
+    let large = || world_with(1, |economy| economy.population.count = 8_000);
+    let (mut one, mut several) = (large()?, large()?);
+    one.hours(3)?;
+    // From here on books are matched on it where there are 20,000 orders or more.
+    let pool = ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(3).build());
+    several.hours(3)?;
+    let orders: usize = several.world().ecs().resource::<Floor>().books().map(|book| book.len()).sum();
+    assert!(pool.thread_num() == 3 && orders >= 20_000, "{orders} orders");
+    assert_eq!(one.state_hash()?, several.state_hash()?);
     Ok(())
 }
 
@@ -390,6 +408,7 @@ fn a_snapshot_of_other_commodities_is_refused() -> Result<(), StepError> {
             commodity.name = "Glass".into();
         }
     }
+    spec.economy.as_mut().expect("an economy").signals = SignalsSpec::default();
     for role in &mut spec.economy.as_mut().expect("an economy").roles {
         if role.output == "Crystal" {
             role.output = "Glass".into();

@@ -21,6 +21,7 @@ use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, Move
 use worldtick::messages::diplomacy::DiplomacyUpdate;
 use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsType};
 use worldtick::messages::npc::NpcActivityChanged;
+use worldtick::messages::shock::MarketShock;
 use worldtick::messages::tier::NpcTierChanged;
 use worldtick::messages::trend::{SocialTrend, TrendType};
 use worldtick::messages::{Envelope, EventRecord, Input, SimulationEvent, TickMessage, TickType, TriggeredBy};
@@ -229,15 +230,16 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         estimated_duration_hours: None,
     });
     check_sent(&DemandSignal {
+        commodity: None,
         commodity_type: "food".into(),
-        location: location(),
+        location: location().into(),
         demand_level: DemandLevel::VeryHigh,
         demand_change_percent: Some(-3.0),
         predicted_price_impact_percent: None,
         agent_count: Some(9),
     });
     check_sent(&AggregatedStats {
-        location: location(),
+        location: location().into(),
         stats_type: StatsType::HourlySummary,
         time_window_minutes: Some(60),
         metrics: StatsMetrics::default(),
@@ -315,6 +317,7 @@ fn every_event_has_an_example_in_its_schema() {
         check_examples::<DemandSignal>(),
         check_examples::<DiplomacyUpdate>(),
         check_examples::<MarketCleared>(),
+        check_examples::<MarketShock>(),
         check_examples::<NpcActivityChanged>(),
         check_examples::<NpcTierChanged>(),
         check_examples::<PopulationMovement>(),

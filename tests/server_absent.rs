@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use bridge_support::private_kafka::PrivateKafka;
 use bridge_support::{unique, wait_for};
 use serde_json::json;
-use server_support::{TestServer, world};
+use server_support::{EVENTS_PER_HOUR, TestServer, world};
 use sqlx::{Connection as _, PgConnection, Row as _};
 use tokio::runtime::Runtime;
 use worldtick::config::{Seconds, Secret, ServerConfig};
@@ -137,7 +137,7 @@ fn a_broker_that_comes_later_is_waited_for() {
     apply(&settings, &TopicCatalogue::built_in().expect("a catalogue"), Some(1)).expect("topics");
     server.wait_until_ready();
     server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 3600})).ok();
-    wait_for("events on the broker", || (server.events_of("hand").len() >= 5).then_some(()));
+    wait_for("events on the broker", || (server.events_of("hand").len() >= EVENTS_PER_HOUR).then_some(()));
     server.stop();
 }
 
@@ -260,7 +260,7 @@ fn nothing_is_committed_on_a_restored_back_up_that_kafka_is_ahead_of() {
         config.kafka.hourly_group = format!("{group}-hourly");
         config.kafka.daily_group = format!("{group}-daily");
     });
-    wait_for("the live world has lived", || (server.events_of(&id).len() >= 10).then_some(()));
+    wait_for("the live world has lived", || (server.events_of(&id).len() >= 2 * EVENTS_PER_HOUR).then_some(()));
     server.stop();
     database.on(
         &database.name,

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 
 use bridge_support::{Rec, wait_for, write};
 use server_support::ticks::{HOURLY_EXAMPLE, Tick};
-use server_support::{HOURLY, TestServer, metric, world};
+use server_support::{EVENTS_PER_HOUR, HOURLY, TestServer, metric, world};
 
 /// What the topic takes at most: key, value and some bytes of Kafka's own.
 const TOPIC_BYTES_MAX: usize = 131_072;
@@ -105,7 +105,7 @@ fn what_cannot_be_used_is_one_dead_letter_and_the_next_message_is_taken() {
     }
     let listed = server.api().get("/api/v1/dead-letters?limit=100").ok();
     assert_eq!(listed["items"].as_array().expect("items").len(), cases.len());
-    assert_eq!(server.events_of("gamma").len(), 10, "nothing is published of a bad message");
+    assert_eq!(server.events_of("gamma").len(), 2 * EVENTS_PER_HOUR, "nothing is published of a bad message");
     assert_eq!(server.events_of("alpha").len(), 0);
 
     // A tick for all that one world cannot take: one letter, and the others run it.

@@ -24,7 +24,7 @@ use process::{Process, folder_with};
 use serde_json::Value;
 use server_support::http::Api;
 use server_support::ticks::Tick;
-use server_support::{EVENTS, HOURLY, TestServer, world};
+use server_support::{EVENTS, EVENTS_PER_HOUR, HOURLY, TestServer, world};
 use sqlx::Connection as _;
 use worldtick::config::Seconds;
 use worldtick::plugins::bridge::KafkaSettings;
@@ -61,9 +61,9 @@ fn a_tick_waits(api: &Api, kafka: &KafkaSettings, reason: &str, mend: impl FnOnc
     mend();
     wait_for("it is ready again", || (api.get("/readyz").status == 200).then_some(()));
     wait_for("the tick has run", || (outcomes(api, &tick) == ["applied"]).then_some(()));
-    wait_for("its events are there", || (events("ticks") >= 5).then_some(()));
+    wait_for("its events are there", || (events("ticks") >= EVENTS_PER_HOUR).then_some(()));
     wait_for("the live world goes on", || (events("live") >= published + 10).then_some(()));
-    assert_eq!(events("ticks"), 5, "once each");
+    assert_eq!(events("ticks"), EVENTS_PER_HOUR, "once each");
     nothing_is_lost(api, kafka);
 }
 

@@ -26,7 +26,7 @@ use process::{Process, folder_with};
 use program::program;
 use serde_json::Value;
 use server_support::ticks::Tick;
-use server_support::{HOURLY, TestServer, world};
+use server_support::{EVENTS_PER_HOUR, HOURLY, TestServer, world};
 use worldtick::config::Secret;
 use worldtick::plugins::bridge::KafkaSettings;
 use worldtick::plugins::bridge::topics::{TopicCatalogue, apply};
@@ -207,8 +207,8 @@ fn what_is_not_permitted_is_named_with_what_to_grant_and_goes_on_once_it_is_gran
     // The end of a transaction takes a moment to become visible.
     let events = wait_for("the events", || {
         let events = bridge_support::read_all(&admin, server_support::EVENTS);
-        (events.len() >= 5).then_some(events)
+        (events.len() >= EVENTS_PER_HOUR).then_some(events)
     });
-    assert_eq!(events.len(), 5, "each once");
+    assert_eq!(events.len(), EVENTS_PER_HOUR, "each once");
     server.stop();
 }

@@ -25,8 +25,9 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use server_support::ticks::Tick;
-use server_support::{EVENTS, HOURLY, TestServer, world};
+use server_support::{EVENTS, EVENTS_PER_HOUR, HOURLY, TestServer, world};
 use worldtick::components::clock::WorldClock;
+use worldtick::messages::outside::{EconomySignal, SignalKind};
 use worldtick::plugins::metrics::{METRICS, MetricKind};
 use worldtick::schedules::HourlyTick;
 use worldtick::world::spec::WorldSpec;
@@ -110,7 +111,10 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
     send_to_all(&server, &later);
     assert_eq!(outcomes(&server.history(&later.id, 2)), expected(&[("alpha", "applied"), ("beta", "faulted")]));
     server.wait_until_published();
-    assert_eq!((server.events_of("alpha").len(), server.events_of("beta").len()), (15, 5));
+    assert_eq!(
+        (server.events_of("alpha").len(), server.events_of("beta").len()),
+        (3 * EVENTS_PER_HOUR, EVENTS_PER_HOUR)
+    );
 
     // Nothing heals by a restart.
     server.restart();
@@ -132,9 +136,9 @@ fn a_panic_faults_its_world_alone_and_the_world_comes_back() {
     assert_eq!((&healed["status"]["state"], &healed["inputs"]), (&json!("running"), &json!(2)));
     server.wait_until_published();
     let of_fatal = server.events_of("beta").iter().filter(|event| event["tick_id"] == fatal.id.as_str()).count();
-    assert_eq!(of_fatal, 5, "and published");
+    assert_eq!(of_fatal, EVENTS_PER_HOUR, "and published");
     let rows = server.history(&fatal.id, 4);
-    assert_eq!(lines_of(&rows), [("faulted", 0), ("faulted", 0), ("applied", 5)], "{rows:?}");
+    assert_eq!(lines_of(&rows), [("faulted", 0), ("faulted", 0), ("applied", EVENTS_PER_HOUR as i64)], "{rows:?}");
 
     // Or it goes on without.
     set.store(2, Ordering::Release);
@@ -182,7 +186,10 @@ fn a_faulted_world_that_cannot_be_brought_back_keeps_the_input_that_failed() {
     // The store mended, it is.
     server.change_store("UPDATE journal SET state_hash = state_hash - 1");
     server.api().post("/api/v1/worlds/beta/recover", &json!({"action": "retry"})).ok();
-    assert_eq!(lines_of(&server.history(&fatal.id, 3)), [("faulted", 0), ("faulted", 0), ("applied", 5)]);
+    assert_eq!(
+        lines_of(&server.history(&fatal.id, 3)),
+        [("faulted", 0), ("faulted", 0), ("applied", EVENTS_PER_HOUR as i64)]
+    );
 }
 
 #[test]
@@ -272,17 +279,25 @@ fn base_name(series: &str) -> &str {
 
 #[test]
 fn every_metric_appears_and_every_one_that_appears_is_known() {
-    let set = Arc::new(AtomicU64::new(0));
+    let spring = trap(Arc::new(AtomicU64::new(0)));
     let mut server = TestServer::prepare(&[world("live", "live"), trapped("beta")], |config| {
         config.lag.interval_seconds = serde_json::from_value(json!(1)).expect("seconds");
         config.lag.groups = vec!["somebody".into()];
         config.kafka.read_timeout_seconds = serde_json::from_value(json!(1)).expect("seconds");
     })
-    .plugins(trap(set));
+    .plugins(move |app| {
+        spring(app);
+        app.add_systems(HourlyTick, |mut signals: MessageWriter<EconomySignal>| {
+            let kind = SignalKind::FoodDemand { change_percent: 5.0 };
+            signals.write(EconomySignal { source: "crowd".to_owned(), hours: 1, kind });
+        });
+    });
     server.begin();
     server.send(HOURLY, 0, "not a tick");
     server.send(HOURLY, 0, &Tick::hourly("beta", "2077-01-01T00:00:00Z").text());
     server.api().post("/api/v1/worlds/live/npcs/mara-voss/pin", &json!({ "tier": "detailed" })).ok();
+    let shock = json!({"kind": "need", "commodity": "Food", "factor": 2.0, "durationHours": 1});
+    assert_eq!(server.api().post("/api/v1/worlds/live/shocks", &shock).status, 201);
     server.api().token("nobody's").get("/api/v1/worlds").problem(401);
     // Another service, which has read nothing yet.
     let somebody = BaseConsumer::from_config(&server.kafka().consumer("somebody")).expect("a consumer");

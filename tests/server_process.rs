@@ -28,7 +28,7 @@ use program::program;
 use serde_json::{Value, json};
 use server_support::http::Api;
 use server_support::ticks::{DAILY_EXAMPLE, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK};
-use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, world};
+use server_support::{COMMODITIES, DAILY, EVENTS, EVENTS_PER_HOUR, HOURLY, world};
 
 #[test]
 fn sigterm_and_ctrl_c_end_it_cleanly_and_soon() {
@@ -122,8 +122,9 @@ fn events_have_the_envelope_that_the_configuration_asks_for() {
         api.post("/api/v1/worlds/hand/step", &json!({"game_seconds": 3_600})).ok();
         let records = wait_for("the events of an hour", || {
             let records = read_all(&kafka, EVENTS);
-            (records.len() >= COMMODITIES.len()).then_some(records)
+            (records.len() >= EVENTS_PER_HOUR).then_some(records)
         });
+        let mut clearings = 0;
         for record in records {
             let event: Value = serde_json::from_str(&record.text()).expect("JSON");
             let mut fields: Vec<&str> = event.as_object().expect("an object").keys().map(String::as_str).collect();
@@ -138,9 +139,16 @@ fn events_have_the_envelope_that_the_configuration_asks_for() {
                 assert!(event.get("data").is_none(), "{event:#}");
                 &event
             };
-            assert!(payload["price"].as_f64().is_some_and(|price| price > 0.0), "{event:#}");
-            assert!(payload["commodity"].is_string() && payload["volume"].is_i64(), "{event:#}");
+            if event["event_type"] == "simulation.event.market_cleared" {
+                clearings += 1;
+                assert!(payload["price"].as_f64().is_some_and(|price| price > 0.0), "{event:#}");
+                assert!(payload["commodity"].is_string() && payload["volume"].is_i64(), "{event:#}");
+            } else {
+                // Demand signals and the hour's sums: each has fields of its own, the place among them.
+                assert!(payload["location"].is_string(), "{event:#}");
+            }
         }
+        assert_eq!(clearings, COMMODITIES.len());
     }
 }
 

@@ -15,7 +15,7 @@ mod server_support;
 use bevy_ecs::prelude::*;
 use serde_json::Value;
 use server_support::ticks::Tick;
-use server_support::{HOURLY, TestServer, world};
+use server_support::{EVENTS_PER_HOUR, HOURLY, TestServer, world};
 use worldtick::components::clock::WorldClock;
 use worldtick::messages::SimulationEvent;
 use worldtick::schedules::HourlyTick;
@@ -115,7 +115,7 @@ fn an_event_that_is_too_large_is_kept_whole_and_published_as_a_reference() {
     tick(&server);
     server.wait_until_published();
     let events = server.events_of("alpha");
-    assert_eq!(events.len(), 11, "those behind it are not kept waiting");
+    assert_eq!(events.len(), 2 * EVENTS_PER_HOUR + 1, "those behind it are not kept waiting");
     let reference = events.iter().find(|event| event["event_type"] == Epic::EVENT_TYPE).expect("the reference");
     assert_eq!(
         (&reference["reference"], &reference["kept_in"]),

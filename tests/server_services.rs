@@ -27,7 +27,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::{Value, json};
 use server_support::ticks::{DAILY_EXAMPLE, DAILY_EXAMPLE_TICK, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK, Tick};
-use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, TestServer, world};
+use server_support::{COMMODITIES, DAILY, EVENTS, EVENTS_PER_HOUR, HOURLY, TestServer, world};
 use services::{Services, sql};
 use worldtick::plugins::bridge::topics::TopicCatalogue;
 use worldtick::plugins::store::StoreError;
@@ -122,14 +122,15 @@ fn topics_are_compared_and_kafkas_own_console_programs_send_ticks_and_read_event
     send(DAILY, DAILY_EXAMPLE);
     server.history(DAILY_EXAMPLE_TICK, 1);
     let reading = ["--topic", EVENTS, "--from-beginning", "--isolation-level", "read_committed"];
-    let limits = ["--max-messages", "5", "--timeout-ms", "60000"];
+    let limits = ["--max-messages", "12", "--timeout-ms", "60000"];
     let read = console(&libs, "consumer.ConsoleConsumer", &kafka.plain, &[&reading[..], &limits[..]].concat(), "");
     let events: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
     let commodities: BTreeSet<&str> = events.iter().filter_map(|event| event["commodity"].as_str()).collect();
     assert_eq!(commodities, BTreeSet::from(COMMODITIES), "{read}");
-    assert!(events.iter().all(|event| event["tick_id"] == HOURLY_EXAMPLE_TICK), "{read}");
+    let of_tick = |id: &str| events.iter().filter(|event| event["tick_id"] == id).count();
+    assert_eq!((of_tick(HOURLY_EXAMPLE_TICK), of_tick(DAILY_EXAMPLE_TICK)), (EVENTS_PER_HOUR, 1), "{read}");
     server.wait_until_published();
-    assert_eq!(server.events_of("seed").len(), 5, "the repetition has published nothing");
+    assert_eq!(server.events_of("seed").len(), EVENTS_PER_HOUR + 1, "the repetition has published nothing");
 
     // What the cluster keeps for ever is remembered for ever, whatever the catalogue says.
     let did = |task: &str| {
@@ -185,9 +186,9 @@ fn the_main_path_runs_on_kafka_and_postgresql() {
     assert_eq!(server.world(&ours)["now"], "2024-01-15T14:00:00Z");
     server.wait_until_published();
     let events = server.events_of(&ours);
-    assert_eq!(events.len(), 5);
+    assert_eq!(events.len(), EVENTS_PER_HOUR);
     assert!(events.iter().all(|event| event["tick_id"] == tick_id.as_str()));
-    wait_for("events of the live world", || (server.events_of(&live).len() >= 10).then_some(()));
+    wait_for("events of the live world", || (server.events_of(&live).len() >= 2 * EVENTS_PER_HOUR).then_some(()));
 
     // Lag tools see how far reading has come.
     let partition = printed[1]["partition"].as_i64().expect("a partition");
@@ -208,7 +209,7 @@ fn the_main_path_runs_on_kafka_and_postgresql() {
     server.send(HOURLY, 0, &next.text());
     server.history(&next.id, 1);
     server.wait_until_published();
-    assert_eq!(server.events_of(&ours).len(), 10);
+    assert_eq!(server.events_of(&ours).len(), 2 * EVENTS_PER_HOUR);
     let live_events = server.events_of(&live);
     let ids: BTreeSet<&str> = live_events.iter().map(|event| event["event_id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), live_events.len(), "each event of the live world once");
@@ -256,5 +257,5 @@ fn the_main_path_runs_on_kafka_and_postgresql() {
     assert_eq!(anew.history(&tick_id, 1)[0]["outcome"], "applied", "it is new to this store");
     anew.wait_until_published();
     let ids: BTreeSet<String> = anew.events_of(&ours).iter().map(|event| event["event_id"].to_string()).collect();
-    assert_eq!(ids.len(), 15, "no event id of the old incarnation is used again");
+    assert_eq!(ids.len(), 3 * EVENTS_PER_HOUR, "no event id of the old incarnation is used again");
 }

@@ -18,7 +18,7 @@ use bridge_support::{Rec, wait_for};
 use serde_json::Value;
 use server_support::http::Api;
 use server_support::ticks::{DAILY_EXAMPLE, DAILY_EXAMPLE_TICK, HOURLY_EXAMPLE, HOURLY_EXAMPLE_TICK, Tick};
-use server_support::{COMMODITIES, DAILY, EVENTS, HOURLY, TestServer, world};
+use server_support::{COMMODITIES, DAILY, EVENTS, EVENTS_PER_HOUR, HOURLY, TestServer, world};
 
 fn header<'a>(record: &'a Rec, name: &str) -> Option<&'a str> {
     let value = record.headers.iter().find(|(found, _)| found == name);
@@ -38,7 +38,15 @@ fn the_hourly_example_clears_each_commodity_once_and_its_repetition_does_nothing
     let rows = server.history(HOURLY_EXAMPLE_TICK, 1);
     assert_eq!(outcomes(&rows), ["applied"]);
     assert_eq!((&rows[0]["world_id"], &rows[0]["markets_cleared"]), (&"alpha".into(), &5.into()));
-    let records = wait_for("five events", || Some(server.read(EVENTS)).filter(|records| records.len() >= 5));
+    let all = wait_for("the events of an hour", || {
+        Some(server.read(EVENTS)).filter(|records| records.len() >= EVENTS_PER_HOUR)
+    });
+    let of_type = |name: &str| {
+        let name = format!("simulation.event.{name}");
+        all.iter().filter(|record| header(record, "event_type") == Some(name.as_str())).collect::<Vec<_>>()
+    };
+    let records = of_type("market_cleared");
+    assert_eq!((of_type("demand_signal").len(), of_type("aggregated_stats").len(), all.len()), (5, 1, EVENTS_PER_HOUR));
     let mut commodities = Vec::new();
     for record in &records {
         let event: Value = serde_json::from_str(&record.text()).expect("JSON");
@@ -69,7 +77,7 @@ fn the_hourly_example_clears_each_commodity_once_and_its_repetition_does_nothing
     for event in server.events_of("alpha") {
         *by_tick.entry(event["tick_id"].as_str().expect("an id").to_owned()).or_default() += 1;
     }
-    assert_eq!(by_tick, BTreeMap::from([(HOURLY_EXAMPLE_TICK.to_owned(), 5), (next.id.clone(), 5)]));
+    assert_eq!(by_tick, BTreeMap::from([HOURLY_EXAMPLE_TICK, &next.id].map(|id| (id.to_owned(), EVENTS_PER_HOUR))));
 }
 
 #[test]
@@ -106,7 +114,7 @@ fn a_world_that_follows_ticks_takes_its_time_from_them() {
     assert_eq!(server.world("gamma")["now"], "2077-03-01T12:30:00Z");
     server.wait_until_published();
     let events = server.events_of("gamma");
-    assert_eq!(events.len(), 15, "nothing is published of a late tick");
+    assert_eq!(events.len(), 3 * EVENTS_PER_HOUR, "nothing is published of a late tick");
     assert!(events.iter().all(|event| event["tick_id"] != late.id.as_str()));
 }
 
@@ -127,7 +135,7 @@ fn ticks_for_worlds_that_cannot_take_them_are_in_the_history_and_publish_nothing
     assert_eq!((outcomes(&rows), &rows[0]["detail"]), (vec!["paused"], &"a test".into()));
     assert_eq!(outcomes(&server.history(HOURLY_EXAMPLE_TICK, 2)), ["applied", "paused"]);
     server.wait_until_published();
-    assert_eq!(server.events_of("alpha").len(), 5);
+    assert_eq!(server.events_of("alpha").len(), EVENTS_PER_HOUR);
     let told: Vec<String> =
         server.events_of("beta").iter().map(|event| event["event_type"].as_str().expect("text").to_owned()).collect();
     assert_eq!(told, ["simulation.event.world_paused"], "nothing but the pause");
@@ -154,7 +162,7 @@ fn a_live_world_ticks_itself_through_kafka() {
         assert_eq!(outcomes(&rows), ["applied"]);
         assert_eq!(rows[0]["topic"], HOURLY, "it came back over Kafka");
     }
-    wait_for("markets of three hours", || (server.events_of("live").len() >= 15).then_some(()));
+    wait_for("markets of three hours", || (server.events_of("live").len() >= 3 * EVENTS_PER_HOUR).then_some(()));
     let seen = ticks_of_metrics(&server.api());
     assert!(seen >= 3.0, "{seen}");
 }

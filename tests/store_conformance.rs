@@ -60,8 +60,9 @@ conformance! {
         histories_go_by_age_and_by_count, a_step_removes_no_more_than_its_batch,
         metrics_are_kept_by_age_and_number_and_read_newest_first, commits_get_through_while_many_rows_are_removed,
         a_step_that_takes_too_long_is_broken_off_and_holds_up_nobody;
-    access: a_token_is_stored_found_and_revoked_once, a_name_belongs_to_one_token_at_a_time,
-        a_token_and_the_end_of_its_audit_are_one, the_audit_is_begun_completed_and_listed, the_audit_goes_by_age_and_by_number;
+    access: a_store_is_opened_as_it_is, a_token_is_stored_found_and_revoked_once, a_name_belongs_to_one_token_at_a_time,
+        a_token_and_the_end_of_its_audit_are_one, the_audit_is_begun_completed_and_listed, the_audit_goes_by_age_and_by_number,
+        agents_are_imported_whole_and_read_in_their_order;
     properties: random_commits_read_back_as_they_were;
     crashes: dying_at_any_step_loses_and_doubles_nothing;
     trouble: a_locked_database_holds_a_commit_up_and_no_more, commits_survive_connections_that_are_cut_again_and_again;

@@ -130,6 +130,20 @@ fn a_restart_after_every_hour_changes_no_byte() -> Result<(), StepError> {
 }
 
 #[test]
+fn without_hashes_the_events_are_the_same_and_nothing_can_be_hashed_or_saved() -> Result<(), StepError> {
+    let mut plain = forest_on(ClockSource::Manual)?;
+    let mut without = forest_on(ClockSource::Manual)?;
+    without.world().forgo_hashes();
+    plain.hours(10)?;
+    without.hours(10)?;
+    assert!(!bytes(&plain).is_empty());
+    assert_eq!(bytes(&without), bytes(&plain));
+    assert!(plain.state_hash().is_ok() && plain.snapshot().is_ok());
+    assert!(without.state_hash().is_err() && without.snapshot().is_err());
+    Ok(())
+}
+
+#[test]
 fn a_replay_of_the_journal_gives_the_same_bytes() -> Result<(), StepError> {
     let mut world = forest_on(ClockSource::Ticks)?;
     world.days(2)?;

@@ -44,6 +44,35 @@ export interface AgentAction {
 /** Kinds of actions: a closed list. */
 export type AgentActionType = "walk" | "buy_food" | "tweet" | "trade" | "socialize" | "rest";
 
+/** From where the agents come that an economy begins with. */
+export type AgentSource = "file" | "market_agent";
+
+/** An agent. What is left out is drawn as the population says. */
+export interface AgentSpec {
+  /** Its role. */
+  role: string;
+  /** The market place where it begins; without it, the places fill by their shares. */
+  place?: string | null;
+  /** Its money, in minor units. 0 to 1,000,000,000. */
+  money: number;
+  /** Units of each commodity; of what is not named it has none. 0 to 1,000,000. */
+  stocks?: Record<string, number>;
+  /** Units of all commodities together that it has room for; without it, the population's `capacity`. 1 to 1,000,000. */
+  capacity?: number | null;
+  /** What it believes that a unit costs, in minor units; of what is not named, about the initial price. 1 to 400,000. */
+  beliefs?: Record<string, number>;
+  /** Output against the recipe's. 0.1 to 10. */
+  skill?: number | null;
+  /** 0 to 1: offers more of a stock at once. */
+  riskTolerance?: number | null;
+  /** 0 to 1: quotes further past its belief. */
+  impatience?: number | null;
+  /** 0 to 1: follows the market without experience of its own. */
+  socialInfluence?: number | null;
+  /** 0.01 to 1: how far one trade moves a belief. */
+  learningRate?: number | null;
+}
+
 /** What agents did in a place within a window, in sums. */
 export interface AggregatedStats {
   /** Where. */
@@ -129,6 +158,14 @@ export interface CategorySpec {
   description?: string | null;
 }
 
+/** What is remembered of each agent: its wealth and beliefs at regular times. */
+export interface ChronicleSpec {
+  /** Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760. */
+  everyHours?: number;
+  /** Samples kept of each agent; the oldest are forgotten. 0 to 1,000, and fewer with very many agents. */
+  samples?: number;
+}
+
 /** How the price of a trade is found. Volumes are the same with both. */
 export type ClearingRule = "midpoint" | "uniform";
 
@@ -150,7 +187,7 @@ export type CommandOutcome = "done" | "refused" | "duplicate";
 
 /** Something that is traded. */
 export interface CommoditySpec {
-  /** Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`. */
+  /** Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`, or `market-<place>-<name>`. */
   name: string;
   /**
    * Price that agents believe in at first, in minor units; without it, the price that the recipes imply.
@@ -163,6 +200,8 @@ export interface CommoditySpec {
   spendingShare?: number;
   /** Share of a stock that spoils in an hour. 0 to 0.5. */
   spoilage?: number;
+  /** As what demand for it is told to the outside; without it, under its own name, and a warning. */
+  signal?: DemandName | null;
 }
 
 /** Something that holds or does not. A list of conditions means all of them. */
@@ -290,19 +329,27 @@ export type CrowdSignalType = "food_demand_rising" | "food_demand_falling" | "po
 /** How strong a demand is. */
 export type DemandLevel = "very_low" | "low" | "normal" | "high" | "very_high" | "critical";
 
+/** As what demand for a commodity is told to the outside. */
+export type DemandName = "food" | "water" | "medicine" | "weapons" | "ammunition" | "cyberware" | "vehicles" | "own" | "none";
+
 /** How much of a commodity people want. */
 export interface DemandSignal {
-  /** One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles. */
+  /**
+   * One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles; or
+   * the commodity's own name, where the world file gives it none of them.
+   */
   commodity_type: string;
-  /** Where. */
+  /** The commodity, as the world file names it: several may go out under one name of the list. */
+  commodity?: string | null;
+  /** Where: the world, or `<world>/<place>` in a world with several market places. */
   location: string;
   /** How much. */
   demand_level: DemandLevel;
-  /** Change against the windows before, in percent. */
+  /** Units used and units missed this hour, against the mean of the hours before it, in percent. What spoiled is neither. */
   demand_change_percent?: number | null;
-  /** Expected effect on the price, in percent. */
+  /** Expected effect on the price over the next three hours, in percent. */
   predicted_price_impact_percent?: number | null;
-  /** Agents behind it. */
+  /** Agents that bid for it; traders from outside are none. */
   agent_count?: number | null;
 }
 
@@ -321,6 +368,26 @@ export interface DiplomacyUpdate {
   score_change: number;
   /** Why, in words. */
   reason: string;
+}
+
+/** How values are spread over those who have them. */
+export interface Distribution {
+  /** The mean. */
+  mean: number;
+  /** A tenth have less. */
+  p10: number;
+  /** A quarter have less. */
+  p25: number;
+  /** Half have less. */
+  median: number;
+  /** A quarter have more. */
+  p75: number;
+  /** A tenth have more. */
+  p90: number;
+  /** One in a hundred has more. */
+  p99: number;
+  /** Gini coefficient, 0 (all have the same) to 1 (one has everything). */
+  gini: number;
 }
 
 /** How agents behave. */
@@ -355,6 +422,8 @@ export interface EconomyParameters {
   doubtMax?: number;
   /** Factor by which each failure raises doubt. 1 to 3. */
   doubtGrowth?: number;
+  /** Hours over which Smith's alpha of a market is measured. 1 to 1,000. */
+  alphaHours?: number;
 }
 
 /** The economy of a world: what is traded, who makes it, and who lives from it. */
@@ -365,10 +434,25 @@ export interface EconomySpec {
   roles: RoleSpec[];
   /** Who takes part. */
   population?: PopulationSpec;
+  /**
+   * Market places, each with a market of its own for every commodity. 2 to 16, and no more than 256 markets together;
+   * without any, all trade at one place.
+   */
+  places?: MarketPlaceSpec[];
   /** How the price of a trade is found. */
   clearing?: ClearingRule;
+  /** What becomes of orders that find nobody. */
+  orders?: OrdersSpec;
   /** How agents behave. */
   parameters?: EconomyParameters;
+  /** Shocks that come by themselves, counted from the world's first hour. At most 32. */
+  shocks?: ShockSpec[];
+  /** What signals from outside mean. */
+  signals?: SignalsSpec;
+  /** What is remembered of each agent. */
+  chronicle?: ChronicleSpec;
+  /** Taxes, relief and wages of last resort; without it there are none. */
+  treasury?: TreasurySpec | null;
 }
 
 /** What an activity does. */
@@ -415,8 +499,10 @@ export interface MarketCleared {
   price: number;
   /** Units traded. */
   volume: number;
-  /** The market, `market-<commodity>`. */
+  /** The market, `market-<commodity>`; in a world with several places `market-<place>-<commodity>`. */
   market_id: string;
+  /** The market place, in a world with several. */
+  place?: string | null;
   /** How often it is cleared. */
   period: MarketPeriod;
   /** Hour of the day in game time. */
@@ -433,10 +519,69 @@ export interface MarketCleared {
   trend?: number;
   /** Standard deviation of the price over the last five clearings, as a share of their mean. */
   volatility?: number;
+  /** Highest price among the bids left, in major units. */
+  best_bid?: number | null;
+  /** Lowest price among the asks left, in major units. */
+  best_ask?: number | null;
+  /** How far these two lie apart, in major units. */
+  spread?: number | null;
+  /** Units that people needed in this hour. */
+  needs_due?: number;
+  /** Units of them that they had. */
+  needs_met?: number;
+  /** Smith's alpha: standard deviation of the prices paid over a window of hours, as a share of their mean. */
+  alpha?: number | null;
+  /** What the traders believe that a unit costs, in major units, when last counted. */
+  beliefs?: Distribution | null;
+  /** What the traders own, their goods at market prices included, in major units, when last counted. */
+  wealth?: Distribution | null;
 }
 
 /** How often a market is cleared. */
 export type MarketPeriod = "hourly" | "daily";
+
+/** A market place. Each commodity has a market of its own there, `market-<place>-<commodity>`. */
+export interface MarketPlaceSpec {
+  /** Name, 1 to 32 of letters, digits and `_`. */
+  name: string;
+  /**
+   * Share of the agents that begin there, and that there is room for: a place that is fuller is worth less to who
+   * thinks of moving. The shares add up to 1. 0.01 to 1.
+   */
+  share: number;
+  /** Factors on what an hour of work makes there, by role; 1 for those that are not named. 0.1 to 10. */
+  yields?: Record<string, number>;
+}
+
+/** A shock from outside began or ended in an economy. */
+export interface MarketShock {
+  /** The shock's name. */
+  shock_id: string;
+  /** What happened to it. */
+  phase: ShockPhase;
+  /** Its kind. */
+  kind: ShockKind;
+  /** Where. */
+  location: string;
+  /** Who brought it. */
+  cause: ShockCause;
+  /** The market place where it acts, where it does not act everywhere. */
+  place?: string | null;
+  /** The commodity that it concerns, as the world file names it. */
+  commodity?: string | null;
+  /** The role that it concerns. */
+  role?: string | null;
+  /** What is multiplied by it. */
+  factor?: number | null;
+  /** Units an hour of a trader from outside. */
+  quantity?: number | null;
+  /** What a unit costs or brings there, in major units of money. */
+  price?: number | null;
+  /** Hours for which it was meant to last. */
+  duration_hours: number;
+  /** Why it ended. */
+  reason?: ShockEnd | null;
+}
 
 /** A mood, or a change of it. */
 export interface MoodSpec {
@@ -566,6 +711,14 @@ export interface NpcsSpec {
   maxSessions?: number;
 }
 
+/** How orders live. */
+export interface OrdersSpec {
+  /** What becomes of what is not filled. */
+  unfilled?: Unfilled;
+  /** Hours for which it rests. 1 to 720. */
+  restHours?: number;
+}
+
 /** One value for each tier. */
 export interface PerTier {
   /** Of the detailed tier. */
@@ -638,7 +791,7 @@ export interface PopulationSpec {
   initialStockHours?: number;
   /** First beliefs are the initial prices times this: a test of how a world finds its prices. 0.01 to 100. */
   beliefFactor?: number;
-  /** Output of an agent against the recipe's, drawn evenly. Within 0.1 to 10. */
+  /** Output of an agent against the recipe's, spread evenly. Within 0.1 to 10. */
   skill?: Range;
   /** 0 to 1: offers more of a stock at once. */
   riskTolerance?: Range;
@@ -648,6 +801,22 @@ export interface PopulationSpec {
   socialInfluence?: Range;
   /** 0.01 to 1: how far one trade moves a belief towards the market price. */
   learningRate?: Range;
+  /** Who goes broke changes its role or leaves, and newcomers arrive; without it the agents stay the same. */
+  renewal?: RenewalSpec | null;
+  /**
+   * Units of all commodities together that an agent has room for: with full stocks it buys nothing, and works only
+   * where that uses inputs up. Without it there is no limit. 1 to 1,000,000.
+   */
+  capacity?: number | null;
+  /** From where the agents come. */
+  from?: AgentSource;
+  /** CSV file of agents, from the folder of the world file: read with it, as if they were listed in `agents`. */
+  agentsFile?: string | null;
+  /**
+   * Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
+   * no meaning. 2 to 20,000.
+   */
+  agents?: AgentSpec[];
 }
 
 /** What somebody likes. What is not said falls to the next of the cascade: session, NPC, routine. */
@@ -719,6 +888,33 @@ export interface Range {
 /** How two factions stand. */
 export type RelationState = "WAR" | "COLD_WAR" | "PEACE" | "ALLIANCE";
 
+/** Help for who missed meals. */
+export interface ReliefSpec {
+  /** Only for those with less money than that, in minor units. 1 to 1,000,000,000. */
+  below: number;
+  /** For each unit that was needed and not there in the last hour, in minor units. 1 to 1,000,000. */
+  amount: number;
+}
+
+/** Who goes broke changes to the role that earns most, or leaves; newcomers arrive. Without it the same agents stay. */
+export interface RenewalSpec {
+  /** Agents below which nobody leaves, and up to which newcomers arrive at once. 2 to 1,000,000; not above the count. */
+  minimum: number;
+  /** Agents at which nobody arrives any more. 2 to 1,000,000; not below the count. */
+  maximum: number;
+  /** Who has less money than that is broke, in minor units. 1 to 1,000,000,000. */
+  brokeBelow: number;
+  /**
+   * Hours in a row after which who is broke changes its role; as many again in that role, and it leaves. 1 to
+   * 10,000.
+   */
+  brokeHours?: number;
+  /** Newcomers in a day, on average. 0 to 10,000. */
+  arrivalsPerDay?: number;
+  /** Money that a newcomer brings, in minor units: money that was not there before. 1 to 1,000,000,000. */
+  newcomerMoney: number;
+}
+
 /** What must hold for an NPC to choose an activity. What is not said does not matter. */
 export interface RequirementsSpec {
   /** There must be a place of one of these types where the NPC can go; it goes there. */
@@ -737,7 +933,7 @@ export interface RequirementsSpec {
   conditions?: ConditionSpec[];
 }
 
-/** A trade that agents follow: an hour of work turns inputs into output. */
+/** A trade that agents follow: an hour of work turns inputs into output, and wears out tools. */
 export interface RoleSpec {
   /** Name, 1 to 32 of letters, digits and `_`. */
   name: string;
@@ -747,6 +943,21 @@ export interface RoleSpec {
   quantity: number;
   /** Units of each commodity used up in an hour; parts of a unit are a chance. 0.001 to 1,000. */
   inputs?: Record<string, number>;
+  /**
+   * Tools that must be at hand, one of each, and the chance that an hour's work of an agent of skill 1 wears it out.
+   * 0.0001 to 1.
+   */
+  tools?: Record<string, number>;
+  /** Units of other commodities that an hour's success yields as well; parts of a unit are a chance. 0.001 to 1,000. */
+  byProducts?: Record<string, number>;
+  /** Probability that an hour's work succeeds; inputs are used up and tools worn either way. 0.01 to 1. */
+  chance?: number;
+  /** Units of the output made in an hour at most, whatever the skill; without it there is no limit. 1 to 1,000,000. */
+  hourlyMax?: number | null;
+  /** Units of the output that the store takes: full, work stops. 1 to 1,000,000. `capacityHours` holds as well. */
+  storeMax?: number | null;
+  /** Money lost in an hour in which inputs or tools are missing, in minor units, as far as it goes. 0 to 1,000,000. */
+  idleCost?: number;
   /**
    * Share of the quantity that is made where inputs are missing: what keeps a starving economy from locking up.
    * 0 to 0.9.
@@ -854,6 +1065,65 @@ export interface SharesSpec {
   dormant?: number;
 }
 
+/** Who brought it. */
+export type ShockCause = "world_file" | "command";
+
+/** Why a shock ended. */
+export type ShockEnd = "ran_out" | "ended" | "out_of_bounds";
+
+/** Kinds of shocks. */
+export type ShockKind = "yield" | "need" | "demand" | "money" | "role_vanished" | "import" | "export";
+
+/** What happened to a shock. */
+export type ShockPhase = "started" | "ended";
+
+/** A shock: something from outside that changes the economy for a while. */
+export interface ShockSpec {
+  /** Its name, 1 to 64 of small letters, digits and `-`; without one, `shock-<number>`. */
+  id?: string | null;
+  /** Its kind. */
+  kind: ShockKind;
+  /** The commodity: for `need`, `demand`, `import` and `export`; for `yield` it or `role`. */
+  commodity?: string | null;
+  /** The market place where it acts; without it, everywhere. For all kinds but `money`. */
+  place?: string | null;
+  /** The role: for `role_vanished`; for `yield` it or `commodity`. */
+  role?: string | null;
+  /** What is multiplied by it: 0 to 10 for `yield`, `need` and `demand`, 0.1 to 10 for `money`. */
+  factor?: number | null;
+  /** Units an hour, for `import` and `export`. 1 to 1,000,000. */
+  quantity?: number | null;
+  /** Minor units that a unit costs or brings, for `import` and `export`. 1 to 4,000,000. */
+  price?: number | null;
+  /**
+   * In how many of the economy's hours it starts: from now, or from the world's beginning if it stands in its file.
+   * 0 to 87,600.
+   */
+  startsInHours?: number;
+  /** For how many hours it lasts, 1 to 8,760; for all kinds but `money`, which happens once and stays. */
+  durationHours?: number | null;
+}
+
+/** What a signal does while it lasts. A signal without any effect is refused when it comes. */
+export interface SignalEffectSpec {
+  /** Factors on needs, by commodity. 0 to 10. */
+  need?: Record<string, number>;
+  /** Factors on the weight in what people spend beyond their needs, by commodity. 0 to 10. */
+  demand?: Record<string, number>;
+  /** Factor on the quantities of all trade from outside. 0 to 10. */
+  trade?: number | null;
+}
+
+/** What signals from outside mean to this economy. */
+export interface SignalsSpec {
+  /** Commodities whose need follows the crowd's demand for food; without any, those whose `signal` is `food`. */
+  foodDemand?: string[];
+  /** What war between two factions does. */
+  war?: SignalEffectSpec;
+  /** What an alliance of two factions does. */
+  alliance?: SignalEffectSpec;
+}
+
 /** How closely an NPC is simulated. Ordered from the closest to the coarsest. */
 export type SimulationTier = "detailed" | "active" | "ambient" | "dormant";
 
@@ -877,13 +1147,13 @@ export interface SocialTrend {
 
 /** Sums over a window. */
 export interface StatsMetrics {
-  /** Actions of all agents. */
+  /** Actions of all agents: orders of which at least a part was filled. */
   total_agent_actions?: number | null;
-  /** Agents that did anything. */
+  /** Agents that did any. */
   unique_agents?: number | null;
   /** Actions of an agent, on average. */
   average_actions_per_agent?: number | null;
-  /** Trades. */
+  /** Trades, with each other and with traders from outside. */
   total_transactions?: number | null;
   /** Money that changed hands, in major units. */
   total_transaction_volume?: number | null;
@@ -1070,11 +1340,32 @@ export interface TimeRangeSpec {
   end: number;
 }
 
+/** Public money: taxes, relief and wages of last resort. It pays no more than it has. */
+export interface TreasurySpec {
+  /** Money that it begins with, in minor units. 0 to 1,000,000,000,000. */
+  initialMoney?: number;
+  /** Share of what a seller receives. 0 to 0.5. */
+  salesTax?: number;
+  /** Share of what a trader earns in an hour: what it sold less the inputs that it bought. 0 to 0.5. */
+  incomeTax?: number;
+  /** Share of a trader's money above what is exempt, once in 24 hours. 0 to 0.5. */
+  wealthTax?: number;
+  /** Money that the wealth tax leaves alone, in minor units. 0 to 1,000,000,000,000. */
+  wealthExemption?: number;
+  /** Help for who missed meals. */
+  relief?: ReliefSpec | null;
+  /** Wages of last resort for who finds little to do. */
+  wages?: WagesSpec | null;
+}
+
 /** Kinds of trends: a closed list. */
 export type TrendType = "rumor" | "social_movement" | "cultural_shift" | "public_opinion" | "viral_content";
 
 /** Who made a tick. */
 export type TriggeredBy = "scheduler" | "manual" | "system";
+
+/** What becomes of the part of an order that found nobody. */
+export type Unfilled = "lapse" | "rest";
 
 /** A value that is another one now. */
 export interface ValueChange {
@@ -1084,6 +1375,16 @@ export interface ValueChange {
   from: unknown;
   /** What it is; null where it is not given any more. */
   to: unknown;
+}
+
+/** Wages of last resort. */
+export interface WagesSpec {
+  /** Only for those with less money than that, in minor units. 1 to 1,000,000,000. */
+  below: number;
+  /** Only for those whose output of late was less than this share of what their skill allows. 0 to 1. */
+  utilisationBelow: number;
+  /** For an hour, in minor units. 1 to 1,000,000. */
+  amount: number;
 }
 
 /** The weights of the scoring factors, 0 to 10 each. */
@@ -1265,6 +1566,9 @@ export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulatio
 /** `simulation.event.market_cleared`: its payload stands at top level or under `data`. */
 export type MarketClearedEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_cleared" } & (MarketCleared | { data: MarketCleared });
 
+/** `simulation.event.market_shock`: its payload stands at top level or under `data`. */
+export type MarketShockEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_shock" } & (MarketShock | { data: MarketShock });
+
 /** `simulation.event.npc_activity_changed`: its payload stands at top level or under `data`. */
 export type NpcActivityChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.npc_activity_changed" } & (NpcActivityChanged | { data: NpcActivityChanged });
 
@@ -1287,4 +1591,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;

@@ -21,11 +21,13 @@ pub use client::ClientArgs;
 pub use command_id::CommandArgs;
 pub use commands::audit::AuditCommand;
 pub use commands::config::ConfigCommand;
+pub use commands::economy::{EconomyCommand, ExplainOutput};
 pub use commands::events::EventsCommand;
 pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
 pub use commands::npcs::{FocusName, NpcsCommand, TierName};
 pub use commands::schemas::SchemasCommand;
+pub use commands::shocks::{ShockName, ShocksCommand};
 pub use commands::tasks::TasksCommand;
 pub use commands::ticks::TicksCommand;
 pub use commands::tokens::TokensCommand;
@@ -49,6 +51,7 @@ use crate::config::{FlagValue, Layers, Loaded};
   worldtick npcs explain night-city npc-42  ask why somebody does what they do
   worldtick top                             watch the worlds run
   worldtick events tail                     follow what happens
+  worldtick economy run city.yaml           try out the economy of a world file
   worldtick config check                    find everything that is wrong with the configuration
 
 Exit codes: 0 done, 1 failed, 2 wrong command line, 3 a check found something, 65 wrong data,
@@ -73,10 +76,14 @@ pub enum Command {
     Worlds(commands::worlds::WorldsArgs),
     /// Ask for NPCs, say why they do what they do, and steer them
     Npcs(commands::npcs::NpcsArgs),
+    /// Ask for shocks of an economy, add them and end them
+    Shocks(commands::shocks::ShocksArgs),
     /// Watch worlds, steps, tiers and lag live
     Top(commands::top::TopArgs),
     /// Ask for markets and their history
     Markets(commands::markets::MarketsArgs),
+    /// Try out the economy of world files at full speed, and explain it
+    Economy(commands::economy::EconomyArgs),
     /// Follow what happens
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
@@ -239,8 +246,10 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
         Command::Npcs(args) => commands::npcs::run(&args),
+        Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
+        Command::Economy(args) => commands::economy::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),
         Command::Tasks(args) => commands::tasks::run(&args),

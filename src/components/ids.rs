@@ -52,6 +52,11 @@ impl WorldId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The name, shared: nothing is allocated.
+    pub(crate) fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl fmt::Display for WorldId {

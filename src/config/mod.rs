@@ -19,6 +19,7 @@
 pub mod model;
 pub mod show;
 
+mod agents_file;
 mod convert;
 mod flaws;
 mod hide;
@@ -36,6 +37,7 @@ pub(crate) mod verify;
 mod worlds;
 pub(crate) mod yaml_file;
 
+pub use agents_file::read_agents;
 pub use convert::TokenError;
 pub use flaws::{Flaw, check_patched_simulation, check_simulation, check_world, check_world_text};
 pub(crate) use flaws::{Shape, read_shaped};

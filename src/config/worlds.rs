@@ -208,7 +208,7 @@ fn world_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {
     Ok(paths)
 }
 
-fn read_text(path: &Path) -> Result<String, SourceProblems> {
+pub(super) fn read_text(path: &Path) -> Result<String, SourceProblems> {
     let failed = |what: String| SourceProblems::of(path.display().to_string(), vec![Problem::new(what)]);
     let size = std::fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?.len();
     if size > FILE_BYTES_MAX {
@@ -228,7 +228,10 @@ fn parse_world(
     let checker = Checker::new(schemars::schema_for!(WorldSpec).to_value()).map_err(|problem| failed(vec![problem]))?;
     let mut problems = checker.problems(&tree);
     match serde_path_to_error::deserialize::<_, WorldSpec>(tree.to_json()) {
-        Ok(spec) => {
+        Ok(mut spec) => {
+            if problems.is_empty() {
+                super::agents_file::take_in(name, &mut spec, &tree)?;
+            }
             problems.extend(broken_rules(&spec, extensions, &tree, &problems));
             if problems.is_empty() {
                 return Ok((spec, tree));

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::outside::SignalsHeard;
 use super::tier::StepReport;
 use super::{EventRecord, TickType};
 use crate::components::clock::{ClockSource, GameInstant, TimeScale};
@@ -168,4 +169,6 @@ pub struct Outcome {
     pub hash: StateHash,
     /// What the scheduler did, in all steps together; nothing where the world has none or no step was made.
     pub report: Option<StepReport>,
+    /// Signals to the economy in it.
+    pub signals: SignalsHeard,
 }

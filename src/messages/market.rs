@@ -1,22 +1,117 @@
 //! Events of the economy.
 
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+
 use bevy_ecs::message::Message;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SimulationEvent;
+use crate::components::ids::WorldId;
+use crate::components::market::Distribution;
+
+/// A name in an event. In JSON it is a string; to clone it allocates nothing, so that an hour can be told for nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Label(Arc<str>);
+
+impl Label {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// As the name itself.
+impl Deref for Label {
+    type Target = str;
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Shares the world's name.
+impl From<&WorldId> for Label {
+    fn from(id: &WorldId) -> Self {
+        Self(id.shared())
+    }
+}
+
+impl From<String> for Label {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<&str> for Label {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<Label> for String {
+    fn from(label: Label) -> Self {
+        label.as_str().to_owned()
+    }
+}
+
+impl PartialEq<String> for Label {
+    fn eq(&self, other: &String) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Label {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl Serialize for Label {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Label {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(String::deserialize(deserializer)?.into()))
+    }
+}
+
+impl JsonSchema for Label {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "string".into()
+    }
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        String::json_schema(generator)
+    }
+}
 
 /// A market was cleared.
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct MarketCleared {
     /// The commodity, as the world file names it.
-    pub commodity: String,
+    pub commodity: Label,
     /// Clearing price of one unit in major units of money; without trades, the last one.
     pub price: f64,
     /// Units traded.
     pub volume: i64,
-    /// The market, `market-<commodity>`.
-    pub market_id: String,
+    /// The market, `market-<commodity>`; in a world with several places `market-<place>-<commodity>`.
+    pub market_id: Label,
+    /// The market place, in a world with several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Label>,
     /// How often it is cleared.
     pub period: MarketPeriod,
     /// Hour of the day in game time.
@@ -40,6 +135,30 @@ pub struct MarketCleared {
     /// Standard deviation of the price over the last five clearings, as a share of their mean.
     #[serde(default)]
     pub volatility: f64,
+    /// Highest price among the bids left, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_bid: Option<f64>,
+    /// Lowest price among the asks left, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_ask: Option<f64>,
+    /// How far these two lie apart, in major units.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
+    /// Units that people needed in this hour.
+    #[serde(default)]
+    pub needs_due: u64,
+    /// Units of them that they had.
+    #[serde(default)]
+    pub needs_met: u64,
+    /// Smith's alpha: standard deviation of the prices paid over a window of hours, as a share of their mean.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alpha: Option<f64>,
+    /// What the traders believe that a unit costs, in major units, when last counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beliefs: Option<Distribution>,
+    /// What the traders own, their goods at market prices included, in major units, when last counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wealth: Option<Distribution>,
 }
 
 /// How often a market is cleared.
@@ -57,15 +176,16 @@ impl SimulationEvent for MarketCleared {
     const SOURCE: &'static str = "economy.market";
 
     fn key(&self) -> String {
-        self.market_id.clone()
+        self.market_id.to_string()
     }
 
     fn example() -> Self {
         Self {
-            commodity: "Food".to_owned(),
+            commodity: "Food".into(),
             price: 10.5,
             volume: 150,
-            market_id: "market-Food".to_owned(),
+            market_id: "market-harbour-Food".into(),
+            place: Some("harbour".into()),
             period: MarketPeriod::Hourly,
             game_hour: 14,
             bids_unfilled: 12,
@@ -74,6 +194,32 @@ impl SimulationEvent for MarketCleared {
             turnover: 1_575.0,
             trend: 0.02,
             volatility: 0.013,
+            best_bid: Some(10.4),
+            best_ask: Some(10.9),
+            spread: Some(0.5),
+            needs_due: 400,
+            needs_met: 399,
+            alpha: Some(0.021),
+            beliefs: Some(Distribution {
+                mean: 10.5,
+                p10: 10.1,
+                p25: 10.3,
+                median: 10.5,
+                p75: 10.7,
+                p90: 10.9,
+                p99: 11.6,
+                gini: 0.02,
+            }),
+            wealth: Some(Distribution {
+                mean: 1_640.0,
+                p10: 930.0,
+                p25: 1_180.0,
+                median: 1_570.0,
+                p75: 2_020.0,
+                p90: 2_480.0,
+                p99: 3_310.0,
+                gini: 0.22,
+            }),
         }
     }
 }
@@ -81,19 +227,23 @@ impl SimulationEvent for MarketCleared {
 /// How much of a commodity people want.
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct DemandSignal {
-    /// One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles.
-    pub commodity_type: String,
-    /// Where.
-    pub location: String,
+    /// One of the closed list that consumers accept: food, water, medicine, weapons, ammunition, cyberware, vehicles; or
+    /// the commodity's own name, where the world file gives it none of them.
+    pub commodity_type: Label,
+    /// The commodity, as the world file names it: several may go out under one name of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commodity: Option<Label>,
+    /// Where: the world, or `<world>/<place>` in a world with several market places.
+    pub location: Label,
     /// How much.
     pub demand_level: DemandLevel,
-    /// Change against the windows before, in percent.
+    /// Units used and units missed this hour, against the mean of the hours before it, in percent. What spoiled is neither.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub demand_change_percent: Option<f64>,
-    /// Expected effect on the price, in percent.
+    /// Expected effect on the price over the next three hours, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_price_impact_percent: Option<f64>,
-    /// Agents behind it.
+    /// Agents that bid for it; traders from outside are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent_count: Option<u64>,
 }
@@ -116,13 +266,14 @@ impl SimulationEvent for DemandSignal {
     const SOURCE: &'static str = "economy.market";
 
     fn key(&self) -> String {
-        self.location.clone()
+        self.location.to_string()
     }
 
     fn example() -> Self {
         Self {
-            commodity_type: "food".to_owned(),
-            location: "harbour".to_owned(),
+            commodity_type: "food".into(),
+            commodity: Some("Food".into()),
+            location: "night-city/harbour".into(),
             demand_level: DemandLevel::High,
             demand_change_percent: Some(15.2),
             predicted_price_impact_percent: Some(3.5),
@@ -135,7 +286,7 @@ impl SimulationEvent for DemandSignal {
 #[derive(Message, Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct AggregatedStats {
     /// Where.
-    pub location: String,
+    pub location: Label,
     /// What is summed.
     pub stats_type: StatsType,
     /// Length of the window.
@@ -165,16 +316,16 @@ pub enum StatsType {
 /// Sums over a window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsMetrics {
-    /// Actions of all agents.
+    /// Actions of all agents: orders of which at least a part was filled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_agent_actions: Option<u64>,
-    /// Agents that did anything.
+    /// Agents that did any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unique_agents: Option<u64>,
     /// Actions of an agent, on average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_actions_per_agent: Option<f64>,
-    /// Trades.
+    /// Trades, with each other and with traders from outside.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_transactions: Option<u64>,
     /// Money that changed hands, in major units.
@@ -187,12 +338,12 @@ impl SimulationEvent for AggregatedStats {
     const SOURCE: &'static str = "economy.market";
 
     fn key(&self) -> String {
-        self.location.clone()
+        self.location.to_string()
     }
 
     fn example() -> Self {
         Self {
-            location: "harbour".to_owned(),
+            location: "night-city/harbour".into(),
             stats_type: StatsType::HourlySummary,
             time_window_minutes: Some(60),
             metrics: StatsMetrics {

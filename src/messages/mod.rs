@@ -11,6 +11,8 @@ pub mod crowd;
 pub mod diplomacy;
 pub mod market;
 pub mod npc;
+pub mod outside;
+pub mod shock;
 pub mod tier;
 pub mod trend;
 

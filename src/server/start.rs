@@ -16,7 +16,6 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::ServerError;
 use super::chores::Chores;
@@ -31,7 +30,7 @@ use crate::plugins::admin::{self, AdminLimits, AdminParts, ReadWorldFile};
 use crate::plugins::bridge::EmbeddedBroker;
 use crate::plugins::bridge::topics::TopicCatalogue;
 use crate::plugins::extensions_of;
-use crate::plugins::host::{BuildApp, HostView, Payloads};
+use crate::plugins::host::{BuildApp, HostView, Payloads, hash_as_written};
 use crate::plugins::metrics::Recorder;
 use crate::plugins::store::{Lease, Store, StoreConfig, StoreError};
 use crate::systems::npc::extend::Extensions;
@@ -197,8 +196,8 @@ fn specs(config: &ServerConfig, extensions: &Extensions) -> Result<Vec<(WorldSpe
     files
         .into_iter()
         .map(|file| {
-            let json = serde_json::to_string(&file.spec).map_err(|error| ServerError::Setting(error.to_string()))?;
-            Ok((file.spec, xxh3_64(json.as_bytes()).cast_signed()))
+            let hash = hash_as_written(&file.spec).map_err(ServerError::Setting)?;
+            Ok((file.spec, hash))
         })
         .collect()
 }

@@ -77,7 +77,12 @@ pub(crate) fn forget_part<T: Component>(
 pub(crate) fn hash_value<T: Persist>(value: &T, id: u64, buffer: &mut Vec<u8>) -> Result<u64, postcard::Error> {
     buffer.clear();
     *buffer = postcard::to_extend(value, std::mem::take(buffer))?;
-    Ok(xxh3_64_with_seed(buffer, seed(T::NAME, id)))
+    Ok(hash_bytes(T::NAME, id, buffer))
+}
+
+/// The hash of a value's postcard bytes.
+pub(crate) fn hash_bytes(name: &str, id: u64, bytes: &[u8]) -> u64 {
+    xxh3_64_with_seed(bytes, seed(name, id))
 }
 
 fn seed(name: &str, id: u64) -> u64 {

@@ -12,8 +12,9 @@ use super::clock::{show_time, ticks_due};
 use super::faults::{panic_text, take_failures};
 use super::registry::RawEvent;
 use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
-use super::{GameWorld, WorldFault};
+use super::{GameWorld, StateHash, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
+use crate::messages::outside::SignalsHeard;
 use crate::messages::tier::StepReport;
 use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
 use crate::schedules::{DailyTick, HourlyTick, WorldStep};
@@ -113,14 +114,16 @@ impl GameWorld {
             (Some(before), Some(now)) => now.micros_since(before),
             _ => 0,
         };
-        let hash = self.hash()?;
+        let hash = if self.hashes { self.hash()? } else { StateHash::default() };
         self.settle();
         let report = self.app.world().get_resource::<StepReport>().filter(|report| report.steps > 0).cloned();
         if let (None, Some(last)) = (&report, last_report) {
             // An input without a step, an hourly tick say, takes nobody's sight of the last one away.
             self.app.world_mut().insert_resource(last);
         }
-        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report })
+        let heard = self.app.world_mut().get_resource_mut::<SignalsHeard>();
+        let signals = heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default();
+        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report, signals })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.

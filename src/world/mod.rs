@@ -19,4 +19,6 @@ pub use game_world::GameWorld;
 pub use hash::StateHash;
 pub use noted::Touched;
 pub(crate) use registry::Registry;
-pub use registry::{Answer, CallInfo, Catalogue, EventInfo, Persist, RegisterExt, WorldCommand, WorldQuery};
+pub use registry::{
+    Answer, CallInfo, Catalogue, EventInfo, Persist, RegisterExt, TakenMessage, WorldCommand, WorldQuery,
+};

@@ -124,6 +124,13 @@ impl Registry {
     }
 }
 
+/// A message that is taken into a world's state as soon as the schedule or command that wrote it is done, so that it
+/// outlives a restart between two inputs.
+pub trait TakenMessage: Message {
+    /// Takes it in. What it leaves behind must persist.
+    fn take(self, world: &mut World);
+}
+
 /// Declarations that a plugin makes while it is built.
 pub trait RegisterExt {
     /// Lets a component survive restarts and count in the state hash.
@@ -138,6 +145,9 @@ pub trait RegisterExt {
 
     /// Lets an event leave the world. Also adds it as a Bevy message.
     fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self;
+
+    /// Takes messages in that other plugins' systems write. Also adds the type as a Bevy message.
+    fn take_message<M: TakenMessage>(&mut self) -> &mut Self;
 
     /// Takes a command with a system that gets it as `In<C>` and gives an [`Answer`]. It must check before it changes:
     /// a refused command has changed nothing.
@@ -187,6 +197,12 @@ impl RegisterExt for App {
         self
     }
 
+    fn take_message<M: TakenMessage>(&mut self) -> &mut Self {
+        self.add_message::<M>();
+        registry(self.world_mut()).drains.push(drain_taken::<M>);
+        self
+    }
+
     fn accept_command<C: WorldCommand, M>(&mut self, system: impl IntoSystem<In<C>, Answer, M> + 'static) -> &mut Self {
         let call = into_call::<C, _, _>(self.world_mut(), system);
         let mut registry = registry(self.world_mut());
@@ -232,6 +248,16 @@ where
         system.apply_deferred(world);
         answer
     })
+}
+
+fn drain_taken<M: TakenMessage>(world: &mut World, _: &mut Vec<RawEvent>) -> Result<(), String> {
+    let Some(mut messages) = world.get_resource_mut::<Messages<M>>() else { return Ok(()) };
+    if messages.is_empty() {
+        return Ok(());
+    }
+    let taken: Vec<M> = messages.drain().collect();
+    taken.into_iter().for_each(|message| message.take(world));
+    Ok(())
 }
 
 fn drain_events<E: SimulationEvent>(world: &mut World, out: &mut Vec<RawEvent>) -> Result<(), String> {

@@ -39,7 +39,8 @@ impl GameWorld {
     ///
     /// # Errors
     /// As [`create`](Self::create), and when the snapshot is damaged, of another world, holds what no plugin knows, or
-    /// its state does not have the hash that it was saved with.
+    /// its state does not have the hash that it was saved with. A snapshot that an older program saved, with other
+    /// versions or fewer kinds of state, is held to its hash as it was saved; the world that comes of it has another.
     pub fn restore(app: App, snapshot: &[u8]) -> Result<Self, WorldError> {
         let mut world = Self::build(app, Uuid::nil())?;
         let id = world.id.clone();
@@ -47,6 +48,10 @@ impl GameWorld {
         let saved = Snapshot::unpack(snapshot).map_err(refuse)?;
         if saved.world_id != world.id {
             return Err(refuse(format!("it is of world `{}`", saved.world_id)));
+        }
+        let as_saved = saved.rows_hash();
+        if as_saved != saved.hash {
+            return Err(refuse(format!("what it holds has hash {as_saved}, but was saved with {}", saved.hash)));
         }
         world.incarnation = saved.incarnation;
         world.guarded(|world| {
@@ -58,7 +63,7 @@ impl GameWorld {
             Ok(())
         })?;
         let hash = world.hash().map_err(refuse)?;
-        if hash != saved.hash {
+        if hash != saved.hash && !world.has_grown_since(&saved) {
             return Err(refuse(format!("its state has hash {hash}, but was saved with {}", saved.hash)));
         }
         Ok(world)
@@ -89,6 +94,7 @@ impl GameWorld {
             queries: registry.queries,
             scratch: Vec::new(),
             broken: false,
+            hashes: true,
         })
     }
 
@@ -99,6 +105,13 @@ impl GameWorld {
         let built = catch_unwind(AssertUnwindSafe(|| build(self))).unwrap_or_else(|panic| Err(panic_text(&*panic)));
         let failed = built.err().into_iter().chain(take_failures()).collect::<Vec<_>>().join("; ");
         if failed.is_empty() { Ok(()) } else { Err(WorldError::Build { world, error: failed }) }
+    }
+
+    /// Whether this program keeps more, or keeps something in another form, than the one that saved.
+    fn has_grown_since(&self, saved: &Snapshot) -> bool {
+        !self.columns.iter().all(|known| {
+            saved.columns.iter().any(|column| column.name == known.name() && column.version == known.version())
+        })
     }
 
     fn restore_columns(&mut self, saved: &Snapshot) -> Result<(), String> {
@@ -127,9 +140,12 @@ impl GameWorld {
     /// Saves the world. The hash is computed afresh and compared with the running one.
     ///
     /// # Errors
-    /// When a value does not serialise, or the running hash has gone wrong.
+    /// When a value does not serialise, the running hash has gone wrong, or the world goes without hashes.
     pub fn snapshot(&mut self) -> Result<Vec<u8>, WorldError> {
         let refuse = |error: String| WorldError::Snapshot { world: self.id.clone(), error };
+        if !self.hashes {
+            return Err(refuse("it goes without state hashes".into()));
+        }
         let world = self.app.world_mut();
         let mut columns = Vec::with_capacity(self.columns.len());
         let mut running = noted::hash_touched(world, &mut self.scratch).map_err(refuse)?;
@@ -175,4 +191,59 @@ fn build_schedules(world: &mut World, id: &WorldId) -> Result<(), WorldError> {
     build(world, id, WorldStep)?;
     build(world, id, HourlyTick)?;
     build(world, id, DailyTick)
+}
+
+#[cfg(test)]
+mod tests {
+    use bevy_time::Time;
+
+    use super::*;
+    use crate::components::clock::{GameTime, WorldClock};
+    use crate::components::ids::{StableIds, StableIndex};
+    use crate::schedules;
+    use crate::world::RegisterExt;
+
+    /// The least that is a world.
+    fn app() -> App {
+        let spec = WorldSpec::from_yaml("id: w\nclock: manual\n").expect("a valid world file");
+        let mut app = App::new();
+        schedules::configure(&mut app);
+        app.insert_resource(WorldClock::new(spec.clock, spec.scale(), spec.starts_at))
+            .insert_resource(Time::new_with(GameTime::default()))
+            .insert_resource(spec)
+            .init_resource::<StableIds>()
+            .init_resource::<StableIndex>()
+            .persist_resource::<WorldClock>()
+            .persist_resource::<StableIds>();
+        app
+    }
+
+    /// Why a snapshot with this changed is refused; its checksum is right.
+    fn refused(change: impl Fn(&mut Snapshot)) -> String {
+        let saved = GameWorld::create(app(), Uuid::nil()).and_then(|mut world| world.snapshot()).expect("a snapshot");
+        let mut snapshot = Snapshot::unpack(&saved).expect("sound");
+        change(&mut snapshot);
+        GameWorld::restore(app(), &snapshot.pack().expect("packs")).expect_err("it is refused").to_string()
+    }
+
+    fn first_value(snapshot: &mut Snapshot) -> &mut Vec<u8> {
+        let mut rows = snapshot.columns.iter_mut().flat_map(|column| &mut column.rows);
+        rows.next().map(|(_, bytes)| bytes).expect("a value")
+    }
+
+    #[test]
+    fn a_value_that_was_changed_behind_the_programs_back_is_noticed() {
+        let said = refused(|snapshot| first_value(snapshot).push(0));
+        assert!(said.contains("what it holds has hash"), "{said}");
+    }
+
+    #[test]
+    fn a_state_that_does_not_come_back_as_it_was_is_noticed() {
+        // The value is read without its last byte, and so is another one.
+        let said = refused(|snapshot| {
+            first_value(snapshot).push(0);
+            snapshot.hash = snapshot.rows_hash();
+        });
+        assert!(said.contains("its state has hash"), "{said}");
+    }
 }

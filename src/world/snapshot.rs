@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::hash::StateHash;
+use super::hash::{StateHash, hash_bytes};
 use crate::components::ids::WorldId;
 
 const MAGIC: &[u8; 6] = b"WTSNAP";
@@ -37,6 +37,14 @@ pub(crate) struct SavedColumn {
 }
 
 impl Snapshot {
+    /// The state hash of what it holds, whether or not this program could still read it.
+    pub(crate) fn rows_hash(&self) -> StateHash {
+        let rows = |column: &SavedColumn| {
+            column.rows.iter().fold(0_u64, |sum, (id, bytes)| sum.wrapping_add(hash_bytes(&column.name, *id, bytes)))
+        };
+        StateHash(self.columns.iter().fold(0, |sum, column| sum.wrapping_add(rows(column))))
+    }
+
     pub(crate) fn pack(&self) -> Result<Vec<u8>, String> {
         let plain = postcard::to_stdvec(self).map_err(|error| error.to_string())?;
         let packed = zstd::bulk::compress(&plain, COMPRESSION_LEVEL).map_err(|error| error.to_string())?;

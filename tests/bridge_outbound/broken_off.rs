@@ -10,10 +10,15 @@ use worldtick::plugins::bridge::outbound::{OutboundHooks, PublisherEvent, Publis
 
 use crate::bridge_support::private_kafka::PrivateKafka;
 use crate::bridge_support::{Broker, Rec, read_all, unique, wait_for};
-use crate::support::{Outbox, assert_in_order_per_key, bodies, config, expected, start};
+use crate::support::{Outbox, assert_in_order_per_key, bodies, config, expected, row, start};
 
-/// Lets a mock cluster answer some requests with errors, and publishes through it.
-fn publish_through(errors: &[(RDKafkaApiKey, RDKafkaRespErr)]) -> (Vec<Rec>, Vec<PublisherEvent>) {
+/// Lets a mock cluster answer some requests with errors, and publishes rows 11 to `last` through it, each with
+/// so many bytes of padding.
+fn publish_through(
+    errors: &[(RDKafkaApiKey, RDKafkaRespErr)],
+    last: i64,
+    padding: usize,
+) -> (Vec<Rec>, Vec<PublisherEvent>) {
     let cluster = rdkafka::mocking::MockCluster::new(1).expect("mock");
     let settings = KafkaSettings::new(cluster.bootstrap_servers());
     let (topic, progress) = (unique("event"), unique("progress"));
@@ -26,8 +31,12 @@ fn publish_through(errors: &[(RDKafkaApiKey, RDKafkaRespErr)]) -> (Vec<Rec>, Vec
     for (key, error) in errors {
         cluster.request_errors(*key, &[*error]);
     }
-    outbox.fill(&topic, 0, 11..=20);
-    running.handle.wake(&[(0, 20)]);
+    outbox.rows.lock().expect("rows").extend((11..=last).map(|id| {
+        let mut row = row(&topic, 0, id);
+        row.headers.push(("padding".to_owned(), vec![0; padding]));
+        row
+    }));
+    running.handle.wake(&[(0, last)]);
     let mut events: Vec<PublisherEvent> = running.events.try_iter().collect();
     while running.handle.positions() != outbox.last_ids() {
         events.extend(running.events.recv_timeout(Duration::from_millis(100)));
@@ -56,13 +65,17 @@ fn errors_in_every_step_of_a_transaction_lose_nothing() {
         (Key::Produce, Error::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH),
     ];
     for case in cases {
-        let (records, events) = publish_through(&[*case]);
-        let found: std::collections::BTreeSet<String> = records.iter().map(Rec::text).collect();
-        assert_eq!(found, expected(1, 20).into_iter().collect(), "{case:?}: {events:?}");
-        let fatal = events.iter().find(|event| matches!(event, PublisherEvent::Fatal(_)));
-        assert_eq!(fatal, None, "{case:?}");
-        let held = events.iter().any(|event| matches!(event, PublisherEvent::Status(PublisherStatus::Held { .. })));
-        assert_eq!(held, format!("{case:?}").contains("AUTHORIZATION"), "{case:?}: {events:?}");
+        // A few small rows are handed over before the answer comes; of large ones, the last find a transaction that has
+        // failed.
+        for (last, padding) in [(20, 0), (60, 500_000)] {
+            let (records, events) = publish_through(&[*case], last, padding);
+            let found: std::collections::BTreeSet<String> = records.iter().map(Rec::text).collect();
+            assert_eq!(found, expected(1, last).into_iter().collect(), "{case:?}: {events:?}");
+            let fatal = events.iter().find(|event| matches!(event, PublisherEvent::Fatal(_)));
+            assert_eq!(fatal, None, "{case:?}");
+            let held = events.iter().any(|event| matches!(event, PublisherEvent::Status(PublisherStatus::Held { .. })));
+            assert_eq!(held, format!("{case:?}").contains("AUTHORIZATION"), "{case:?}: {events:?}");
+        }
     }
 }
 

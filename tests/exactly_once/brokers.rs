@@ -20,7 +20,8 @@ const AFTERWARDS: u64 = 20;
 /// The least that an outbox may be allowed to hold.
 const OUTBOX_ROWS: usize = 100;
 const PER_COMMIT: usize = 4;
-const EVENTS_PER_TICK: usize = 5;
+/// Each market cleared, demand for each commodity, and what agents did.
+const EVENTS_PER_TICK: usize = 11;
 /// Longer than a transaction may last.
 const OUTAGE: Duration = Duration::from_secs(25);
 const OUTAGE_LIMIT: Duration = Duration::from_secs(60);

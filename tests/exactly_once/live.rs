@@ -72,16 +72,22 @@ impl Live {
         all.extend(hourly.iter().cloned());
         assert_eq!(self.applied, all, "it has run its own ticks and those for all");
         let events = read_all(bootstrap_servers, "simulation.event");
-        let (mut markets, mut of_people) = (0, 0);
+        let (mut markets, mut demand, mut of_people) = (0, 0, 0);
         let mut ids = BTreeSet::new();
         for bytes in of_world(&events, self.world) {
             let of_key: Vec<Value> = bytes.iter().map(|bytes| json_of(bytes)).collect();
             for event in &of_key {
                 assert!(ids.insert(event["event_id"].to_string()), "twice on the topic: {event}");
             }
-            let of_ticks: Vec<&str> = of_key.iter().filter_map(|event| event["tick_id"].as_str()).collect();
+            let of_type = |name: &str| {
+                let name = format!("simulation.event.{name}");
+                let found = of_key.iter().filter(|event| event["event_type"] == name.as_str());
+                found.filter_map(|event| event["tick_id"].as_str()).collect::<Vec<_>>()
+            };
+            let of_ticks = of_type("market_cleared");
             if of_ticks.is_empty() {
-                of_people += of_key.len();
+                demand += of_type("demand_signal").len();
+                of_people += of_key.iter().filter(|event| event["tick_id"].is_null()).count();
                 continue;
             }
             markets += 1;
@@ -89,6 +95,7 @@ impl Live {
             assert_eq!(of_ticks.into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), hourly);
         }
         assert_eq!(markets, COMMODITIES);
+        assert_eq!(demand, COMMODITIES * hourly.len(), "{}: each hour tells of each commodity", self.world);
         assert!(of_people > 0, "{}: people do things, between ticks", self.world);
         eprintln!(
             "{}: {} hours and {} days of its own, {} hours for all",

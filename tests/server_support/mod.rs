@@ -25,6 +25,8 @@ use http::Api;
 pub const HOURLY: &str = "world.tick.hourly";
 pub const DAILY: &str = "world.tick.daily";
 pub const EVENTS: &str = "simulation.event";
+/// Events of an hourly tick: each market cleared, demand for each commodity, and what agents did.
+pub const EVENTS_PER_HOUR: usize = 2 * COMMODITIES.len() + 1;
 pub const COMMODITIES: [&str; 5] = ["Crystal", "Food", "Metal", "Weapon", "Wood"];
 
 /// A world file: the economy of the world that ships with worldtick, with few people.

@@ -1,7 +1,8 @@
 //! Tokens and the audit: under no lease, and never half.
 
 use worldtick::plugins::store::{
-    AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit, Store, Sweep, Swept, TokenMade, TokenRow,
+    AgentRow, AuditEnd, AuditFilter, AuditOutcome, AuditRow, EngineKind, NewAudit, Store, StoreError, Sweep, Swept,
+    TokenMade, TokenRow,
 };
 
 use crate::harness::Bench;
@@ -18,6 +19,28 @@ pub(crate) async fn tokens_are_made_beside_a_running_server(bench: &Bench) {
     owner.commit(&commit).await;
     assert_eq!(owner.store.token("t1").await.unwrap(), Some(token("t1", "ci")));
     owner.end().await;
+}
+
+/// Beside a running server no tables are changed: PostgreSQL's must be there already.
+pub(crate) async fn a_store_is_opened_as_it_is(bench: &Bench) {
+    if bench.kind == EngineKind::Postgres {
+        let missing = Store::open_as_it_is(&bench.config()).await.map(|_| ()).unwrap_err();
+        assert!(matches!(missing, StoreError::Migration { .. }), "{missing}");
+        assert!(missing.to_string().contains("they lack migration"), "{missing}");
+        let made = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'";
+        let made: i64 = sqlx::query_scalar(made).fetch_one(&mut bench.postgres().await).await.unwrap();
+        assert_eq!(made, 0, "nothing was made");
+        bench.open().await.close().await;
+    }
+    let store = Store::open_as_it_is(&bench.config()).await.unwrap();
+    assert_eq!(store.agents("city").await.unwrap(), []);
+    store.close().await;
+    if bench.kind == EngineKind::Postgres {
+        let older = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
+        sqlx::query(older).execute(&mut bench.postgres().await).await.unwrap();
+        let missing = Store::open_as_it_is(&bench.config()).await.map(|_| ()).unwrap_err();
+        assert!(missing.to_string().contains("they lack migration"), "{missing}");
+    }
 }
 
 fn token(id: &str, name: &str) -> TokenRow {
@@ -184,5 +207,33 @@ pub(crate) async fn the_audit_goes_by_age_and_by_number(bench: &Bench) {
     let last = rows(&store, AuditFilter::default()).await[0].seq;
     assert_eq!(swept(&store, Swept::Audit, 100, None).await, 5);
     assert!(store.audit(&change("anna", None, 200)).await.unwrap() > last);
+    store.close().await;
+}
+
+fn agent(role: &str, money: i64, skill: Option<f64>) -> AgentRow {
+    AgentRow {
+        role: role.into(),
+        place: skill.map(|_| "hills".to_owned()),
+        money,
+        capacity: skill.map(|_| 40),
+        skill,
+        impatience: Some(0.25),
+        stocks: r#"{"Food":3}"#.into(),
+        beliefs: "{}".into(),
+        ..AgentRow::default()
+    }
+}
+
+pub(crate) async fn agents_are_imported_whole_and_read_in_their_order(bench: &Bench) {
+    let store = bench.open().await;
+    assert_eq!(store.agents("a").await.unwrap(), []);
+    let many: Vec<AgentRow> = (0..300).map(|n| agent("Smith", n, (n % 2 == 0).then_some(0.1))).collect();
+    store.replace_agents("a", &many, 7).await.unwrap();
+    store.replace_agents("b", &[agent("Farmer", i64::MAX, Some(2.5))], 7).await.unwrap();
+    assert_eq!(store.agents("a").await.unwrap(), many);
+    // An import takes the place of the one before, and of no other world's.
+    store.replace_agents("a", &many[..2], 8).await.unwrap();
+    assert_eq!(store.agents("a").await.unwrap(), &many[..2]);
+    assert_eq!(store.agents("b").await.unwrap(), [agent("Farmer", i64::MAX, Some(2.5))]);
     store.close().await;
 }

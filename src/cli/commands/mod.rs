@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod config;
+pub(super) mod economy;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod import;
@@ -10,6 +11,7 @@ pub(super) mod npcs;
 pub(super) mod outbox;
 pub(super) mod schemas;
 pub(super) mod serve;
+pub(super) mod shocks;
 pub(super) mod tasks;
 pub(super) mod ticks;
 pub(super) mod tokens;

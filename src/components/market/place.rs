@@ -1,11 +1,11 @@
-//! Markets: one a commodity.
+//! Markets: one a commodity, at every market place.
 
 use std::collections::VecDeque;
 
 use bevy_ecs::prelude::Component;
 use serde::{Deserialize, Serialize};
 
-use super::CommodityId;
+use super::{CommodityId, Measures};
 use crate::components::money::{Goods, Money};
 
 /// Hours that a market remembers.
@@ -20,12 +20,13 @@ pub struct MarketHour {
     pub volume: Goods,
 }
 
-/// The market of a commodity, as its last clearing left it.
+/// The market of a commodity at a place, as its last clearing left it.
 #[derive(Component, Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[require(Measures)]
 pub struct Market {
     /// What is traded.
     pub commodity: CommodityId,
-    /// Its name, `market-<commodity>`.
+    /// Its name, `market-<commodity>`; in a world with several places `market-<place>-<commodity>`.
     pub market_id: String,
     /// Mean price of the last trades, weighted by volume; before the first, the initial price.
     pub price: Money,

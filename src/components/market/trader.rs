@@ -3,12 +3,12 @@
 use bevy_ecs::prelude::Component;
 use serde::{Deserialize, Serialize};
 
-use super::{Beliefs, CommodityId, PerCommodity, Personality, RoleId, TradeHistory};
+use super::{Beliefs, Chronicle, CommodityId, PerCommodity, Personality, RoleId, TradeHistory};
 use crate::components::money::{Goods, Money};
 
 /// Somebody who works, trades and consumes. May be anything else as well: there is one purse for all.
 #[derive(Component, Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[require(Purse, Stock, Beliefs, Personality, TradeHistory, Role, Budget)]
+#[require(Purse, Stock, Storeroom, Beliefs, Personality, TradeHistory, Role, Budget, Chronicle)]
 pub struct Trader {
     /// Output against the recipe's.
     pub skill: f64,
@@ -74,6 +74,24 @@ impl Stock {
     /// What there is of each commodity.
     pub fn holdings(&self) -> &PerCommodity<Holding> {
         &self.goods
+    }
+}
+
+/// How much somebody's stock takes. Who came into a world before there was such a thing has no limit.
+#[derive(Component, Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Storeroom {
+    /// Units of all commodities together; nothing where there is no limit.
+    pub capacity: Option<i64>,
+}
+
+impl Storeroom {
+    /// Units that there is room for beside a stock, those that cover orders included; 0 where it is full or more.
+    pub fn room(&self, stock: &Stock) -> i64 {
+        let Some(capacity) = self.capacity else { return i64::MAX };
+        let held =
+            stock.goods.iter().fold(0_i64, |sum, held| sum.saturating_add(held.free.0).saturating_add(held.escrow.0));
+        capacity.saturating_sub(held).max(0)
     }
 }
 

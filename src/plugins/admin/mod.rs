@@ -31,6 +31,7 @@ pub mod routes;
 pub mod scope;
 pub mod secret;
 mod sessions;
+mod shocks;
 mod simulation;
 pub mod stream;
 pub mod tasks;

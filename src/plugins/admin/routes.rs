@@ -8,7 +8,7 @@ use axum::routing::{self, MethodRouter};
 
 use super::access::{self, Guarded};
 use super::scope::Scope::{self, Admin, ConfigWrite, Operate, Read};
-use super::{App, lists, npcs, registry, sessions, simulation, stream, tasks, tokens, worlds};
+use super::{App, lists, npcs, registry, sessions, shocks, simulation, stream, tasks, tokens, worlds};
 
 /// A route below `/api/v1`, without what serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,9 +180,41 @@ fn market_and_people() -> Vec<Route> {
         get(Read, "/worlds/{world}/markets", worlds::markets, "Its markets as they last cleared."),
         get(Read, "/worlds/{world}/markets/{market}", worlds::market_history, "How a market cleared before. A page.")
             .asks(PAGE),
-        get(Read, "/worlds/{world}/agents", worlds::agents, "Its agents: `after` (an id), `role`, `limit`.")
+        get(
+            Read,
+            "/worlds/{world}/ledger",
+            worlds::ledger,
+            "Where its money and goods came from and went since its beginning, by kind, and what its treasury has.",
+        ),
+        get(Read, "/worlds/{world}/agents", worlds::agents, "Its agents: `after` (an id), `role`, `place`, `limit`.")
             .asks(&["after", "limit", "role"]),
+        get(
+            Read,
+            "/worlds/{world}/explain",
+            worlds::explain,
+            "What its prices are made of, or with `agent` why that one did or did not trade in the last hour.",
+        )
+        .asks(&["agent"]),
         get(Read, "/worlds/{world}/agents/{agent}", worlds::agent, "One agent: money, goods, inventory, beliefs."),
+        get(
+            Read,
+            "/worlds/{world}/shocks",
+            shocks::list,
+            "Its shocks: those that are active or to come, then the last that have ended; and what other plugins signalled.",
+        ),
+        post(
+            Operate,
+            "/worlds/{world}/shocks",
+            shocks::add,
+            "`{\"kind\", \"commodity\"?, \"role\"?, \"factor\"?, …}`: an entry of `economy.shocks` of a world file. 201; 409 if \
+             its `id` is taken.",
+        ),
+        delete(
+            Operate,
+            "/worlds/{world}/shocks/{shock}",
+            shocks::end,
+            "Ends it before its time; 404 if it is not live.",
+        ),
         get(
             Read,
             "/worlds/{world}/steps",

@@ -266,6 +266,7 @@ pub(super) struct AgentsQuery {
     after: Option<u64>,
     limit: Option<u32>,
     role: Option<String>,
+    place: Option<String>,
 }
 
 pub(super) async fn agents(
@@ -278,8 +279,33 @@ pub(super) async fn agents(
     if let Some(object) = payload.as_object_mut() {
         object.extend(query.after.map(|after| ("after".to_owned(), after.into())));
         object.extend(query.role.map(|role| ("role".to_owned(), role.into())));
+        object.extend(query.place.map(|place| ("place".to_owned(), place.into())));
     }
     order(&app, &world, Order::Ask { query: "economy.agents".into(), payload }, None).await.map(Json)
+}
+
+pub(super) async fn ledger(State(app): State<App>, Path(world): Path<String>) -> Result<Json<Value>, Problem> {
+    let ask = Order::Ask { query: "economy.ledger".into(), payload: json!({}) };
+    // A world that refuses the question has no economy.
+    order(&app, &world, ask, None).await.map(Json).map_err(Problem::refusal_as_not_found)
+}
+
+/// Whom to explain.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainQuery {
+    agent: Option<u64>,
+}
+
+pub(super) async fn explain(
+    State(app): State<App>,
+    Path(world): Path<String>,
+    query: Result<Query<ExplainQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<Value>, Problem> {
+    let Query(query) = query.map_err(|error| Problem::new(StatusCode::BAD_REQUEST, error.body_text()))?;
+    let ask = Order::Ask { query: "economy.explain".into(), payload: json!({ "agent": query.agent }) };
+    // A world that refuses the question has no economy, or no such agent.
+    order(&app, &world, ask, None).await.map(Json).map_err(Problem::refusal_as_not_found)
 }
 
 pub(super) async fn agent(

@@ -227,8 +227,8 @@ impl Assembly<'_> {
         Some(MarketStateRow {
             world_id: event.world_id.to_string(),
             shard,
-            market_id: cleared.market_id,
-            commodity: cleared.commodity,
+            market_id: cleared.market_id.into(),
+            commodity: cleared.commodity.into(),
             price: minor_units(cleared.price),
             volume: cleared.volume,
             asks_unfilled: cleared.asks_unfilled,

@@ -120,9 +120,10 @@ fn by_file(
     if file.id != *id {
         return Err(OrderError::Refused(format!("the file is of world `{}`, not `{id}`", file.id)));
     }
-    let mut living = spec.clone();
+    let mut living = spec.as_written();
     living.meta.simulation = present.clone();
-    let all: Vec<Value> = differences(&json_of(&living), &json_of(&file))
+    // The file of a living world has the agents that were read from the database: they are no change.
+    let all: Vec<Value> = differences(&json_of(&living), &json_of(&file.as_written()))
         .into_iter()
         .map(|change| {
             let in_place = change.pointer == "/description" || change.pointer.starts_with("/meta/simulation/");

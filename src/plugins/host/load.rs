@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use garde::Validate;
 use uuid::Uuid;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,7 +13,8 @@ use super::hosted::Hosted;
 use super::unit::{OrderWork, Unit, Work};
 use super::worker::Job;
 use crate::plugins::store::{ShardId, UnregisteredWorld, WorldChange, WorldRow, WorldStatus};
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{AgentSpec, TWO_SOURCES, WorldSpec};
+
 impl Engine {
     /// Brings back the worlds of the store and registers those that are new. A faulted world is brought back too, to
     /// show its last commit; it stays faulted and takes nothing in. Blocks until every one lives or is known to be
@@ -67,8 +69,12 @@ impl Engine {
             let most = self.config.worlds_max;
             return tracing::error!(world_id = %spec.id, most, "the world is not registered: host.worlds_max are there");
         }
-        let row = match self.registration(&spec, self.shard_of_world(&spec.id)) {
-            Ok(row) => row,
+        let registered = of_one_source(&spec).and_then(|()| self.with_agents(spec.clone())).and_then(|spec| {
+            let row = self.registration(&spec, self.shard_of_world(&spec.id))?;
+            Ok((spec, row))
+        });
+        let (spec, row) = match registered {
+            Ok(registered) => registered,
             Err(error) => return tracing::error!(world_id = %spec.id, error, "the world cannot be registered"),
         };
         tracing::info!(world_id = %spec.id, shard = row.shard, incarnation = %row.incarnation, "world is registered");
@@ -80,6 +86,23 @@ impl Engine {
         self.send_one(unit, &id, Job::Create { spec: Box::new(spec), incarnation });
     }
 
+    /// The same with the agents that the database has for it, if its population comes from there and was not read before.
+    /// Waits for the database, as long as an operation may take: worlds are registered seldom.
+    pub(super) fn with_agents(&self, mut spec: WorldSpec) -> Result<WorldSpec, String> {
+        let id = spec.id.clone();
+        let Some(economy) = spec.economy.as_mut().filter(|economy| economy.population.waits_for_agents()) else {
+            return Ok(spec);
+        };
+        let rows = self.parts.runtime.block_on(self.store.agents(id.as_str())).map_err(|error| error.to_string())?;
+        if rows.is_empty() {
+            let help = "import some (`worldtick economy import-agents`)";
+            return Err(format!("the table market_agent has no agents of world `{id}`: {help}"));
+        }
+        economy.population.agents = rows.into_iter().map(AgentSpec::try_from).collect::<Result<_, _>>()?;
+        economy.validate().map_err(|report| format!("the agents of the table market_agent do not fit: {report}"))?;
+        Ok(spec)
+    }
+
     /// The row of a world that begins now.
     pub(super) fn registration(&self, spec: &WorldSpec, shard: ShardId) -> Result<WorldRow, String> {
         let json = serde_json::to_string(spec).map_err(|error| error.to_string())?;
@@ -87,7 +110,7 @@ impl Engine {
             world_id: spec.id.to_string(),
             shard,
             incarnation: Uuid::new_v4(),
-            spec_hash: xxh3_64(json.as_bytes()).cast_signed(),
+            spec_hash: hash_as_written(spec)?,
             spec: json,
             status: WorldStatus::Running,
             registered_at: self.wall_micros(),
@@ -111,18 +134,61 @@ impl Engine {
     }
 }
 
+/// Agents that stand in a file and are to come from the database: one of them would be passed over in silence, so that
+/// no world begins with it. Files of living worlds, which have the agents that were read, are no beginning.
+pub(super) fn of_one_source(spec: &WorldSpec) -> Result<(), String> {
+    if spec.economy.as_ref().is_some_and(|economy| economy.population.has_two_sources()) {
+        return Err(TWO_SOURCES.into());
+    }
+    Ok(())
+}
+
+/// The hash of a world as its author has written it: agents that came from the database have no part in it.
+///
+/// # Errors
+/// When it cannot be written as JSON.
+pub(crate) fn hash_as_written(spec: &WorldSpec) -> Result<i64, String> {
+    let json = serde_json::to_string(&spec.as_written()).map_err(|error| error.to_string())?;
+    Ok(xxh3_64(json.as_bytes()).cast_signed())
+}
+
 fn report_changed_file(row: &WorldRow, living: &WorldSpec, specs: &[(WorldSpec, i64)]) {
     let file = specs.iter().find(|(spec, hash)| spec.id == living.id && *hash != row.spec_hash);
     let Some((file, _)) = file else { return };
     // What `worlds apply` has changed in place is no difference any more.
-    let mut living = living.clone();
+    let mut living = living.as_written();
     if let Some(Ok(simulation)) = row.simulation.as_deref().map(serde_json::from_str) {
         living.meta.simulation = simulation;
     }
-    if *file != living {
+    if file.as_written() != living {
         tracing::warn!(
             world_id = row.world_id,
             "the world file has changed since the world was registered; it has no effect until it is applied (`worldtick worlds apply`) or the world is reset"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::spec::AgentSource;
+
+    /// A file with the agents that were read from the database, as a living world's has them.
+    #[test]
+    fn agents_that_were_read_make_no_other_file() {
+        let mut waiting = WorldSpec::default_world().expect("a valid world file");
+        waiting.economy.as_mut().expect("an economy").population.from = AgentSource::MarketAgent;
+        let mut living = waiting.clone();
+        let agent = AgentSpec { role: "Farmer".into(), money: 100, ..AgentSpec::default() };
+        living.economy.as_mut().expect("an economy").population.agents = vec![agent.clone(), agent];
+        assert_eq!(hash_as_written(&living), hash_as_written(&waiting));
+        assert_eq!(living.as_written(), waiting);
+        assert_eq!(of_one_source(&waiting), Ok(()));
+        assert!(of_one_source(&living).is_err_and(|words| words.contains("leave out `from`")));
+        let told = living.warnings();
+        assert!(told.iter().any(|warning| warning.pointer == "/economy/population/from"), "{told:?}");
+        living.economy.as_mut().expect("an economy").population.from = AgentSource::File;
+        assert_eq!(of_one_source(&living), Ok(()));
+        assert_ne!(hash_as_written(&living), hash_as_written(&waiting));
     }
 }

@@ -5,10 +5,14 @@ use std::time::Duration;
 
 use super::steps::{StepCause, cause, deferred};
 use super::unit::{Slot, Unit, Work};
+use crate::messages::shock::MarketShock;
 use crate::messages::tier::{LATENESS_BOUNDS, Lateness, StepReport};
+use crate::messages::{EventRecord, SimulationEvent};
 use crate::plugins::bridge::outbound::Published;
 use crate::plugins::metrics::WorldSeries;
 use crate::plugins::store::{Commit, MarketStateRow};
+use crate::systems::economy::AddShock;
+use crate::world::WorldCommand;
 
 /// Whole numbers as metrics take them.
 #[expect(clippy::cast_precision_loss, reason = "metrics are approximate beyond 2^53")]
@@ -46,6 +50,10 @@ pub(super) fn commit(
     for row in &commit.commands {
         let (source, outcome) = (row.source.clone(), row.outcome.clone());
         metrics::counter!("worldtick_commands_total", "source" => source, "outcome" => outcome).increment(1);
+        if row.command == AddShock::NAME && row.outcome == "refused" {
+            // It never was one of a kind.
+            metrics::counter!("worldtick_economy_shocks_total", "kind" => "unknown", "phase" => "refused").increment(1);
+        }
     }
     for row in &commit.dead_letters {
         let (topic, reason) = (row.topic.clone(), row.error_class.clone());
@@ -54,7 +62,7 @@ pub(super) fn commit(
     units.iter().for_each(unit);
     let mut latest: BTreeMap<(&str, &str), &MarketStateRow> = BTreeMap::new();
     for row in commit.market_states.iter().filter(|row| has_label(&row.world_id)) {
-        latest.insert((&row.world_id, &row.commodity), row);
+        latest.insert((&row.world_id, &row.market_id), row);
     }
     for row in latest.values() {
         market(row, of_worlds);
@@ -81,6 +89,12 @@ fn unit(unit: &Unit) {
     };
     for slot in unit.slots.values() {
         let Slot::Applied { outcome, cost_micros, .. } = slot else { continue };
+        outcome.events.iter().filter(|event| event.event_type == MarketShock::EVENT_TYPE).for_each(shock);
+        for (count, word) in [(outcome.signals.taken, "taken"), (outcome.signals.refused, "refused")] {
+            if count > 0 {
+                metrics::counter!("worldtick_economy_signals_total", "outcome" => word).increment(count.into());
+            }
+        }
         match (tick, &unit.work) {
             (Some(tick), _) => {
                 let tick_type = tick.tick_type.as_str();
@@ -157,16 +171,47 @@ fn spread(lateness: &Lateness) -> Vec<(f64, usize)> {
     values
 }
 
+fn shock(event: &EventRecord) {
+    let word = |name: &str| event.payload.get(name).and_then(|word| word.as_str()).unwrap_or("unknown").to_owned();
+    metrics::counter!("worldtick_economy_shocks_total", "kind" => word("kind"), "phase" => word("phase")).increment(1);
+}
+
 fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {
-    let (world, commodity) = (row.world_id.as_str(), Some(row.commodity.as_str()));
+    // The commodity, with several places each market's `<place>-<commodity>`.
+    let commodity = row.market_id.strip_prefix("market-").or(Some(&row.commodity));
+    let world = row.world_id.as_str();
     if let Some(price) = row.price {
         let price = crate::components::money::Money(price).to_major();
         of_worlds.set("worldtick_market_clearing_price", world, commodity, price);
     }
+    of_worlds.set("worldtick_market_volume_units", world, commodity, units(row.volume));
+    of_worlds.set("worldtick_market_bids_unfilled_units", world, commodity, units(row.bids_unfilled));
+    of_worlds.set("worldtick_market_asks_unfilled_units", world, commodity, units(row.asks_unfilled));
     let measures: serde_json::Value = serde_json::from_str(&row.measures).unwrap_or_default();
-    if let Some(efficiency) = measures.get("efficiency").and_then(serde_json::Value::as_f64) {
-        of_worlds.set("worldtick_market_efficiency_ratio", world, commodity, efficiency);
+    let number = |path: &str| measures.pointer(path).and_then(serde_json::Value::as_f64);
+    for (path, name) in MARKET_MEASURES {
+        // What was measured an hour ago is not shown as if it were now.
+        of_worlds.set_or_unset(name, world, commodity, number(path));
     }
+    let needs = number("/needs_due").filter(|due| *due > 0.0).zip(number("/needs_met"));
+    let needs_met = needs.map(|(due, met)| met / due);
+    of_worlds.set_or_unset("worldtick_market_needs_met_ratio", world, commodity, needs_met);
+    of_worlds.set_or_unset("worldtick_economy_wealth_gini_ratio", world, None, number("/wealth/gini"));
+}
+
+/// Where a market's measures are found in its row, and the gauges that show them.
+const MARKET_MEASURES: [(&str, &str); 6] = [
+    ("/efficiency", "worldtick_market_efficiency_ratio"),
+    ("/spread", "worldtick_market_spread"),
+    ("/alpha", "worldtick_market_alpha_ratio"),
+    ("/volatility", "worldtick_market_volatility_ratio"),
+    ("/trend", "worldtick_market_trend_ratio"),
+    ("/beliefs/median", "worldtick_market_belief_median"),
+];
+
+#[expect(clippy::cast_precision_loss, reason = "a representation for readers")]
+fn units(amount: i64) -> f64 {
+    amount as f64
 }
 
 /// What has been published.
@@ -186,7 +231,7 @@ mod tests {
     use metrics_exporter_prometheus::PrometheusBuilder;
 
     use super::*;
-    use crate::plugins::store::TickHistoryRow;
+    use crate::plugins::store::{CommandRow, TickHistoryRow};
 
     #[test]
     fn lateness_keeps_its_buckets_and_its_sum() {
@@ -238,6 +283,7 @@ mod tests {
     fn a_step_is_measured_whoever_wants_it() {
         use super::super::unit::OrderWork;
         use crate::components::ids::WorldId;
+        use crate::messages::outside::SignalsHeard;
         use crate::messages::{Input, Outcome};
 
         let applied = |work: Work, game_micros: i64| {
@@ -252,6 +298,7 @@ mod tests {
                 game_micros,
                 hash: crate::world::StateHash::default(),
                 report: None,
+                signals: SignalsHeard { taken: 2, refused: 1 },
             };
             let input = Input::Advance { game_micros: 1, wall_micros: 0, steps: 1 };
             let slot = Slot::Applied { input, outcome: Box::new(outcome), cost_micros: 2_000_000, sets: Vec::new() };
@@ -264,9 +311,59 @@ mod tests {
         let recorder = PrometheusBuilder::new().build_recorder();
         metrics::with_local_recorder(&recorder, || units.iter().for_each(unit));
         let text = recorder.handle().render();
-        for line in ["step_duration_seconds_count 2", "step_duration_seconds_sum 4"] {
+        for line in [
+            "step_duration_seconds_count 2",
+            "step_duration_seconds_sum 4",
+            r#"economy_signals_total{outcome="taken"} 6"#,
+            r#"economy_signals_total{outcome="refused"} 3"#,
+        ] {
             assert!(text.lines().any(|said| said.strip_prefix("worldtick_") == Some(line)), "{line}\n{text}");
         }
+    }
+
+    #[test]
+    fn what_a_market_no_longer_has_is_no_longer_shown() {
+        let row = |measures: &str| MarketStateRow {
+            world_id: "w".into(),
+            commodity: "Food".into(),
+            measures: measures.into(),
+            ..MarketStateRow::default()
+        };
+        let all = r#"{"efficiency": 0.9, "spread": 0.5, "alpha": 0.02, "volatility": 0.01, "trend": 0.1,
+            "beliefs": {"median": 10}, "needs_due": 4, "needs_met": 3, "wealth": {"gini": 0.2}}"#;
+        let of_worlds = WorldSeries::default();
+        market(&row(all), &of_worlds);
+        let shown = || of_worlds.render().lines().filter(|line| !line.starts_with('#')).count();
+        assert_eq!(shown(), 3 + 8, "{}", of_worlds.render());
+        market(&row(r#"{"trend": 0.0, "volatility": 0.0, "needs_due": 0, "needs_met": 0}"#), &of_worlds);
+        let text = of_worlds.render();
+        assert_eq!(shown(), 3 + 2, "{text}");
+        assert!(text.contains("worldtick_market_trend_ratio{world=\"w\",commodity=\"Food\"} 0"), "{text}");
+    }
+
+    #[test]
+    fn a_shock_that_is_refused_is_counted() {
+        let row = |command: &str, outcome: &str| CommandRow {
+            command: command.into(),
+            outcome: outcome.into(),
+            source: "api".into(),
+            ..CommandRow::default()
+        };
+        let commands = vec![
+            row("economy.add_shock", "refused"),
+            row("economy.add_shock", "done"),
+            row("economy.end_shock", "refused"),
+            row("world.clock", "refused"),
+        ];
+        let recorder = PrometheusBuilder::new().build_recorder();
+        metrics::with_local_recorder(&recorder, || {
+            let of_worlds = WorldSeries::default();
+            commit(&Commit { commands, ..Commit::default() }, None, &[], &of_worlds, |_| true);
+        });
+        let text = recorder.handle().render();
+        let counted: Vec<&str> =
+            text.lines().filter(|line| line.starts_with("worldtick_economy_shocks_total")).collect();
+        assert_eq!(counted, [r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"} 1"#]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::commands::Asked;
 use super::configure::{change_rows, in_place};
 use super::engine::Engine;
 use super::hosted::{Hosted, Presence};
+use super::load::of_one_source;
 use super::orders::{Begun, OrderError, no};
 use super::unit::{OrderWork, TickNote, TickWork, Unit, Work};
 use super::worker::Job;
@@ -35,6 +36,10 @@ impl Engine {
             );
             return no(OrderError::Conflict(words), asked);
         }
+        let spec = match of_one_source(&spec).and_then(|()| self.with_agents(spec)) {
+            Ok(spec) => spec,
+            Err(error) => return no(OrderError::Refused(error), asked),
+        };
         let row = match self.registration(&spec, self.shard_of_world(id)) {
             Ok(row) => row,
             Err(error) => return no(OrderError::Refused(error), asked),
@@ -72,11 +77,18 @@ impl Engine {
     /// Lets a world begin anew, or leaves it as it is if it cannot be made of that file.
     pub(super) fn begin_reset(&mut self, id: &WorldId, spec: Option<WorldSpec>, asked: Asked) -> Begun {
         let Some(world) = self.worlds.get(id) else { return no(self.unknown_world(id), asked) };
+        if let Some(Err(error)) = spec.as_ref().map(of_one_source) {
+            return no(OrderError::Refused(error), asked);
+        }
         let spec = spec.unwrap_or_else(|| WorldSpec::clone(&world.spec));
         if spec.id != *id {
             let words = format!("the file is of world `{}`, not `{id}`", spec.id);
             return no(OrderError::Refused(words), asked);
         }
+        let spec = match self.with_agents(spec) {
+            Ok(spec) => spec,
+            Err(error) => return no(OrderError::Refused(error), asked),
+        };
         let row = match self.registration(&spec, world.shard) {
             Ok(row) => row,
             Err(error) => return no(OrderError::Refused(error), asked),

@@ -21,6 +21,21 @@ impl WorldSeries {
         });
     }
 
+    /// There is no such value any more: neither is there a series that shows the last.
+    pub fn unset(&self, name: &'static str, world: &str, commodity: Option<&str>) {
+        self.change(|all| {
+            all.remove(&(name, world.to_owned(), commodity.map(str::to_owned)));
+        });
+    }
+
+    /// Sets a value, or takes it away where there is none.
+    pub fn set_or_unset(&self, name: &'static str, world: &str, commodity: Option<&str>, value: Option<f64>) {
+        match value {
+            Some(value) => self.set(name, world, commodity, value),
+            None => self.unset(name, world, commodity),
+        }
+    }
+
     /// A world is there no more.
     pub fn forget(&self, gone: &str) {
         self.change(|all| all.retain(|(_, world, _), _| world != gone));

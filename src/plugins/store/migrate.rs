@@ -26,6 +26,8 @@ const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
     (7, "audit", include_str!("migrations/0007_audit_postgres.sql"), Some(EngineKind::Postgres)),
     (10, "metric snapshots", include_str!("migrations/0010_metric_snapshot.sql"), None),
     (12, "command identity", include_str!("migrations/0012_command_identity.sql"), None),
+    (13, "agents", include_str!("migrations/0013_market_agent.sql"), None),
+    (14, "agent place", include_str!("migrations/0014_agent_place.sql"), None),
 ];
 
 /// Runs the migrations that the store has not seen.
@@ -55,6 +57,35 @@ pub(super) async fn migrate(engine: &Engine) -> Result<(), StoreError> {
         Ok(done) => done.map_err(explain),
         Err(_) => Err(StoreError::Migration { message: format!("not finished after {} s", LIMIT.as_secs()) }),
     }
+}
+
+/// Whether the store has seen every migration that this program knows, and no other. Runs none.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] without a connection, [`StoreError::Migration`] where the tables are of another version.
+pub(super) async fn check_migrated(engine: &Engine) -> Result<(), StoreError> {
+    let fail = |failure: Failure| failure.into_error("be opened", "store_meta");
+    let known = MIGRATIONS.iter().map(|(version, ..)| *version).max().unwrap_or(0);
+    let mut session = engine.writer().await.map_err(fail)?;
+    let seen = "SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success";
+    let seen = match session.fetch(seen, &[]).await {
+        Ok(rows) => rows.first().map_or(Ok(0), |row| row.read("_sqlx_migrations").int())?,
+        // There is no such table: nothing was ever made here.
+        Err(failure) if failure.kind == FailureKind::Broken => 0,
+        Err(failure) => return Err(fail(failure)),
+    };
+    if seen == known {
+        return Ok(());
+    }
+    let message = if seen < known {
+        format!(
+            "they lack migration {known} (the last that ran is {seen}), and a server may be running on them: start a \
+             server of this version, which runs it, and try again"
+        )
+    } else {
+        format!("they are of version {seen}, which a newer worldtick has made: use that one")
+    };
+    Err(StoreError::Migration { message })
 }
 
 fn explain(error: MigrateError) -> StoreError {

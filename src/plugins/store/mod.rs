@@ -19,6 +19,7 @@
 //! from [`EngineKind`]. Every operation has a limit in time, and a connection whose state is uncertain is closed.
 
 mod advisory;
+mod agents;
 mod audit;
 mod commands;
 mod commit;
@@ -49,6 +50,7 @@ mod token;
 mod value;
 mod worlds;
 
+pub use agents::AgentRow;
 pub use audit::{AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit};
 pub use commit::CommitOutcome;
 pub use config::StoreConfig;

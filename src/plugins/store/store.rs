@@ -13,7 +13,7 @@ use super::config::{Location, StoreConfig};
 use super::engine::{Engine, EngineKind};
 use super::error::Failure;
 use super::lock::FolderLock;
-use super::migrate::migrate;
+use super::migrate::{check_migrated, migrate};
 use super::place::Place;
 use super::rows::LeaseRow;
 use super::session::Session;
@@ -61,13 +61,30 @@ impl Store {
     /// # Errors
     /// [`StoreError::InUse`], [`StoreError::Config`], [`StoreError::Unavailable`] or [`StoreError::Migration`].
     pub async fn open(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::open_with(config, true).await
+    }
+
+    /// Opens a store on which a server may be running at the same time: tables in PostgreSQL are left as they are, and must
+    /// be those of this program. SQLite belongs to who has taken its folder, and is brought up to date.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`StoreError::Migration`] also where a migration is missing.
+    pub async fn open_as_it_is(config: &StoreConfig) -> Result<Self, StoreError> {
+        Self::open_with(config, false).await
+    }
+
+    async fn open_with(config: &StoreConfig, migrates: bool) -> Result<Self, StoreError> {
         let location = config.location()?;
         let folder = match &location {
             Location::Sqlite { folder, .. } => Some(FolderLock::take(folder)?),
             Location::Postgres(_) => None,
         };
         let engine = Engine::new(&location, config)?;
-        migrate(&engine).await?;
+        if migrates || folder.is_some() {
+            migrate(&engine).await?;
+        } else {
+            check_migrated(&engine).await?;
+        }
         let id = store_id(&engine).await?;
         let place = match (&location, &folder) {
             (Location::Sqlite { file, folder }, Some(lock)) => Some(Place::remember(folder, lock, file)?),

@@ -16,7 +16,7 @@ pub(super) enum Value<'a> {
     Text(Option<Cow<'a, str>>),
     Bytes(Option<Cow<'a, [u8]>>),
     Id(Option<Uuid>),
-    Real(f64),
+    Real(Option<f64>),
 }
 
 impl Value<'_> {
@@ -51,7 +51,8 @@ value_from! {
     &'a Vec<u8> => Bytes(value) Some(Cow::Borrowed(value.as_slice()));
     Vec<u8> => Bytes(value) Some(Cow::Owned(value));
     &'a Option<Vec<u8>> => Bytes(value) value.as_deref().map(Cow::Borrowed);
-    f64 => Real(value) value;
+    f64 => Real(value) Some(value);
+    Option<f64> => Real(value) value;
     Uuid => Id(value) Some(value);
     Option<Uuid> => Id(value) value;
 }
@@ -132,6 +133,10 @@ impl Columns<'_> {
     }
 
     pub(super) fn real(&mut self) -> Result<f64, StoreError> {
+        self.take()
+    }
+
+    pub(super) fn real_or_none(&mut self) -> Result<Option<f64>, StoreError> {
         self.take()
     }
 

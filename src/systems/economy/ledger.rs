@@ -3,7 +3,11 @@
 //! Each checks before it changes: where it gives an error, nothing has moved. What comes into being or ceases to be is
 //! posted by kind, so that money and goods can be accounted for to the unit at any time.
 
+mod house;
+
 use thiserror::Error;
+
+pub use house::ClearingHouse;
 
 use crate::components::market::{CommodityId, GoodsEntry, Holding, Ledger, MoneyEntry, Purse, Stock};
 use crate::components::money::{Goods, Money};
@@ -81,6 +85,46 @@ pub fn create_money(
     Ok(())
 }
 
+/// Takes money away for good.
+///
+/// # Errors
+/// When there is not so much, or a sum does not fit.
+pub fn destroy_money(
+    ledger: &mut Ledger,
+    purse: &mut Purse,
+    amount: Money,
+    entry: MoneyEntry,
+) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    if purse.free < amount {
+        return Err(LedgerError::Money { wanted: amount, there: purse.free });
+    }
+    ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;
+    purse.free = Money(purse.free.0 - amount.0);
+    Ok(())
+}
+
+/// Moves money from one purse to the other, for a reason that is accounted for.
+///
+/// # Errors
+/// When there is not so much, or a sum does not fit.
+pub fn transfer_money(
+    ledger: &mut Ledger,
+    (from, to): (&mut Purse, &mut Purse),
+    amount: Money,
+    entry: MoneyEntry,
+) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    if from.free < amount {
+        return Err(LedgerError::Money { wanted: amount, there: from.free });
+    }
+    let received = to.free.checked_add(amount).ok_or(LedgerError::Overflow)?;
+    ledger.post_money(entry, amount.0).ok_or(LedgerError::Overflow)?;
+    from.free = Money(from.free.0 - amount.0);
+    to.free = received;
+    Ok(())
+}
+
 /// Puts goods into a stock that were not there before.
 ///
 /// # Errors
@@ -111,8 +155,22 @@ pub fn destroy_goods(
     amount: Goods,
     entry: GoodsEntry,
 ) -> Result<(), LedgerError> {
+    destroy_held(ledger, holding(stock, commodity)?, commodity, amount, entry)
+}
+
+/// Takes goods away for good, of a holding of a commodity that is at hand.
+///
+/// # Errors
+/// When there are not so many, the commodity is unknown, or a sum does not fit.
+#[inline]
+pub fn destroy_held(
+    ledger: &mut Ledger,
+    held: &mut Holding,
+    commodity: CommodityId,
+    amount: Goods,
+    entry: GoodsEntry,
+) -> Result<(), LedgerError> {
     positive(amount.0)?;
-    let held = holding(stock, commodity)?;
     if held.free < amount {
         return Err(LedgerError::Goods { wanted: amount, there: held.free });
     }
@@ -152,83 +210,55 @@ pub fn escrow_goods(stock: &mut Stock, commodity: CommodityId, amount: Goods) ->
     Ok(())
 }
 
-/// Money and goods on their way from one side of a clearing to the other. Empty again when all orders are settled.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ClearingHouse {
-    money: i64,
-    goods: i64,
+/// Gives back money that covered a bid.
+///
+/// # Errors
+/// When so much is not set aside.
+pub fn release_money(purse: &mut Purse, amount: Money) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    if purse.escrow < amount {
+        return Err(LedgerError::Money { wanted: amount, there: purse.escrow });
+    }
+    let free = purse.free.checked_add(amount).ok_or(LedgerError::Overflow)?;
+    purse.escrow = Money(purse.escrow.0 - amount.0);
+    purse.free = free;
+    Ok(())
 }
 
-impl ClearingHouse {
-    /// Settles a bid: of the `covered` money `paid` goes to the house, the rest back to the purse; `bought` units come
-    /// from the house.
-    ///
-    /// # Errors
-    /// When the escrow does not hold what was covered, more is paid than that, or a sum does not fit.
-    pub fn settle_bid(
-        &mut self,
-        purse: &mut Purse,
-        stock: &mut Stock,
-        commodity: CommodityId,
-        (covered, paid, bought): (Money, Money, Goods),
-    ) -> Result<(), LedgerError> {
-        positive(paid.0)?;
-        positive(bought.0)?;
-        if purse.escrow < covered || covered < paid {
-            return Err(LedgerError::Money { wanted: covered.max(paid), there: purse.escrow.min(covered) });
-        }
-        let held = holding(stock, commodity)?;
-        let free_goods = held.free.0.checked_add(bought.0).ok_or(LedgerError::Overflow)?;
-        let free_money = purse.free.0.checked_add(covered.0 - paid.0).ok_or(LedgerError::Overflow)?;
-        let money = self.money.checked_add(paid.0).ok_or(LedgerError::Overflow)?;
-        let goods = self.goods.checked_sub(bought.0).ok_or(LedgerError::Overflow)?;
-        *self = Self { money, goods };
-        held.free = Goods(free_goods);
-        purse.escrow = Money(purse.escrow.0 - covered.0);
-        purse.free = Money(free_money);
-        Ok(())
+/// Gives back goods that covered an ask.
+///
+/// # Errors
+/// When so many are not set aside.
+pub fn release_goods(stock: &mut Stock, commodity: CommodityId, amount: Goods) -> Result<(), LedgerError> {
+    positive(amount.0)?;
+    let held = holding(stock, commodity)?;
+    if held.escrow < amount {
+        return Err(LedgerError::Goods { wanted: amount, there: held.escrow });
     }
+    let free = held.free.0.checked_add(amount.0).ok_or(LedgerError::Overflow)?;
+    held.escrow = Goods(held.escrow.0 - amount.0);
+    held.free = Goods(free);
+    Ok(())
+}
 
-    /// Settles an ask: of the `covered` units `sold` go to the house, the rest back to the stock; `received` money
-    /// comes from the house.
-    ///
-    /// # Errors
-    /// When the escrow does not hold what was covered, more is sold than that, or a sum does not fit.
-    pub fn settle_ask(
-        &mut self,
-        purse: &mut Purse,
-        stock: &mut Stock,
-        commodity: CommodityId,
-        (covered, sold, received): (Goods, Goods, Money),
-    ) -> Result<(), LedgerError> {
-        positive(sold.0)?;
-        positive(received.0)?;
-        let held = holding(stock, commodity)?;
-        if held.escrow < covered || covered < sold {
-            return Err(LedgerError::Goods { wanted: covered.max(sold), there: held.escrow.min(covered) });
-        }
-        let free_goods = held.free.0.checked_add(covered.0 - sold.0).ok_or(LedgerError::Overflow)?;
-        let free_money = purse.free.0.checked_add(received.0).ok_or(LedgerError::Overflow)?;
-        let money = self.money.checked_sub(received.0).ok_or(LedgerError::Overflow)?;
-        let goods = self.goods.checked_add(sold.0).ok_or(LedgerError::Overflow)?;
-        *self = Self { money, goods };
-        held.escrow = Goods(held.escrow.0 - covered.0);
-        held.free = Goods(free_goods);
-        purse.free = Money(free_money);
-        Ok(())
-    }
-
-    /// Ends a clearing.
-    ///
-    /// # Errors
-    /// When something is left with nobody.
-    pub fn close(self) -> Result<(), LedgerError> {
-        if self == Self::default() {
-            Ok(())
-        } else {
-            Err(LedgerError::Unbalanced { money: self.money, goods: self.goods })
+/// Takes away all that somebody has, what covers orders included: it leaves with its owner.
+///
+/// # Errors
+/// When a sum does not fit, or the stock has a commodity that the ledger does not know.
+pub fn take_leave(ledger: &mut Ledger, purse: &mut Purse, stock: &mut Stock) -> Result<(), LedgerError> {
+    let escrow = purse.escrow;
+    release_money(purse, escrow)?;
+    let money = purse.free;
+    destroy_money(ledger, purse, money, MoneyEntry::Left)?;
+    for (index, held) in stock.goods.as_mut_slice().iter_mut().enumerate() {
+        let all = held.free.0.checked_add(held.escrow.0).ok_or(LedgerError::Overflow)?;
+        if all > 0 {
+            let commodity = CommodityId(u16::try_from(index).unwrap_or(u16::MAX));
+            *held = Holding { free: Goods(all), escrow: Goods::ZERO };
+            destroy_held(ledger, held, commodity, Goods(all), GoodsEntry::Left)?;
         }
     }
+    Ok(())
 }
 
 /// Counts all money and goods and compares them with the ledger.
@@ -264,31 +294,14 @@ mod tests {
     use super::*;
     use crate::components::market::PerCommodity;
 
-    const WOOD: CommodityId = CommodityId(1);
+    pub(super) const WOOD: CommodityId = CommodityId(1);
 
-    fn holder(ledger: &mut Ledger, money: i64, wood: i64) -> (Purse, Stock) {
+    pub(super) fn holder(ledger: &mut Ledger, money: i64, wood: i64) -> (Purse, Stock) {
         let mut purse = Purse::default();
         let mut stock = Stock { goods: PerCommodity::from_fn(2, |_| Holding::default()) };
         create_money(ledger, &mut purse, Money(money), MoneyEntry::Endowed).expect("fits");
         create_goods(ledger, &mut stock, WOOD, Goods(wood), GoodsEntry::Endowed).expect("fits");
         (purse, stock)
-    }
-
-    #[test]
-    fn a_trade_balances_and_gives_back_what_covered_nothing() {
-        let mut ledger = Ledger::new(2);
-        let (mut buyer, mut his) = holder(&mut ledger, 100, 0);
-        let (mut seller, mut hers) = holder(&mut ledger, 0, 9);
-        escrow_money(&mut buyer, Money(80)).expect("covered");
-        escrow_goods(&mut hers, WOOD, Goods(5)).expect("covered");
-        let mut house = ClearingHouse::default();
-        house.settle_bid(&mut buyer, &mut his, WOOD, (Money(80), Money(30), Goods(3))).expect("settled");
-        assert_eq!(house.close(), Err(LedgerError::Unbalanced { money: 30, goods: -3 }));
-        house.settle_ask(&mut seller, &mut hers, WOOD, (Goods(5), Goods(3), Money(30))).expect("settled");
-        assert_eq!(house.close(), Ok(()));
-        assert_eq!((buyer.free, buyer.escrow, seller.free), (Money(70), Money::ZERO, Money(30)));
-        assert_eq!((his.free(WOOD), hers.free(WOOD)), (3, 6));
-        assert_eq!(audit(&ledger, [(&buyer, &his), (&seller, &hers)].into_iter()), Ok(()));
     }
 
     #[test]
@@ -299,6 +312,8 @@ mod tests {
         let mut house = ClearingHouse::default();
         assert!(escrow_money(&mut purse, Money(101)).is_err());
         assert!(escrow_money(&mut purse, Money(-1)).is_err());
+        assert!(release_money(&mut purse, Money(1)).is_err());
+        assert!(release_goods(&mut stock, WOOD, Goods(1)).is_err());
         assert!(escrow_goods(&mut stock, WOOD, Goods(6)).is_err());
         assert!(escrow_goods(&mut stock, CommodityId(7), Goods(1)).is_err());
         assert!(destroy_goods(&mut ledger, &mut stock, WOOD, Goods(6), GoodsEntry::Eaten).is_err());

@@ -2,8 +2,15 @@
 //!
 //! Amounts of money are in minor units (hundredths), so that prices have steps fine enough to be found.
 
+pub(super) mod agents;
 mod check;
 mod implied;
+mod orders;
+mod places;
+mod recipes;
+pub(crate) mod shock;
+pub(super) mod signal;
+mod treasury;
 
 use std::collections::BTreeMap;
 
@@ -11,7 +18,19 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub(crate) use agents::TWO_SOURCES;
+pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
 pub use implied::Implied;
+pub use orders::{OrdersSpec, Unfilled};
+pub use places::MarketPlaceSpec;
+pub(crate) use recipes::effective;
+pub(crate) use shock::meets;
+pub use shock::{
+    FACTOR_RANGE, MONEY_FACTOR_RANGE, OUTSIDE_PRICE_MAX, OUTSIDE_QUANTITY_MAX, SHOCK_DELAY_MAX, SHOCK_HOURS_MAX,
+    ShockKind, ShockSpec,
+};
+pub use signal::{DemandName, SignalEffectSpec, SignalsSpec};
+pub use treasury::{ReliefSpec, RenewalSpec, TreasurySpec, WagesSpec};
 
 /// The economy of a world: what is traded, who makes it, and who lives from it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -24,19 +43,58 @@ pub struct EconomySpec {
     /// Who takes part.
     #[serde(default)]
     pub population: PopulationSpec,
+    /// Market places, each with a market of its own for every commodity. 2 to 16, and no more than 256 markets together;
+    /// without any, all trade at one place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub places: Vec<MarketPlaceSpec>,
     /// How the price of a trade is found.
     #[serde(default)]
     pub clearing: ClearingRule,
+    /// What becomes of orders that find nobody.
+    #[serde(default)]
+    pub orders: OrdersSpec,
     /// How agents behave.
     #[serde(default)]
     pub parameters: EconomyParameters,
+    /// Shocks that come by themselves, counted from the world's first hour. At most 32.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shocks: Vec<ShockSpec>,
+    /// What signals from outside mean.
+    #[serde(default)]
+    pub signals: SignalsSpec,
+    /// What is remembered of each agent.
+    #[serde(default)]
+    pub chronicle: ChronicleSpec,
+    /// Taxes, relief and wages of last resort; without it there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treasury: Option<TreasurySpec>,
+}
+
+/// What is remembered of each agent: its wealth and beliefs at regular times.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct ChronicleSpec {
+    /// Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760.
+    #[garde(range(min = 1, max = 8760))]
+    #[schemars(range(min = 1, max = 8760))]
+    pub every_hours: u32,
+    /// Samples kept of each agent; the oldest are forgotten. 0 to 1,000, and fewer with very many agents.
+    #[garde(range(max = 1000))]
+    #[schemars(range(max = 1000))]
+    pub samples: u32,
+}
+
+impl Default for ChronicleSpec {
+    fn default() -> Self {
+        Self { every_hours: 24, samples: 7 }
+    }
 }
 
 /// Something that is traded.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CommoditySpec {
-    /// Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`.
+    /// Name, 1 to 32 of letters, digits and `_`; its market is `market-<name>`, or `market-<place>-<name>`.
     #[garde(length(min = 1, max = 32), pattern("^[A-Za-z][A-Za-z0-9_]*$"))]
     #[schemars(regex(pattern = "^[A-Za-z][A-Za-z0-9_]{0,31}$"))]
     pub name: String,
@@ -61,9 +119,13 @@ pub struct CommoditySpec {
     #[garde(custom(check::between(0.0, 0.5)))]
     #[schemars(range(min = 0.0, max = 0.5))]
     pub spoilage: f64,
+    /// As what demand for it is told to the outside; without it, under its own name, and a warning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    pub signal: Option<DemandName>,
 }
 
-/// A trade that agents follow: an hour of work turns inputs into output.
+/// A trade that agents follow: an hour of work turns inputs into output, and wears out tools.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RoleSpec {
@@ -82,6 +144,35 @@ pub struct RoleSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[garde(skip)]
     pub inputs: BTreeMap<String, f64>,
+    /// Tools that must be at hand, one of each, and the chance that an hour's work of an agent of skill 1 wears it out.
+    /// 0.0001 to 1.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[garde(skip)]
+    pub tools: BTreeMap<String, f64>,
+    /// Units of other commodities that an hour's success yields as well; parts of a unit are a chance. 0.001 to 1,000.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[garde(skip)]
+    pub by_products: BTreeMap<String, f64>,
+    /// Probability that an hour's work succeeds; inputs are used up and tools worn either way. 0.01 to 1.
+    #[serde(default = "default_chance")]
+    #[garde(custom(check::between(0.01, 1.0)))]
+    #[schemars(range(min = 0.01, max = 1.0))]
+    pub chance: f64,
+    /// Units of the output made in an hour at most, whatever the skill; without it there is no limit. 1 to 1,000,000.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub hourly_max: Option<u32>,
+    /// Units of the output that the store takes: full, work stops. 1 to 1,000,000. `capacityHours` holds as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[garde(range(min = 1, max = 1_000_000))]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub store_max: Option<u32>,
+    /// Money lost in an hour in which inputs or tools are missing, in minor units, as far as it goes. 0 to 1,000,000.
+    #[serde(default)]
+    #[garde(range(min = 0, max = 1_000_000))]
+    #[schemars(range(min = 0, max = 1_000_000))]
+    pub idle_cost: i64,
     /// Share of the quantity that is made where inputs are missing: what keeps a starving economy from locking up.
     /// 0 to 0.9.
     #[serde(default = "default_subsistence")]
@@ -99,6 +190,24 @@ pub struct RoleSpec {
     #[garde(inner(custom(check::between(0.0, 1.0))))]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub share: Option<f64>,
+}
+
+impl RoleSpec {
+    /// Units that an agent of this skill makes in an hour, on average and against its skill: at most `hourlyMax` of them.
+    pub fn expected(&self, skill: f64) -> f64 {
+        let most = self.hourly_max.map_or(f64::INFINITY, f64::from) * self.chance;
+        recipes::effective(self.quantity * self.chance, most, skill)
+    }
+
+    /// Everything that an hour of work takes: inputs by their quantity, tools by their wear.
+    pub fn uses(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.inputs.iter().chain(&self.tools).map(|(name, quantity)| (name.as_str(), *quantity))
+    }
+
+    /// By-products of an hour, on average.
+    pub fn yields(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.by_products.iter().map(|(name, quantity)| (name.as_str(), quantity * self.chance))
+    }
 }
 
 /// Who takes part.
@@ -121,7 +230,7 @@ pub struct PopulationSpec {
     #[garde(custom(check::between(0.01, 100.0)))]
     #[schemars(range(min = 0.01, max = 100.0))]
     pub belief_factor: f64,
-    /// Output of an agent against the recipe's, drawn evenly. Within 0.1 to 10.
+    /// Output of an agent against the recipe's, spread evenly. Within 0.1 to 10.
     #[garde(dive, custom(check::within(0.1, 10.0)))]
     pub skill: Range,
     /// 0 to 1: offers more of a stock at once.
@@ -136,6 +245,33 @@ pub struct PopulationSpec {
     /// 0.01 to 1: how far one trade moves a belief towards the market price.
     #[garde(dive, custom(check::within(0.01, 1.0)))]
     pub learning_rate: Range,
+    /// Who goes broke changes its role or leaves, and newcomers arrive; without it the agents stay the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(dive)]
+    pub renewal: Option<RenewalSpec>,
+    /// Units of all commodities together that an agent has room for: with full stocks it buys nothing, and works only
+    /// where that uses inputs up. Without it there is no limit. 1 to 1,000,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(inner(range(min = 1, max = 1_000_000)))]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub capacity: Option<i64>,
+    /// From where the agents come.
+    #[serde(skip_serializing_if = "is_file")]
+    #[garde(skip)]
+    pub from: AgentSource,
+    /// CSV file of agents, from the folder of the world file: read with it, as if they were listed in `agents`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    pub agents_file: Option<String>,
+    /// Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
+    /// no meaning. 2 to 20,000.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[garde(skip)]
+    pub agents: Vec<AgentSpec>,
+}
+
+fn is_file(from: &AgentSource) -> bool {
+    *from == AgentSource::File
 }
 
 impl Default for PopulationSpec {
@@ -150,6 +286,11 @@ impl Default for PopulationSpec {
             impatience: Range { min: 0.0, max: 1.0 },
             social_influence: Range { min: 0.0, max: 1.0 },
             learning_rate: Range { min: 0.1, max: 0.5 },
+            renewal: None,
+            capacity: None,
+            from: AgentSource::File,
+            agents_file: None,
+            agents: Vec::new(),
         }
     }
 }
@@ -240,6 +381,10 @@ pub struct EconomyParameters {
     #[garde(custom(check::between(1.0, 3.0)))]
     #[schemars(range(min = 1.0, max = 3.0))]
     pub doubt_growth: f64,
+    /// Hours over which Smith's alpha of a market is measured. 1 to 1,000.
+    #[garde(range(min = 1, max = 1000))]
+    #[schemars(range(min = 1, max = 1000))]
+    pub alpha_hours: u32,
 }
 
 impl Default for EconomyParameters {
@@ -254,14 +399,19 @@ impl Default for EconomyParameters {
             restock_share: 0.2,
             output_hours: 4.0,
             capacity_hours: 48.0,
-            usual_price_hours: 72.0,
+            usual_price_hours: 168.0,
             quote_margin: 0.03,
             reservation_wage: 0.8,
             doubt_min: 0.015,
             doubt_max: 0.2,
             doubt_growth: 1.4,
+            alpha_hours: 24,
         }
     }
+}
+
+fn default_chance() -> f64 {
+    1.0
 }
 
 fn default_subsistence() -> f64 {

@@ -184,11 +184,25 @@ impl WorldSpec {
             let default_tier = rules.map(TierRulesSpec::default_tier).unwrap_or_default();
             npcs::check(npcs, &names, &self.meta.simulation.tiers, default_tier, &mut findings);
         }
+        if let Some(economy) = &self.economy {
+            economy::agents::warn(economy, &mut findings);
+            economy::signal::warn(economy, &mut findings);
+        }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {
             findings.add(compile::faults(self.behaviour.as_ref(), self.npcs.as_ref(), extensions));
         }
         findings
+    }
+
+    /// The world as its author has written it: without agents that came from the database.
+    #[must_use]
+    pub fn as_written(&self) -> Self {
+        let mut written = self.clone();
+        if let Some(economy) = &mut written.economy {
+            economy.population = economy.population.as_written();
+        }
+        written
     }
 
     /// The time scale as the clock takes it.

@@ -29,7 +29,7 @@ pub(super) struct Stage {
 pub(super) const OUTSIDE: [&str; 4] = ["rdkafka", "axum", "sqlx", "tokio"];
 
 /// The stages in their order. The tests come last, so that the output ends with the runner's summary; `for_tests` are
-/// the user's own arguments to `cargo test`. A `long` run also sees that memory stays flat.
+/// the user's own arguments to `cargo test`. A `long` run also sees that memory stays flat, and what economies reach.
 pub(super) fn all(for_tests: &[String], long: bool) -> Vec<Stage> {
     let stage = |name, kind, variables, arguments: &str| Stage {
         name,
@@ -63,6 +63,9 @@ pub(super) fn all(for_tests: &[String], long: bool) -> Vec<Stage> {
         let memory = |name, count: &str| stage(name, Kind::Measured, &[], &format!("bench --bench bridge -- {count}"));
         stages.push(memory("memory over ticks through Kafka", "--memory 200000"));
         stages.push(memory("memory over steps by hand", "--stepped 1000000"));
+        // Ten times as fast as beside the other tests, where the same ensembles are small.
+        let ensembles = "test --release --package worldtick --no-default-features --test economy_quality";
+        stages.push(stage("large ensembles of economies", Kind::Tests, &[], ensembles));
     }
     stages.push(tests);
     stages
@@ -130,6 +133,13 @@ mod tests {
         assert_eq!(measured(false), Vec::<String>::new());
         let bridge = ["bench --bench bridge -- --memory 200000", "bench --bench bridge -- --stepped 1000000"];
         assert_eq!(measured(true), bridge);
+    }
+
+    #[test]
+    fn only_a_long_run_takes_large_ensembles_and_optimised() {
+        let optimised = |long| all(&[], long).into_iter().filter(|stage| stage.arguments.contains(&"--release".into()));
+        assert_eq!(optimised(false).count(), 0);
+        assert!(optimised(true).any(|stage| stage.arguments.ends_with(&strings("--test economy_quality"))));
     }
 
     #[test]

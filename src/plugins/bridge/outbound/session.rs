@@ -146,7 +146,7 @@ impl Session {
 
     fn send_all(&self, batch: &Batch, waits: &dyn Fn(String)) -> Result<(), Failure> {
         for (index, row) in batch.rows.iter().enumerate() {
-            self.send(index, row)?;
+            self.send(batch, index, row)?;
         }
         failpoint::hit("publish.after_send");
         if !self.drain(self.write_timeout + ATTEMPT, waits) {
@@ -155,7 +155,7 @@ impl Session {
         self.check_reports(batch)
     }
 
-    fn send(&self, index: usize, row: &OutboxRow) -> Result<(), Failure> {
+    fn send(&self, batch: &Batch, index: usize, row: &OutboxRow) -> Result<(), Failure> {
         let mut headers = OwnedHeaders::new_with_capacity(row.headers.len());
         for (name, value) in &row.headers {
             headers = headers.insert(Header { key: name, value: Some(value) });
@@ -181,6 +181,8 @@ impl Session {
                 Some(RDKafkaErrorCode::MessageSizeTooLarge) => {
                     return Err(Failure::TooLarge { indices: vec![index], certain: true });
                 }
+                // The transaction failed while its records were still being handed over.
+                Some(RDKafkaErrorCode::State) => return Err(self.why_dropped(batch)),
                 Some(code) => return Err(self.refused(row, code)),
                 None => return Err(Failure::Unknown(error.to_string())),
             }

@@ -4,12 +4,15 @@ use std::collections::BTreeSet;
 
 use garde::{Error, Path, Report, Validate};
 
-use super::{EconomySpec, Range};
+use super::{EconomySpec, Range, signal};
+use crate::components::market::Sample;
 
 /// Commodities and roles at most.
 const KINDS_MAX: usize = 64;
 /// Money in a world at most, in minor units: sums stay exact wherever they are computed.
 const MONEY_MAX: i64 = 9_000_000_000_000_000;
+/// Bytes that the chronicles of all agents take at most.
+const CHRONICLE_MAX: u64 = 2_000_000_000;
 /// Prices below this have steps too coarse to be found.
 const PRICE_MIN: f64 = 100.0;
 /// Prices above this leave too little room below the most that an order book takes.
@@ -24,17 +27,30 @@ impl Validate for EconomySpec {
         check_count(self.commodities.len(), &path.join("commodities"), &mut refuse);
         check_count(self.roles.len(), &path.join("roles"), &mut refuse);
         check_names(self, &path, &mut refuse);
-        check_references(self, &path, &mut refuse);
+        super::recipes::check_recipes(self, &path, &mut refuse);
         check_shares(self, &path, &mut refuse);
         check_money(self, &path, &mut refuse);
+        check_renewal(self, &path, &mut refuse);
+        check_chronicle(self, &path, &mut refuse);
+        signal::check(self, &path, &mut refuse);
+        super::places::check(self, &path, &mut refuse);
         for (index, commodity) in self.commodities.iter().enumerate() {
             commodity.validate_into(ctx, &mut || path.join("commodities").join(index), report);
         }
         for (index, role) in self.roles.iter().enumerate() {
             role.validate_into(ctx, &mut || path.join("roles").join(index), report);
         }
+        for (index, place) in self.places.iter().enumerate() {
+            place.validate_into(ctx, &mut || path.join("places").join(index), report);
+        }
         self.population.validate_into(ctx, &mut || path.join("population"), report);
+        self.orders.validate_into(ctx, &mut || path.join("orders"), report);
         self.parameters.validate_into(ctx, &mut || path.join("parameters"), report);
+        if let Some(treasury) = &self.treasury {
+            treasury.validate_into(ctx, &mut || path.join("treasury"), report);
+        }
+        self.chronicle.validate_into(ctx, &mut || path.join("chronicle"), report);
+        super::agents::check(self, &path, report);
         // What the parts imply is only worth a word when the parts are sound.
         if report.is_empty() {
             check_implied(self, &path, report);
@@ -42,7 +58,7 @@ impl Validate for EconomySpec {
     }
 }
 
-type Refuse<'a> = dyn FnMut(Path, String) + 'a;
+pub(super) type Refuse<'a> = dyn FnMut(Path, String) + 'a;
 
 fn check_count(count: usize, path: &Path, refuse: &mut Refuse<'_>) {
     if count == 0 || count > KINDS_MAX {
@@ -65,56 +81,25 @@ fn check_names(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     }
 }
 
-fn check_references(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
-    let known = |name: &str| spec.commodities.iter().any(|commodity| commodity.name == name);
-    let names: Vec<_> = spec.commodities.iter().map(|commodity| commodity.name.as_str()).collect();
-    let unknown = |name: &str| format!("there is no commodity `{name}`: the file has {}", names.join(", "));
-    let made = |name: &str| spec.roles.iter().any(|role| role.output == name);
-    for (index, role) in spec.roles.iter().enumerate() {
-        let path = path.join("roles").join(index);
-        if !known(&role.output) {
-            refuse(path.join("output"), unknown(&role.output));
-        }
-        for (name, quantity) in &role.inputs {
-            let path = path.join("inputs").join(name.clone());
-            if !(0.001..=1000.0).contains(quantity) {
-                refuse(path.clone(), format!("{quantity} units in an hour is outside 0.001 to 1000"));
-            }
-            if !known(name) {
-                refuse(path, unknown(name));
-            } else if !made(name) {
-                refuse(path, format!("no role makes `{name}`"));
-            }
-        }
-    }
-    for (index, commodity) in spec.commodities.iter().enumerate() {
-        let wanted = commodity.need > 0.0 || commodity.spending_share > 0.0;
-        if wanted && !made(&commodity.name) {
-            refuse(
-                path.join("commodities").join(index).join("name"),
-                format!("people want `{}`, but no role makes it", commodity.name),
-            );
-        }
-    }
-}
-
 fn check_shares(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let spending: f64 = spec.commodities.iter().map(|commodity| commodity.spending_share).sum();
     if spending > 0.0 && (spending - 1.0).abs() > 1e-6 {
         refuse(path.join("commodities"), format!("the spending shares add up to {spending}, not to 1"));
     }
     let counted: u64 = spec.roles.iter().filter_map(|role| role.count).map(u64::from).sum();
+    // Agents that are listed bring their roles along.
+    let listed = !spec.population.agents.is_empty();
     let population = u64::from(spec.population.count);
     let shares: Vec<f64> = spec.roles.iter().filter_map(|role| role.share).collect();
     let share: f64 = shares.iter().sum();
     if !shares.is_empty() && (share - 1.0).abs() > 1e-6 {
         refuse(path.join("roles"), format!("the shares of the roles add up to {share}, not to 1"));
     }
-    if counted > population {
+    if !listed && counted > population {
         refuse(path.join("roles"), format!("the roles count {counted} agents, but the population is {population}"));
     }
     let any_count = spec.roles.iter().any(|role| role.count.is_some());
-    if any_count && shares.is_empty() && counted < population {
+    if !listed && any_count && shares.is_empty() && counted < population {
         let left = population - counted;
         refuse(path.join("roles"), format!("{left} agents have no role: give a role a `share`, or correct the counts"));
     }
@@ -126,12 +111,55 @@ fn check_shares(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
 }
 
 fn check_money(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
-    let total = spec.population.money_per_head.checked_mul(i64::from(spec.population.count));
+    let total = spec.population.money();
+    let public = spec.treasury.as_ref().map_or(0, |treasury| treasury.initial_money);
+    let total = total.and_then(|total| total.checked_add(public));
     if total.is_none_or(|total| total > MONEY_MAX) {
         refuse(
             path.join("population").join("moneyPerHead"),
             format!("all money together is more than {MONEY_MAX} minor units"),
         );
+    }
+}
+
+fn check_renewal(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let Some(renewal) = &spec.population.renewal else { return };
+    let (path, count) = (path.join("population").join("renewal"), spec.population.heads());
+    if renewal.minimum > count {
+        refuse(
+            path.join("minimum"),
+            format!("{} is above the {count} agents that there are at first", renewal.minimum),
+        );
+    }
+    if renewal.maximum < count {
+        refuse(
+            path.join("maximum"),
+            format!("{} is below the {count} agents that there are at first", renewal.maximum),
+        );
+    }
+    if renewal.newcomer_money < renewal.broke_below {
+        let least = renewal.broke_below;
+        refuse(
+            path.join("newcomerMoney"),
+            format!("a newcomer would be broke from the start: give it {least} at least"),
+        );
+    }
+}
+
+/// What is remembered of each agent is little, but there may be many agents.
+fn check_chronicle(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let most = spec.population.renewal.as_ref().map_or(0, |renewal| renewal.maximum);
+    let agents = u64::from(spec.population.heads().max(most));
+    let bytes = size_of::<Sample>() + size_of::<f32>() * spec.commodities.len();
+    let each = agents.saturating_mul(u64::try_from(bytes).unwrap_or(u64::MAX)).max(1);
+    let samples = u64::from(spec.chronicle.samples);
+    if each.saturating_mul(samples) > CHRONICLE_MAX {
+        let message = format!(
+            "{samples} samples of each of {agents} agents take more than {CHRONICLE_MAX} bytes: keep {} at most, or have \
+             fewer agents",
+            CHRONICLE_MAX / each
+        );
+        refuse(path.join("chronicle").join("samples"), message);
     }
 }
 

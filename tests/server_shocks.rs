@@ -1,0 +1,129 @@
+//! Shocks in a living world: over HTTP and on the command line.
+
+#![cfg(feature = "server")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    clippy::print_stderr,
+    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
+)]
+
+mod bridge_support;
+#[path = "server_support/program.rs"]
+mod program;
+mod server_support;
+
+use bridge_support::wait_for;
+use program::program;
+use serde_json::{Value, json};
+use server_support::http::Api;
+use server_support::{TestServer, metric, world};
+
+const PATH: &str = "/api/v1/worlds/hand/shocks";
+
+fn tick(api: &Api) {
+    api.post("/api/v1/worlds/hand/tick", &json!({})).ok();
+}
+
+fn shocks(api: &Api) -> Vec<Value> {
+    api.get(PATH).ok()["items"].as_array().expect("items").clone()
+}
+
+fn locusts() -> Value {
+    json!({"id": "locusts", "kind": "yield", "commodity": "Food", "factor": 0.5, "durationHours": 2})
+}
+
+/// What was told of shocks: name and phase.
+///
+/// By the store: it keeps what the broker of the tests forgets when its server stops.
+fn told(api: &Api) -> Vec<(String, String)> {
+    let text = |event: &Value, name: &str| event["body"][name].as_str().expect("text").to_owned();
+    let events = api.get("/api/v1/events?world=hand&type=simulation.event.market_shock").ok();
+    let events = events["items"].as_array().expect("items").iter();
+    // Newest first.
+    events.rev().map(|event| (text(event, "shock_id"), text(event, "phase"))).collect()
+}
+
+#[test]
+fn shocks_are_added_listed_and_ended_over_http() {
+    let mut server = TestServer::start(&[world("hand", "manual")]);
+    let api = server.api();
+    assert_eq!(shocks(&api), Vec::<Value>::new());
+    let before = server.world("hand")["state_hash"].clone();
+    let refused = api.post(PATH, &json!({"kind": "need", "commodity": "Food", "factor": 99, "durationHours": 2}));
+    let words = refused.problem(422);
+    assert!(words.to_string().contains("/factor"), "{words}");
+    // What only the world can know it says itself.
+    let refused = api.post(PATH, &json!({"kind": "need", "commodity": "Wood", "factor": 2, "durationHours": 2}));
+    let words = refused.problem(422);
+    assert!(words.to_string().contains("nobody needs it, so a factor changes nothing"), "{words}");
+    api.post(PATH, &json!({"kind": "import", "commodity": "Gold", "quantity": 0, "price": 0, "durationHours": 2}))
+        .problem(422);
+    api.delete(&format!("{PATH}/locusts")).problem(404);
+    api.get("/api/v1/worlds/nobody/shocks").problem(404);
+    assert_eq!(server.world("hand")["state_hash"], before, "nothing has changed");
+
+    let added = api.post(PATH, &locusts());
+    assert_eq!((added.status, &added.json()["state"]), (201, &json!("to_come")), "{}", added.text);
+    api.post(PATH, &locusts()).problem(409);
+    let started = |text: &str| metric(text, r#"worldtick_economy_shocks_total{kind="yield",phase="started"}"#);
+    tick(&api);
+    let counted = wait_for("it is counted", || Some(api.get("/metrics").text).filter(|text| started(text) >= 1.0));
+    assert!(started(&counted) >= 1.0);
+    let refused = metric(&counted, r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"}"#);
+    assert!(refused >= 1.0, "those that were refused are counted as well: {refused}");
+    let listed = shocks(&api);
+    assert_eq!((&listed[0]["id"], &listed[0]["hoursLeft"], listed.len()), (&json!("locusts"), &json!(1), 1));
+
+    // It outlives the server.
+    server.restart();
+    let api = server.api();
+    assert_eq!(shocks(&api), listed);
+    tick(&api);
+    tick(&api);
+    let ended = shocks(&api);
+    assert_eq!((&ended[0]["state"], &ended[0]["why"]), (&json!("ended"), &json!("ran_out")));
+    // One that is ended early is told of, too.
+    api.post(PATH, &json!({"kind": "role_vanished", "role": "Miner", "durationHours": 50})).json();
+    tick(&api);
+    let answer = api.delete(&format!("{PATH}/shock-1")).ok();
+    assert_eq!((&answer["state"], &answer["why"]), (&json!("ended"), &json!("ended")));
+    api.delete(&format!("{PATH}/shock-1")).problem(404);
+    server.wait_until_published();
+    let expected = [("locusts", "started"), ("locusts", "ended"), ("shock-1", "started"), ("shock-1", "ended")];
+    assert_eq!(told(&api), expected.map(|(id, phase)| (id.to_owned(), phase.to_owned())));
+}
+
+#[test]
+fn the_command_line_adds_lists_and_ends() {
+    let server = TestServer::start(&[world("hand", "manual")]);
+    let address = format!("http://{}", server.running().admin_address());
+    let run = |arguments: &[&str]| {
+        let all = [&["shocks"], arguments, &["--server", &address]].concat();
+        let output = program(server.folder.path(), &all).output().expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let add = ["add", "hand", "--kind", "export", "--commodity", "Food", "--quantity", "9", "--price", "15"];
+    let given = [&add[..], &["--for", "9", "--in", "3", "--id", "caravan"]].concat();
+    let key = ["--command-id", "550e8400-e29b-41d4-a716-446655440000"];
+    for _ in 0..2 {
+        // Under the same id it is done once.
+        let (is_done, out, err) = run(&[&given[..], &key].concat());
+        assert!(is_done && out.contains("caravan"), "{out}{err}");
+    }
+    let (_, out, err) = run(&["list", "hand"]);
+    let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(rows[0][..3], ["SHOCK", "STATE", "KIND"], "{err}");
+    assert_eq!(rows[1][..4], ["caravan", "to_come", "export", "Food"], "{out}");
+    assert_eq!(rows.len(), 2);
+    let (is_done, _, err) = run(&["add", "hand", "--kind", "money", "--factor", "100"]);
+    assert!(!is_done && err.contains("/factor"), "{err}");
+    let (is_done, _, err) = run(&["add", "hand", "--kind", "money", "--factor", "0.05"]);
+    assert!(!is_done && err.contains("0.05 is outside 0.1 to 10"), "{err}");
+    let (is_done, out, _) = run(&["end", "hand", "caravan"]);
+    assert!(is_done && out.contains("ended"), "{out}");
+    let (is_done, _, err) = run(&["end", "hand", "caravan"]);
+    assert!(!is_done && err.contains("no live shock"), "{err}");
+}
