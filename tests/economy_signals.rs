@@ -407,6 +407,15 @@ fn hours_and_days_are_summed_up() -> Result<(), StepError> {
         assert!(of_day.iter().all(|hour| hour.metrics.unique_agents <= Some(agents)) && agents <= 200);
     }
     assert!(hours.iter().all(|hour| hour.time_window_minutes == Some(60) && hour.metrics.total_transactions > Some(0)));
+    // A day of one hour tells what its hour told: nothing of the hours before.
+    world.take_events();
+    world.tick(worldtick::messages::TickType::Hourly)?;
+    world.tick(worldtick::messages::TickType::Daily)?;
+    let short = world.events_of::<AggregatedStats>()?;
+    assert_eq!(short.iter().map(|stats| stats.stats_type).collect::<Vec<_>>(), {
+        [StatsType::HourlySummary, StatsType::DailySummary]
+    });
+    assert_eq!(short[0].metrics, short[1].metrics);
     // A day with no hour in it has nothing to tell.
     world.take_events();
     world.tick(worldtick::messages::TickType::Daily)?;

@@ -222,6 +222,12 @@ pub struct PopulationSpec {
     #[garde(range(min = 1, max = 1_000_000_000))]
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub money_per_head: i64,
+    /// How far the money at first goes apart: evenly from `moneyPerHead` less this share of it to as much more. What all
+    /// have together stays the same. 0 to 1.
+    #[serde(skip_serializing_if = "is_nought")]
+    #[garde(custom(check::between(0.0, 1.0)))]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub money_spread: f64,
     /// Hours for which each begins with stocks of what it needs and uses. 0 to 200.
     #[garde(custom(check::between(0.0, 200.0)))]
     #[schemars(range(min = 0.0, max = 200.0))]
@@ -263,11 +269,15 @@ pub struct PopulationSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     pub agents_file: Option<String>,
-    /// Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
-    /// no meaning. 2 to 20,000.
+    /// Agents one by one; with them `count`, `moneyPerHead`, `moneySpread`, `initialStockHours` and the counts and shares
+    /// of roles have no meaning. 2 to 20,000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[garde(skip)]
     pub agents: Vec<AgentSpec>,
+}
+
+fn is_nought(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn is_file(from: &AgentSource) -> bool {
@@ -279,6 +289,7 @@ impl Default for PopulationSpec {
         Self {
             count: 400,
             money_per_head: 150_000,
+            money_spread: 0.0,
             initial_stock_hours: 12.0,
             belief_factor: 1.0,
             skill: Range { min: 0.5, max: 2.2 },
