@@ -104,9 +104,15 @@ fn the_worst_day_is_a_whole_one_where_there_is_any() {
     for sample in &mut record.samples {
         (sample.meals_due, sample.meals_met) = if sample.hour == 48 { (10, 0) } else { (10, 10) };
     }
-    assert!(is_close(Summary::of(&record, 20).worst_day, 1.0), "four hours are no day");
-    assert!(is_close(Summary::of(&record, 24).worst_day, 23.0 / 24.0));
-    assert!(is_close(Summary::of(&record, 38).worst_day, 0.9), "of less than a day, of all of it");
+    assert!(is_close(Summary::of(&record, 20).worst_late_day, 1.0), "four hours are no day");
+    assert!(is_close(Summary::of(&record, 24).worst_late_day, 23.0 / 24.0));
+    assert!(is_close(Summary::of(&record, 38).worst_late_day, 0.9), "of less than a day, of all of it");
+    // The worst day of the whole run is never better than all of its meals.
+    (record.samples[3].meals_due, record.samples[3].meals_met) = (10, 0);
+    let summary = Summary::of(&record, 24);
+    assert!(is_close(summary.worst_day, 23.0 / 24.0) && summary.worst_day <= summary.meals, "{summary:?}");
+    record.samples[3].meals_due = 100;
+    assert!(is_close(Summary::of(&record, 24).worst_day, 230.0 / 330.0));
 }
 
 #[test]

@@ -787,6 +787,11 @@ export interface PopulationSpec {
   count?: number;
   /** Money that each begins with, in minor units. 1 to 1,000,000,000. */
   moneyPerHead?: number;
+  /**
+   * How far the money at first goes apart: evenly from `moneyPerHead` less this share of it to as much more. What all
+   * have together stays the same. 0 to 1.
+   */
+  moneySpread?: number;
   /** Hours for which each begins with stocks of what it needs and uses. 0 to 200. */
   initialStockHours?: number;
   /** First beliefs are the initial prices times this: a test of how a world finds its prices. 0.01 to 100. */
@@ -813,8 +818,8 @@ export interface PopulationSpec {
   /** CSV file of agents, from the folder of the world file: read with it, as if they were listed in `agents`. */
   agentsFile?: string | null;
   /**
-   * Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
-   * no meaning. 2 to 20,000.
+   * Agents one by one; with them `count`, `moneyPerHead`, `moneySpread`, `initialStockHours` and the counts and shares
+   * of roles have no meaning. 2 to 20,000.
    */
   agents?: AgentSpec[];
 }

@@ -154,7 +154,7 @@ pub fn show(title: &str, summaries: &[Summary]) {
             summary.worst_off_implied(),
             summary.consumption,
             summary.meals,
-            summary.worst_day,
+            summary.worst_late_day,
             summary.gini_low,
             summary.gini_high,
             summary.top_share,
