@@ -3,15 +3,15 @@
 //! No fills and no priority: only prices and quantities count, so that these words are shorter and sorted sooner than
 //! those of a book.
 
-use super::arrange;
+use super::arrange::Words;
 use super::{PRICE_MAX, QUANTITY_BITS, QUANTITY_MAX};
 use crate::components::market::Side;
 
 /// Limits and quantities of one commodity.
 #[derive(Debug, Default)]
 pub struct Limits {
-    bids: Vec<u64>,
-    asks: Vec<u64>,
+    bids: Words,
+    asks: Words,
     spare: Vec<u64>,
 }
 
@@ -34,18 +34,19 @@ impl Limits {
     pub fn take(&mut self, side: Side, limit: u32, quantity: u32) {
         let (limit, quantity) = (limit.min(PRICE_MAX), u64::from(quantity.min(QUANTITY_MAX)));
         match side {
-            Side::Bid => self.bids.push(u64::from(PRICE_MAX - limit) << QUANTITY_BITS | quantity),
-            Side::Ask => self.asks.push(u64::from(limit) << QUANTITY_BITS | quantity),
+            Side::Bid => self.bids.push(u64::from(PRICE_MAX - limit) << QUANTITY_BITS | quantity, QUANTITY_BITS),
+            Side::Ask => self.asks.push(u64::from(limit) << QUANTITY_BITS | quantity, QUANTITY_BITS),
         }
     }
 
     /// The most surplus that any trades between them can bring, in minor units.
     pub fn surplus(&mut self) -> u128 {
         // Quantities need no order: the surplus is the same.
-        arrange::by_upper(&mut self.bids, &mut self.spare, QUANTITY_BITS);
-        arrange::by_upper(&mut self.asks, &mut self.spare, QUANTITY_BITS);
+        self.bids.sort_by_upper(&mut self.spare, QUANTITY_BITS);
+        self.asks.sort_by_upper(&mut self.spare, QUANTITY_BITS);
         let mut surplus = 0_u128;
-        let (mut bids, mut asks) = (self.bids.iter().copied().map(split), self.asks.iter().copied().map(split));
+        let (mut bids, mut asks) =
+            (self.bids.as_slice().iter().copied().map(split), self.asks.as_slice().iter().copied().map(split));
         let (mut bid, mut ask) = (bids.next(), asks.next());
         while let (Some((from_top, wanted)), Some((least, offered))) = (bid, ask) {
             let most = u64::from(PRICE_MAX) - from_top;
