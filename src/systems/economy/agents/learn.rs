@@ -99,7 +99,7 @@ pub fn learn_prices(
         let square = squares.get(PlaceId::of(place).index());
         let Square { stalls, lessons, .. } = square.ok_or("a trader at a place that the world does not have")?;
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(stalls).zip(lessons) {
-            *belief = take_in(*belief, stall.order(seat).as_ref(), lesson, pace, &economy.parameters);
+            *belief = take_in(*belief, &stall.result(seat), lesson, pace, &economy.parameters);
         }
     }
     Ok(())
@@ -114,34 +114,28 @@ pub fn learn(
     personality: &Personality,
     parameters: &EconomyParameters,
 ) -> Belief {
-    take_in(belief, order, lesson, Pace::of(personality), parameters)
+    take_in(belief, order.unwrap_or(&Placed::NONE), lesson, Pace::of(personality), parameters)
 }
 
+/// The same, of an order that may be none: then its quantity is 0.
+///
+/// Who orders, and what becomes of it, nobody can foretell: all take the same steps, without a branch.
 #[inline]
-fn take_in(
-    belief: Belief,
-    order: Option<&Placed>,
-    lesson: &Lesson,
-    pace: Pace,
-    parameters: &EconomyParameters,
-) -> Belief {
+fn take_in(belief: Belief, order: &Placed, lesson: &Lesson, pace: Pace, parameters: &EconomyParameters) -> Belief {
     let Belief { price, doubt } = belief;
     let towards = |(target, certainty): (f64, f64), rate: f64| price + (target - price) * (rate * certainty);
-    let (price, doubt) = match order {
-        None => (towards(lesson.heard, pace.hearsay), doubt),
-        // What became of an order nobody can foretell: all take the same steps, without a branch.
-        Some(order) => {
-            let traded = order.filled > 0;
-            let content = order.filled == order.quantity;
-            let failed = !(traded | content | (order.price == order.limit));
-            // Who was kept out by his own limit hears what others do.
-            let followed = towards(if traded { lesson.market } else { lesson.heard }, pace.own);
-            let step = pick(order.side == Side::Bid, doubt, -doubt);
-            let relieved = (doubt * RELIEF).max(parameters.doubt_min);
-            let grown = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
-            (pick(failed, price * (1.0 + step), followed), pick(failed, grown, pick(content, relieved, doubt)))
-        }
-    };
+    let ordered = order.quantity > 0;
+    let traded = order.filled > 0;
+    let content = ordered & (order.filled == order.quantity);
+    let failed = ordered & !(traded | (order.price == order.limit));
+    // Who stood aside, or was kept out by his own limit, hears what others do.
+    let rate = pick(ordered, pace.own, pace.hearsay);
+    let followed = towards(if traded { lesson.market } else { lesson.heard }, rate);
+    let step = pick(order.side == Side::Bid, doubt, -doubt);
+    let relieved = (doubt * RELIEF).max(parameters.doubt_min);
+    let grown = (doubt * parameters.doubt_growth).min(parameters.doubt_max);
+    let price = pick(failed, price * (1.0 + step), followed);
+    let doubt = pick(failed, grown, pick(content, relieved, doubt));
     Belief { price: price.clamp(1.0, f64::from(PRICE_MAX)), doubt }
 }
 
@@ -231,6 +225,12 @@ mod tests {
             let expected = by_cases(belief, &order, &lesson, personality.learning_rate, &parameters);
             proptest::prop_assert_eq!(learned.price.to_bits(), expected.price.to_bits());
             proptest::prop_assert_eq!(learned.doubt.to_bits(), expected.doubt.to_bits());
+            // Who stands aside only hears what others do.
+            let aside = learn(belief, None, &lesson, &personality, &parameters);
+            let (heard, certainty) = lesson.heard;
+            let expected = price + (heard - price) * (Pace::of(&personality).hearsay * certainty);
+            proptest::prop_assert_eq!(aside.price.to_bits(), expected.clamp(1.0, f64::from(PRICE_MAX)).to_bits());
+            proptest::prop_assert_eq!(aside.doubt.to_bits(), doubt.to_bits());
         }
     }
 }

@@ -26,6 +26,12 @@ pub struct Placed {
     pub money: i64,
 }
 
+impl Placed {
+    /// No order: its quantity is 0.
+    pub(crate) const NONE: Self =
+        Self { side: Side::Bid, price: 0, limit: 0, quantity: 0, for_work: 0, filled: 0, money: 0 };
+}
+
 /// Why nothing is left of what a trader wished to buy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
@@ -172,6 +178,13 @@ impl Stall {
     pub(crate) fn order(&self, seat: usize) -> Option<Placed> {
         let slot = self.slots.get(seat).filter(|slot| !slot.is_empty())?;
         Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
+    }
+
+    /// The same, with a quantity of 0 where there is no order.
+    #[inline]
+    pub(crate) fn result(&self, seat: usize) -> Placed {
+        let slot = self.slots.get(seat).copied().unwrap_or_default();
+        slot.placed(self.results.get(seat).copied().unwrap_or_default())
     }
 
     /// Why a trader has no order, where it wished to buy.
