@@ -80,7 +80,7 @@ fn strike_within(ground: &Ground, title: &str, shock: Value, back: [usize; 2]) -
     }
     let mut late = Vec::new();
     for hit in hits.iter().filter(|hit| ground.missed.iter().all(|missed| missed.name != hit.name)) {
-        let limits = BACK.iter().map(|(within, _)| within).zip(back);
+        let limits = BACK.into_iter().map(|(within, _)| within).zip(back);
         for ((within, by), last) in limits.zip(hit.last_off).take(if is_long() { 2 } else { 1 }) {
             if last > by {
                 late.push(format!("{} is {within} off until {last} hours after it", hit.name));
