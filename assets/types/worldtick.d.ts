@@ -422,6 +422,16 @@ export interface EconomyParameters {
   doubtMax?: number;
   /** Factor by which each failure raises doubt. 1 to 3. */
   doubtGrowth?: number;
+  /**
+   * Share of a market's trend, the change of its price over three clearings, that traders expect to come on top: the
+   * price that they learn lies so much further on. 0 to 1.
+   */
+  trendShare?: number;
+  /**
+   * Caution towards a market whose price jumps about: at a volatility v, the standard deviation of five clearings as
+   * a share of the price, a step towards its price is 1 / (1 + v × caution) of what it is at rest. 0 to 100.
+   */
+  volatilityCaution?: number;
   /** Hours over which Smith's alpha of a market is measured. 1 to 1,000. */
   alphaHours?: number;
 }

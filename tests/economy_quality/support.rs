@@ -48,11 +48,12 @@ pub struct Ground {
 pub static DEFAULT: Ground = Ground::new("default world", default_world, &[]);
 /// Another, on which some parameters of behaviour were chosen as well.
 pub static SECOND: Ground = Ground::new("mill valley", mill_valley, &[]);
-/// A third, on which nothing was chosen.
+/// A third, on which nothing was chosen. The goals are 5% and 10%: on 12 seeds fish reaches 3.9% and 14%, salt 6.7% and 17%,
+/// boats 21% and 38% (43% in shorter runs).
 pub static THIRD: Ground = Ground::new(
     "salt coast",
     salt_coast,
-    &[missed("Fish", 0.06, 0.16), missed("Salt", 0.10, 0.25), missed("Boat", 0.35, 0.50)],
+    &[missed("Fish", 0.05, 0.16), missed("Salt", 0.08, 0.20), missed("Boat", 0.26, 0.48)],
 );
 
 impl Ground {

@@ -392,6 +392,16 @@ pub struct EconomyParameters {
     #[garde(custom(check::between(1.0, 3.0)))]
     #[schemars(range(min = 1.0, max = 3.0))]
     pub doubt_growth: f64,
+    /// Share of a market's trend, the change of its price over three clearings, that traders expect to come on top: the
+    /// price that they learn lies so much further on. 0 to 1.
+    #[garde(custom(check::between(0.0, 1.0)))]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub trend_share: f64,
+    /// Caution towards a market whose price jumps about: at a volatility v, the standard deviation of five clearings as
+    /// a share of the price, a step towards its price is 1 / (1 + v × caution) of what it is at rest. 0 to 100.
+    #[garde(custom(check::between(0.0, 100.0)))]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub volatility_caution: f64,
     /// Hours over which Smith's alpha of a market is measured. 1 to 1,000.
     #[garde(range(min = 1, max = 1000))]
     #[schemars(range(min = 1, max = 1000))]
@@ -416,6 +426,8 @@ impl Default for EconomyParameters {
             doubt_min: 0.015,
             doubt_max: 0.2,
             doubt_growth: 1.4,
+            trend_share: 0.25,
+            volatility_caution: 2.0,
             alpha_hours: 24,
         }
     }
