@@ -56,6 +56,9 @@ pub static THIRD: Ground = Ground::new(
     &[missed("Fish", 0.05, 0.16), missed("Salt", 0.08, 0.20), missed("Boat", 0.26, 0.48)],
 );
 
+/// Hours of a run at rest in a small ensemble: as many as the longest that is compared with it.
+pub const CALM_HOURS: u32 = 1_200;
+
 impl Ground {
     const fn new(name: &'static str, file: fn() -> WorldSpec, missed: &'static [Missed]) -> Self {
         Self { name, missed, file, calm: OnceLock::new() }
@@ -67,7 +70,7 @@ impl Ground {
 
     /// Runs at rest, one for each seed from 1: made once for all that is compared with them.
     pub fn calm(&self) -> &[Record] {
-        self.calm.get_or_init(|| runs(&self.spec(), seeds(2), hours(1_000, 10_000)))
+        self.calm.get_or_init(|| runs(&self.spec(), seeds(2), hours(CALM_HOURS, 10_000)))
     }
 }
 
@@ -120,8 +123,9 @@ pub fn price_ratios(with: &[Record], without: &[Record], commodity: usize) -> Ve
     (0..hours).map(|hour| all.iter().map(|seed| seed[hour]).sum::<f64>() / all.len() as f64).collect()
 }
 
-/// The mean of values; there are some.
+/// The mean of values.
 pub fn mean(values: &[f64]) -> f64 {
+    assert!(!values.is_empty(), "there is no mean of nothing: a run is shorter than what is asked of it");
     values.iter().sum::<f64>() / values.len() as f64
 }
 
