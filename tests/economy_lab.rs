@@ -172,6 +172,26 @@ fn a_page_is_whole_and_asks_for_nothing_from_outside() {
 }
 
 #[test]
+fn a_page_marks_the_hours_of_shocks() {
+    let text = include_str!("cmd/economy.in/village.yaml").replace(
+        "  population:",
+        "  shocks:\n    - { id: blight, kind: yield, role: Baker, factor: 0.5, startsInHours: 19, durationHours: 20 }\n  population:",
+    );
+    let spec = WorldSpec::from_yaml(&text).expect("a valid world file");
+    let record = Experiment::new(spec, 1, 61).expect("an experiment").run(|_, _| Ok(())).expect("a run");
+    let html = report(&record, 10);
+    // It acts from hour 20 on, and no more in hour 40; the picture is 782 wide from hour 1 to hour 61.
+    for (hour, what) in [(20.0, "blight started"), (40.0, "blight ended")] {
+        let x = 64.0 + (hour - 1.0) / 60.0 * 782.0;
+        let mark = format!("<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\"");
+        let marks: Vec<&str> = html.lines().filter(|line| line.starts_with(&mark)).collect();
+        assert_eq!(marks.len(), html.matches("<figure>").count(), "one in each picture at hour {hour}: {marks:?}");
+        assert!(marks.iter().all(|line| line.contains(&format!("<title>{what}</title>"))), "{marks:?}");
+        assert!(html.contains(&format!("<td>{hour}</td><td>simulation.event.market_shock</td>")), "{what}");
+    }
+}
+
+#[test]
 fn groups_are_compared_by_their_bands() {
     let group =
         |name: &str, seeds: [u64; 3]| Group { name: name.into(), records: seeds.map(|seed| run(seed, 30)).to_vec() };

@@ -361,6 +361,15 @@ fn a_world_file_may_bring_its_own() -> Result<(), StepError> {
             of("drought", ShockPhase::Ended)
         ]
     );
+    // Numbers pass over names that the file gives, before and behind.
+    let shocks = json!([
+        {"kind": "money", "factor": 2.0},
+        {"id": "shock-1", "kind": "money", "factor": 2.0},
+        {"kind": "money", "factor": 0.5},
+    ]);
+    let named = world_of(file(1, 20, shocks))?.world().ecs().resource::<Shocks>().clone();
+    let ids: Vec<&str> = named.live.iter().map(|shock| shock.influence.id.as_str()).collect();
+    assert_eq!(ids, ["shock-2", "shock-1", "shock-3"]);
     // What is wrong is told with everything else, line and column.
     let wrong = "id: w\nclock: manual\neconomy:\n  commodities:\n    - { name: Food, need: 1.0, signal: food }\n    \
                  - { name: Wood, signal: none }\n  roles:\n    - { name: Farmer, output: Food, quantity: 3 }\n    \

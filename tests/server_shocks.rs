@@ -127,3 +127,37 @@ fn the_command_line_adds_lists_and_ends() {
     let (is_done, _, err) = run(&["end", "hand", "caravan"]);
     assert!(!is_done && err.contains("no live shock"), "{err}");
 }
+
+/// Where a shock acts can be given and seen wherever its other fields can.
+#[test]
+fn a_shock_has_a_place_on_the_command_line_in_lists_and_in_the_report() {
+    let places = "\neconomy:\n  places: [{ name: harbour, share: 0.6 }, { name: hills, share: 0.4 }]\n";
+    let server = TestServer::start(&[world("hand", "manual").replace("\neconomy:\n", places)]);
+    let address = format!("http://{}", server.running().admin_address());
+    let run = |arguments: &[&str]| {
+        let output = program(server.folder.path(), &[arguments, &["--server", &address]].concat()).output();
+        let output = output.expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let add = ["shocks", "add", "hand", "--kind", "yield", "--role", "Miner", "--factor", "0.5", "--for", "9"];
+    let (is_done, _, err) = run(&[&add[..], &["--place", "valley"]].concat());
+    assert!(!is_done && err.contains("there is no place `valley`: the world has harbour, hills"), "{err}");
+    let (is_done, out, err) = run(&[&add[..], &["--place", "hills", "--id", "cave-in"]].concat());
+    assert!(is_done && out.contains("hills"), "{out}{err}");
+    let (_, out, _) = run(&["shocks", "list", "hand"]);
+    let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    let column = rows[0].iter().position(|name| *name == "PLACE").expect("a column");
+    assert_eq!((rows[1][0], rows[1][column]), ("cave-in", "hills"), "{out}");
+    tick(&server.api());
+    tick(&server.api());
+    server.wait_until_published();
+    let (is_done, _, err) = run(&["markets", "report", "hand", "--out", "markets.html"]);
+    assert!(is_done, "{err}");
+    let report = std::fs::read_to_string(server.folder.path().join("markets.html")).expect("a report");
+    let table = report.split("<h2>Shocks</h2>").nth(1).expect("a table of shocks");
+    let rows: Vec<Vec<&str>> =
+        table.lines().filter(|line| line.starts_with("<tr>")).map(|row| row.split("</t").collect()).collect();
+    let column = rows[0].iter().position(|cell| cell.ends_with("<th>place")).expect("a column");
+    assert!(rows[1][column].ends_with("<td>hills"), "{table}");
+}

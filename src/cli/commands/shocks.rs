@@ -17,6 +17,7 @@ use crate::components::ids::WorldId;
   worldtick shocks add night-city --kind demand --commodity Weapon --factor 2 --for 72 --in 24
   worldtick shocks add night-city --kind role-vanished --role Miner --for 48
   worldtick shocks add night-city --kind import --commodity Food --quantity 50 --price 12 --for 100
+  worldtick shocks add two-towns --kind yield --role Miner --factor 0.3 --place hills --for 48
   worldtick shocks add night-city --kind money --factor 2
   worldtick shocks list night-city
   worldtick shocks end night-city locusts
@@ -53,6 +54,9 @@ pub enum ShocksCommand {
         /// The role
         #[arg(long)]
         role: Option<String>,
+        /// The market place where it acts; without it, everywhere
+        #[arg(long)]
+        place: Option<String>,
         /// What is multiplied by it: 0 to 10, for money 0.1 to 10
         #[arg(long)]
         factor: Option<f64>,
@@ -113,12 +117,13 @@ fn minor(text: &str) -> Result<i64, String> {
     format!("{whole}{part:0<2}").parse().map_err(|_| wrong())
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     ("SHOCK", "/id"),
     ("STATE", "/state"),
     ("KIND", "/kind"),
     ("COMMODITY", "/commodity"),
     ("ROLE", "/role"),
+    ("PLACE", "/place"),
     ("FACTOR", "/factor"),
     ("QUANTITY", "/quantity"),
     ("PRICE (MAJOR)", "/price"),
@@ -132,13 +137,26 @@ pub(in crate::cli) fn run(args: &ShocksArgs) -> Result<(), CliError> {
     let output = args.client.output;
     let of = |world: &WorldId, rest: &str| format!("/api/v1/worlds/{}/shocks{rest}", segment(world.as_str()));
     match &args.command {
-        ShocksCommand::Add { world, kind, id, commodity, role, factor, quantity, price, starts_in, duration } => {
+        ShocksCommand::Add {
+            world,
+            kind,
+            id,
+            commodity,
+            role,
+            place,
+            factor,
+            quantity,
+            price,
+            starts_in,
+            duration,
+        } => {
             let text = |value: &Option<String>| value.as_deref().map(Value::from);
             let fields = [
                 ("kind", Some(name(*kind).replace('-', "_").into())),
                 ("id", text(id)),
                 ("commodity", text(commodity)),
                 ("role", text(role)),
+                ("place", text(place)),
                 ("factor", factor.map(Value::from)),
                 ("quantity", quantity.map(Value::from)),
                 ("price", price.map(Value::from)),

@@ -4,6 +4,7 @@
 
 pub(super) mod agents;
 mod check;
+mod content;
 mod implied;
 mod orders;
 mod places;

@@ -202,7 +202,19 @@ fn last_of(courses: &[Course]) -> Vec<Vec<String>> {
 }
 
 fn told(shocks: &[Told]) -> Vec<Vec<String>> {
-    let head = ["shock_id", "phase", "kind", "commodity", "role", "factor", "quantity", "price", "cause", "timestamp"];
+    let head = [
+        "shock_id",
+        "phase",
+        "kind",
+        "place",
+        "commodity",
+        "role",
+        "factor",
+        "quantity",
+        "price",
+        "cause",
+        "timestamp",
+    ];
     let rows = shocks.iter().map(|shock| head.into_iter().map(|name| text(&shock.body, name)).collect());
     std::iter::once(head.map(|name| name.replace('_', " ")).to_vec()).chain(rows).collect()
 }

@@ -34,7 +34,6 @@ pub(super) fn check_recipes(spec: &EconomySpec, path: &Path, refuse: &mut Refuse
             );
         }
     }
-    check_beginnings(spec, path, refuse);
 }
 
 fn unknown(spec: &EconomySpec, name: &str) -> String {
@@ -80,7 +79,7 @@ fn check_roles_of_goods(role: &RoleSpec, path: &Path, refuse: &mut Refuse<'_>) {
 /// Following recipes from those that work without inputs, every output must be reached: else nobody ever sells what a
 /// role waits for. Stocks at the beginning set a circle going as well: those of all inputs where agents are drawn, and
 /// where they are listed what they are said to hold.
-fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+pub(super) fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let listed = &spec.population.agents;
     if listed.is_empty() && spec.population.initial_stock_hours > 0.0 {
         return;
