@@ -117,7 +117,7 @@ fn minor(text: &str) -> Result<i64, String> {
     format!("{whole}{part:0<2}").parse().map_err(|_| wrong())
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     ("SHOCK", "/id"),
     ("STATE", "/state"),
     ("KIND", "/kind"),
@@ -129,6 +129,7 @@ const COLUMNS: [Column; 11] = [
     ("PRICE (MAJOR)", "/price"),
     ("FROM HOUR", "/startHour"),
     ("TO HOUR", "/endHour"),
+    ("WHY", "/why"),
 ];
 
 pub(in crate::cli) fn run(args: &ShocksArgs) -> Result<(), CliError> {

@@ -7,7 +7,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use crate::components::market::{Belief, Beliefs, Market, Personality, PlaceId, Side, Trader};
+use crate::components::market::{Belief, Beliefs, Market, Personality, Side, Trader};
 use crate::systems::economy::book::PRICE_MAX;
 use crate::systems::economy::floor::stall::Placed;
 use crate::systems::economy::floor::{Floor, Square};
@@ -89,7 +89,7 @@ pub fn learn_prices(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     markets: Query<&Market>,
-    mut traders: Query<(Entity, &Personality, &mut Beliefs, Option<&PlaceId>), With<Trader>>,
+    mut traders: Query<(Entity, &Personality, &mut Beliefs), With<Trader>>,
 ) -> Result {
     let Floor { squares, seats, .. } = &mut *floor;
     for Square { lessons, markets: entities, .. } in squares.iter_mut() {
@@ -106,10 +106,10 @@ pub fn learn_prices(
             lessons.push(news.lesson(&economy.parameters));
         }
     }
-    for (entity, personality, mut beliefs, place) in &mut traders {
-        let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
+    for (entity, personality, mut beliefs) in &mut traders {
+        let Some((place, seat)) = seats.at(entity).map(|(place, seat)| (place, seat as usize)) else { continue };
         let pace = Pace::of(personality);
-        let square = squares.get(PlaceId::of(place).index());
+        let square = squares.get(place.index());
         let Square { stalls, lessons, .. } = square.ok_or("a trader at a place that the world does not have")?;
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(stalls).zip(lessons) {
             *belief = take_in(*belief, &stall.result(seat), lesson, pace, &economy.parameters);

@@ -195,13 +195,16 @@ pub fn turn_influences(
         for mut shock in std::mem::take(&mut shocks.live) {
             if !shock.begun && shock.influence.starts <= hour {
                 shock.begun = true;
-                events.write(describe(&spec, &economy, &shock, ShockPhase::Started, None));
                 let money = shock.influence.effects.iter().find_map(|effect| match effect {
                     Effect::Money(factor) => Some(*factor),
                     _ => None,
                 });
+                // Money that would go beyond its bounds by now is not changed: that shock ends and has never started.
+                let fits = money.is_none_or(|factor| money_fits(&economy, ledger.money_of_traders(), factor));
+                if fits {
+                    events.write(describe(&spec, &economy, &shock, ShockPhase::Started, None));
+                }
                 if let Some(factor) = money {
-                    let fits = money_fits(&economy, ledger.money_of_traders(), factor);
                     let why = if fits { ShockEnd::RanOut } else { ShockEnd::OutOfBounds };
                     if fits {
                         scale_money(&mut ledger, purses.iter_mut(), factor)?;
