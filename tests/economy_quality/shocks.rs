@@ -210,7 +210,8 @@ fn double_money(ground: &Ground, bound: f64) {
             ground.name
         );
         let is_known = ground.missed.iter().any(|missed| missed.name == name);
-        if !is_known && !((settled / 2.0 - 1.0).abs() <= 0.03 && overshoot < bound) {
+        let holds = (settled / 2.0 - 1.0).abs() <= 0.03 && overshoot < bound;
+        if !is_known && !holds {
             missed.push((name, settled, overshoot));
         }
     }

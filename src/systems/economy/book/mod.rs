@@ -296,7 +296,6 @@ fn pack(order: Order) -> u64 {
 }
 
 /// The price of a word that is not turned.
-#[expect(clippy::cast_possible_truncation, reason = "22 bits are left")]
 fn price(word: u64) -> u32 {
     (word >> (QUANTITY_BITS + TRADER_BITS)) as u32
 }

@@ -218,13 +218,8 @@ impl Seats {
         }
     }
 
-    /// The number of a trader on the floor; none where it came after the roster was called.
-    #[inline]
-    pub(crate) fn of(&self, entity: Entity) -> Option<u32> {
-        self.at(entity).map(|(_, seat)| seat)
-    }
-
-    /// The place where a trader's orders are this hour, and its number there.
+    /// The place where a trader's orders are this hour, and its number there; none where it came after the roster was
+    /// called.
     #[inline]
     pub(crate) fn at(&self, entity: Entity) -> Option<(PlaceId, u32)> {
         let seat = self.by_index.get(entity.index_u32() as usize).copied().filter(|seat| *seat != NO_SEAT)?;
