@@ -7,6 +7,7 @@ use super::worlds::{items, name};
 use crate::cli::client::{Client, ClientArgs, segment};
 use crate::cli::command_id::CommandArgs;
 use crate::cli::error::CliError;
+use crate::cli::numbers::{factor, hours};
 use crate::cli::output::{Column, list, object};
 use crate::components::ids::WorldId;
 
@@ -58,19 +59,19 @@ pub enum ShocksCommand {
         #[arg(long)]
         place: Option<String>,
         /// What is multiplied by it: 0 to 10, for money 0.1 to 10
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true, value_parser = factor)]
         factor: Option<f64>,
         /// Units that a trader from outside trades in an hour
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         quantity: Option<i64>,
         /// What a unit costs or brings there, in major units of money, as lists show it: 12 or 14.5
-        #[arg(long, value_parser = minor)]
+        #[arg(long, allow_negative_numbers = true, value_parser = minor)]
         price: Option<i64>,
         /// In so many hours; without it, at once
-        #[arg(long = "in", value_name = "HOURS")]
+        #[arg(long = "in", value_name = "HOURS", allow_negative_numbers = true, value_parser = hours)]
         starts_in: Option<u32>,
         /// For so many hours
-        #[arg(long = "for", value_name = "HOURS")]
+        #[arg(long = "for", value_name = "HOURS", allow_negative_numbers = true, value_parser = hours)]
         duration: Option<u32>,
     },
     /// List the shocks of a world: active, to come, ended

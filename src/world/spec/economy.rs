@@ -8,7 +8,7 @@ mod content;
 mod implied;
 mod orders;
 mod places;
-mod recipes;
+pub(super) mod recipes;
 pub(crate) mod shock;
 pub(super) mod signal;
 mod treasury;
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "server")]
 pub(crate) use agents::TWO_SOURCES;
-pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
+pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, FLAWS_MAX as AGENT_FLAWS_MAX, agents_from_csv};
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};
 pub use places::MarketPlaceSpec;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cli::client::{Client, segment};
 use crate::cli::commands::worlds::items;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::files::write_over;
 use crate::cli::output::tell;
 use crate::components::ids::WorldId;
 use crate::lab::chart::{Chart, Line, page, table};
@@ -57,7 +58,7 @@ pub(super) fn report(client: &Client, args: &ReportArgs) -> Result<(), CliError>
     };
     let shocks = shocks(client, args.world.as_str(), longest)?;
     let html = render(args.world.as_str(), &courses, &shocks);
-    std::fs::write(&args.out, html).map_err(|error| CliError::io(args.out.display(), &error))?;
+    write_over(&[(args.out.clone(), html)])?;
     tell(&format!("written: {}", args.out.display()));
     Ok(())
 }

@@ -6,6 +6,7 @@ use garde::{Error, Path, Report, Validate};
 
 use super::{EconomySpec, Range, signal};
 use crate::components::market::Sample;
+use crate::world::spec::plain;
 
 /// Commodities and roles at most.
 const KINDS_MAX: usize = 64;
@@ -200,8 +201,9 @@ fn check_implied(spec: &EconomySpec, path: &Path, has_sound_money: bool, report:
         if *price > 0.0 && !(PRICE_MIN..=PRICE_MAX).contains(price) {
             let message = format!(
                 "money and recipes imply a price of {price:.0} minor units for `{}`; it must lie between {PRICE_MIN} and \
-                 {PRICE_MAX}: change `moneyPerHead`, `spendingHours` or the recipe",
-                commodity.name
+                 {PRICE_MAX}: change {}, `spendingHours` or the recipe",
+                commodity.name,
+                spec.population.money_is_set_by()
             );
             report.append(path.join("commodities").join(index), Error::new(message));
         }
@@ -214,7 +216,7 @@ pub(super) fn between(low: f64, high: f64) -> impl FnOnce(&f64, &()) -> garde::R
         if (low..=high).contains(value) {
             Ok(())
         } else {
-            Err(Error::new(format!("{value} is outside {low} to {high}")))
+            Err(Error::new(format!("{} is outside {low} to {high}", plain(*value))))
         }
     }
 }

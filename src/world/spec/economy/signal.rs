@@ -11,6 +11,7 @@ use super::shock::{FACTOR_RANGE, Flaw, MONEY_FACTOR_RANGE, find_commodity, meets
 use super::{EconomySpec, ShockKind, ShockSpec};
 use crate::components::market::{Effect, Influence, SHOCKS_MAX};
 use crate::world::spec::findings::{Findings, Place};
+use crate::world::spec::plain;
 
 /// As what demand for a commodity is told to the outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +90,7 @@ impl SignalEffectSpec {
     pub(crate) fn effects(&self, economy: &EconomySpec) -> Result<Vec<Effect>, Vec<(Vec<String>, String)>> {
         let (mut effects, mut wrong) = (Vec::new(), Vec::new());
         let fits = |factor: f64| (FACTOR_RANGE.0..=FACTOR_RANGE.1).contains(&factor);
-        let outside = |factor: f64| format!("{factor} is outside {} to {}", FACTOR_RANGE.0, FACTOR_RANGE.1);
+        let outside = |factor: f64| format!("{} is outside {} to {}", plain(factor), FACTOR_RANGE.0, FACTOR_RANGE.1);
         for (field, factors) in [("need", &self.need), ("demand", &self.demand)] {
             for (name, factor) in factors {
                 let mut flaws: Vec<Flaw> = Vec::new();
