@@ -66,9 +66,11 @@ pub fn review_roles(
     mut traders: Query<(Entity, &StableId, &mut Role, Option<&PlaceId>), With<Trader>>,
     owners: Query<(&Trader, &Purse)>,
     draws: Draws,
+    // What each role promises, place by place: memory only.
+    mut promised: Local<Vec<f64>>,
 ) -> Result {
     let parameters = &economy.parameters;
-    let Floor { prospects: promised, movers, .. } = &mut *floor;
+    let movers = &mut floor.movers;
     promised.clear();
     promised.extend(prospects(&economy, &statistics, &conditions));
     movers.clear();
