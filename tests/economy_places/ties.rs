@@ -122,7 +122,7 @@ fn a_shock_at_one_place_is_felt_there_first() -> Result<(), StepError> {
         Ok([with[0][0] / without[0][0], with[1][0] / without[1][0]])
     };
     let first = food(&mut calm, &mut struck, 48)?;
-    let later = food(&mut calm, &mut struck, 100)?;
+    food(&mut calm, &mut struck, 100)?;
     let moved = [heads(&mut calm), heads(&mut struck)];
     assert!(first[1] > 1.5 && first[1] > first[0] + 0.4, "{first:?}");
     assert!(moved[1][1] + 8 < moved[0][1], "people leave: {moved:?}");
