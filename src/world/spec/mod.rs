@@ -21,8 +21,8 @@ use thiserror::Error;
 
 pub use behaviour::*;
 pub use economy::*;
-pub(crate) use findings::nearest;
 pub use findings::{SpecFault, SpecWarning};
+pub(crate) use findings::{nearest, plain};
 pub use import::{ImportNote, ImportReport, Imported};
 pub use npcs::*;
 pub use simulation::*;
@@ -187,6 +187,7 @@ impl WorldSpec {
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
+            economy::recipes::warn(economy, &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {

@@ -13,23 +13,17 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use self::rates::Rate;
-use self::stall::{Cut, Placed, Slot, Stall};
+use self::stall::{Cut, Placed, Stall};
 use crate::components::ids::StableId;
 use crate::components::market::{
     Belief, Beliefs, Budget, CommodityId, Holding, Ledger, Market, MarketStatistics, PerCommodity, PlaceId, Purse,
     Stock, Trader,
 };
 use crate::messages::market::Label;
-use crate::systems::economy::agents::learn::Lesson;
-use crate::systems::economy::agents::wish::Wish;
-use crate::systems::economy::agents::work::Move;
 use crate::systems::economy::book::{Book, TRADERS_MAX};
 use crate::systems::economy::influences::conditions::Conditions;
 use crate::systems::economy::maths::real;
 use crate::systems::economy::model::Economy;
-use crate::systems::economy::population::leaving::Estate;
-use crate::systems::economy::telling::measure::Census;
-use crate::systems::economy::telling::signals::Activity;
 
 /// Scratch space of an hour, kept so that its memory is used again.
 #[derive(Resource, Debug, Default)]
@@ -46,15 +40,6 @@ pub struct Floor {
     pub(crate) trading: bool,
     /// What those had who left meanwhile.
     pub(crate) estates: Vec<Estate>,
-    /// What one trader's hour of work uses up and makes.
-    pub(crate) moves: Vec<Move>,
-    /// What one trader wishes to buy, and its orders.
-    pub(crate) wishes: Vec<Wish>,
-    pub(crate) drafts: Vec<Slot>,
-    /// What counts who has how much.
-    pub(crate) census: Census,
-    /// What each role promises, place by place.
-    pub(crate) prospects: Vec<f64>,
     /// Who moves before this hour's trade, and where to.
     pub(crate) movers: Vec<(Entity, PlaceId)>,
 }
@@ -80,14 +65,40 @@ pub(crate) struct Square {
     pub(crate) spoiled: Vec<i64>,
     /// Needs of this hour, and those that were met, for each commodity.
     pub(crate) needs: Vec<(u64, u64)>,
-    /// What the markets teach everybody after their clearing.
-    pub(crate) lessons: Vec<Lesson>,
     /// Members of each role, and the sum of their utilisation.
     pub(crate) members: Vec<(u64, u64)>,
     /// The traders' money as the hour began, in minor units: counted where there are several squares.
     pub(crate) money: Option<i64>,
     /// What an hour of work earns here, on average, in minor units.
     pub(crate) usual_wage: f64,
+}
+
+/// What agents did in an hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// Agents of whom at least a part of an order was filled.
+    pub(crate) agents: u64,
+    /// Orders of which at least a part was filled.
+    pub(crate) actions: u64,
+}
+
+impl Activity {
+    /// Counts one agent's filled orders.
+    pub(crate) fn note(&mut self, filled: u64) {
+        self.agents += u64::from(filled > 0);
+        self.actions += filled;
+    }
+}
+
+/// What somebody had whose orders are still in the books.
+#[derive(Debug, Default)]
+pub(crate) struct Estate {
+    /// Where its orders are.
+    pub(crate) place: PlaceId,
+    /// Its number there.
+    pub(crate) seat: u32,
+    pub(crate) purse: Purse,
+    pub(crate) stock: Stock,
 }
 
 impl Floor {
@@ -139,14 +150,14 @@ impl Floor {
             square.ok_or("a trader at a place that the world does not have")?.roster.push((id, entity));
         }
         self.seats.clear();
-        for Square { roster, .. } in &mut self.squares {
+        for (place, Square { roster, .. }) in (0..).zip(&mut self.squares) {
             if !roster.is_sorted_by_key(|(id, _)| *id) {
                 roster.sort_unstable_by_key(|(id, _)| *id);
             }
             if u32::try_from(roster.len()).map_or(true, |traders| traders > TRADERS_MAX) {
                 return Err(format!("a book takes {TRADERS_MAX} traders, there are {}", roster.len()).into());
             }
-            self.seats.give(roster);
+            self.seats.give(place, roster);
         }
         Ok(())
     }
@@ -189,22 +200,25 @@ impl Square {
     }
 }
 
-/// Each entity's number on the floor.
+/// Each entity's place and number on the floor, as the roster was called: whoever goes elsewhere meanwhile, or is sent
+/// there by another plugin, has its orders where it was.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    /// By the entity's index in the world.
+    /// By the entity's index in the world: the number in the lower bits, the place above.
     by_index: Vec<u32>,
 }
 
 const NO_SEAT: u32 = u32::MAX;
+const NUMBER_BITS: u32 = 22;
+const _: () = assert!(TRADERS_MAX <= 1 << NUMBER_BITS);
 
 impl Seats {
     fn clear(&mut self) {
         self.by_index.fill(NO_SEAT);
     }
 
-    fn give(&mut self, roster: &[(StableId, Entity)]) {
-        for (seat, (_, entity)) in (0_u32..).zip(roster) {
+    fn give(&mut self, place: u16, roster: &[(StableId, Entity)]) {
+        for (seat, (_, entity)) in (u32::from(place) << NUMBER_BITS..).zip(roster) {
             let index = entity.index_u32() as usize;
             if index >= self.by_index.len() {
                 self.by_index.resize(index + 1, NO_SEAT);
@@ -215,16 +229,18 @@ impl Seats {
         }
     }
 
-    /// The number of a trader on the floor; none where it came after the roster was called.
+    /// The place where a trader's orders are this hour, and its number there; none where it came after the roster was
+    /// called.
     #[inline]
-    pub(crate) fn of(&self, entity: Entity) -> Option<u32> {
-        let seat = self.by_index.get(entity.index_u32() as usize).copied();
-        seat.filter(|seat| *seat != NO_SEAT)
+    pub(crate) fn at(&self, entity: Entity) -> Option<(PlaceId, u32)> {
+        let seat = self.by_index.get(entity.index_u32() as usize).copied().filter(|seat| *seat != NO_SEAT)?;
+        // Ten bits are left.
+        Some((PlaceId((seat >> NUMBER_BITS) as u16), seat & ((1 << NUMBER_BITS) - 1)))
     }
 
     /// Takes away the number of a trader that leaves: who comes after it under the same index has none.
-    pub(crate) fn vacate(&mut self, entity: Entity) -> Option<u32> {
-        let seat = self.of(entity)?;
+    pub(crate) fn vacate(&mut self, entity: Entity) -> Option<(PlaceId, u32)> {
+        let seat = self.at(entity)?;
         if let Some(place) = self.by_index.get_mut(entity.index_u32() as usize) {
             *place = NO_SEAT;
         }

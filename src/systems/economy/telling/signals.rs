@@ -18,27 +18,10 @@ use bevy_ecs::prelude::*;
 use crate::components::market::{DaySums, Flow, Market, MarketStatistics, Measures, TradeHistory, Trader};
 use crate::components::money::Money;
 use crate::messages::market::{AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsType};
-use crate::systems::economy::floor::Floor;
+use crate::systems::economy::floor::{Activity, Floor};
 use crate::systems::economy::maths::real;
 use crate::systems::economy::model::Economy;
 use crate::world::spec::WorldSpec;
-
-/// What agents did in an hour.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Activity {
-    /// Agents of whom at least a part of an order was filled.
-    pub(crate) agents: u64,
-    /// Orders of which at least a part was filled.
-    pub(crate) actions: u64,
-}
-
-impl Activity {
-    /// Counts one agent's filled orders.
-    pub(crate) fn note(&mut self, filled: u64) {
-        self.agents += u64::from(filled > 0);
-        self.actions += filled;
-    }
-}
 
 /// What is known of the demand for a commodity after an hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,8 +134,9 @@ pub fn summarise_day(
         return;
     }
     let sums = std::mem::take(&mut *day);
-    let first = statistics.hours.saturating_sub(u64::from(sums.hours));
-    let acted = |history: &&TradeHistory| history.iter().next_back().is_some_and(|trade| trade.hour >= first);
+    // Hours are counted at their end: the last hour before the day bears this number.
+    let before = statistics.hours.saturating_sub(u64::from(sums.hours));
+    let acted = |history: &&TradeHistory| history.iter().next_back().is_some_and(|trade| trade.hour > before);
     let agents = u64::try_from(traders.iter().filter(acted).count()).unwrap_or(u64::MAX);
     let counts = (agents, sums.actions, sums.transactions, Money(sums.turnover));
     events.write(summary(&spec, StatsType::DailySummary, sums.hours, counts));
