@@ -75,6 +75,17 @@ pub enum TierSystems {
     Dormant,
 }
 
+/// What happens in a day of diplomacy, in [`DailyTick`], in this order. It shares no data with the crowd's day.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DiplomacySystems {
+    /// What has come in takes effect: treaties end, what is due happens, powers move, factions deal with each other.
+    Hear,
+    /// Every pair is evaluated.
+    Evaluate,
+    /// The economy is told of wars, and the outside of the day.
+    Tell,
+}
+
 /// What happens in an hour of the economy, in this order.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EconomySystems {
@@ -132,5 +143,9 @@ pub fn configure(app: &mut App) {
             EconomySystems::Report,
         )
             .chain(),
+    );
+    app.configure_sets(
+        DailyTick,
+        (DiplomacySystems::Hear, DiplomacySystems::Evaluate, DiplomacySystems::Tell).chain(),
     );
 }

@@ -81,6 +81,11 @@ impl SystemDraws {
         Draw { key: self.key, counter: [low, high, self.run, 0], block: [0; 4], used: 4 }
     }
 
+    /// Draws for the row of an entity in dense data, where each column wants one number: as light as can be.
+    pub fn row(&self, id: StableId) -> RowDraws {
+        RowDraws { key: self.light_for_id(id).state }
+    }
+
     /// Draws for one entity that cost little, with less of a proof of their quality. Others than those of
     /// [`for_id`](Self::for_id).
     pub fn light_for_id(&self, id: StableId) -> LightDraw {
@@ -88,6 +93,23 @@ impl SystemDraws {
         // Twice mixed: neither ids nor runs that follow each other are near each other in the sequence.
         let run = mix(key.wrapping_add(u64::from(self.run).wrapping_mul(GAMMA)));
         LightDraw { state: mix(run ^ id.0.wrapping_mul(ID_STEP)) }
+    }
+}
+
+/// The draws of one row of dense data in one system and run: one number for each column.
+#[derive(Debug, Clone, Copy)]
+pub struct RowDraws {
+    key: u64,
+}
+
+impl RowDraws {
+    /// Evenly in [0, 1), in steps of 2^-24, for the column of this id.
+    #[inline]
+    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "24 bits are exact")]
+    pub fn unit(self, column: StableId) -> f32 {
+        let bits = mix(self.key ^ column.0.wrapping_mul(ID_STEP));
+        // Of 32 bits, because a machine turns these into a float without a branch.
+        ((bits >> 40) as u32).cast_signed() as f32 * (1.0 / 16_777_216.0)
     }
 }
 
@@ -232,6 +254,21 @@ mod tests {
             assert!((0.0..1.0).contains(&now));
             tenths[(0..9).filter(|tenth| now >= f64::from(tenth + 1) / 10.0).count()] += 1;
             pairs[usize::from(now < 0.5) * 2 + usize::from(next < 0.5)] += 1;
+        }
+        assert!(tenths.iter().all(|count| (3_700..4_300).contains(count)), "{tenths:?}");
+        assert!(pairs.iter().all(|count| (9_600..10_400).contains(count)), "{pairs:?}");
+    }
+
+    #[test]
+    fn rows_are_even_and_depend_on_each_of_their_keys() {
+        let of = |run, row, column| SystemDraws::new(5, run, "rows").row(StableId(row)).unit(StableId(column));
+        assert!([of(8, 1, 2), of(7, 2, 2), of(7, 1, 3), of(7, 2, 1)].iter().all(|other| *other != of(7, 1, 2)));
+        let (mut tenths, mut pairs) = ([0_u32; 10], [0_u32; 4]);
+        for (row, column) in (0..200).flat_map(|row| (0..200).map(move |column| (row, column))) {
+            let (here, next) = (of(7, row, column), of(7, row, column + 1));
+            assert!((0.0..1.0).contains(&here));
+            tenths[(1_u8..10).filter(|tenth| here >= f32::from(*tenth) / 10.0).count()] += 1;
+            pairs[usize::from(here < 0.5) * 2 + usize::from(next < 0.5)] += 1;
         }
         assert!(tenths.iter().all(|count| (3_700..4_300).contains(count)), "{tenths:?}");
         assert!(pairs.iter().all(|count| (9_600..10_400).contains(count)), "{pairs:?}");

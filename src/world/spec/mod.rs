@@ -3,6 +3,7 @@
 //! Names are camelCase, as in `meta.simulation` of the systems that worlds come from. Unknown keys are errors.
 
 mod behaviour;
+mod diplomacy;
 mod economy;
 mod findings;
 mod import;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use behaviour::*;
+pub use diplomacy::*;
 pub use economy::*;
 pub(crate) use findings::nearest;
 pub use findings::{SpecFault, SpecWarning};
@@ -66,6 +68,9 @@ pub struct WorldSpec {
     /// The economy; without it the world has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub economy: Option<EconomySpec>,
+    /// Factions and how they stand to each other; without it the world has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diplomacy: Option<DiplomacySpec>,
     /// How NPCs behave; without it nobody does anything.
     #[serde(default, alias = "behavior", skip_serializing_if = "Option::is_none")]
     pub behaviour: Option<BehaviourSpec>,
@@ -138,6 +143,7 @@ impl WorldSpec {
             starts_at: default_start(),
             meta: WorldMeta::default(),
             economy: None,
+            diplomacy: None,
             behaviour: None,
             npcs: None,
             plugins: BTreeMap::new(),
@@ -187,6 +193,9 @@ impl WorldSpec {
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
+        }
+        if let Some(diplomacy) = &self.diplomacy {
+            diplomacy::check(diplomacy, self.economy.as_ref(), &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {

@@ -1,0 +1,303 @@
+//! The score of a pair: what it is made of, and which state follows from it.
+//!
+//! L = love + 0.5 trust + treaties, within -1 and 1; score = L - 0.5 max(0, -L) + 0.8 fear + weariness + the day's mood:
+//! love and fear as Freeciv's advisers have them, hatred counted half as much again. The score of a pair is the mean of
+//! what its two sides would say: fear is the only part in which they differ, and only the weaker one has any.
+//!
+//! Everything is sums, products and comparisons of single-precision numbers in one order: the same bits everywhere.
+
+use crate::components::faction::RelationState;
+use crate::world::spec::DiplomacyRules;
+
+/// A parameter for each state, from war to alliance.
+pub type ByState = [f32; 4];
+
+/// The rules of scores and drift, ready to be used.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreModel {
+    trust: f32,
+    hate: f32,
+    fear: f32,
+    fear_from: f32,
+    fear_slope: f32,
+    /// The day's mood at most, either way.
+    pub noise: f32,
+    /// What a unit of exhaustion of one side adds.
+    weariness: ByState,
+    /// Where trust goes, and by how much it rises and falls in a day.
+    trust_to: ByState,
+    trust_rise: ByState,
+    trust_fall: ByState,
+    /// A state is left below this score.
+    low: ByState,
+    /// A state is left above this score.
+    high: ByState,
+    states: [f32; 6],
+}
+
+/// What a faction brings into the scores of its pairs.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Side {
+    /// Its power, above 0.
+    pub power: f32,
+    /// One over its power.
+    pub inverse: f32,
+    /// What it makes of fear: 0.5 to 1.5.
+    pub caution: f32,
+    /// Its exhaustion, 0 to 1.
+    pub exhaustion: f32,
+    /// Its share in the day's way back of love to what it is by nature.
+    pub forgiveness: f32,
+}
+
+/// What a pair brings into its score.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Feelings {
+    /// Love, -1 to 1.
+    pub love: f32,
+    /// Trust, -1 to 1.
+    pub trust: f32,
+    /// What treaties add.
+    pub bonus: f32,
+}
+
+/// What a score is made of: the score is their sum.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Terms {
+    /// Love.
+    pub love: f32,
+    /// Trust, weighed.
+    pub trust: f32,
+    /// Treaties.
+    pub treaties: f32,
+    /// What is cut off where these three together go beyond -1 or 1.
+    pub limit: f32,
+    /// What hatred counts beyond itself.
+    pub hatred: f32,
+    /// Fear of both, weighed.
+    pub fear: f32,
+    /// Exhaustion of both, weighed.
+    pub weariness: f32,
+    /// The day's mood.
+    pub mood: f32,
+}
+
+impl Terms {
+    /// The score.
+    #[inline(always)]
+    pub fn sum(&self) -> f32 {
+        ((self.love + self.trust + self.treaties) + self.limit) + self.hatred + self.fear + self.weariness + self.mood
+    }
+
+    /// All terms by name.
+    pub fn named(&self) -> [(&'static str, f32); 8] {
+        [
+            ("love", self.love),
+            ("trust", self.trust),
+            ("treaties", self.treaties),
+            ("limit", self.limit),
+            ("hatred", self.hatred),
+            ("fear", self.fear),
+            ("weariness", self.weariness),
+            ("mood", self.mood),
+        ]
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rules are small numbers: the nearest single is meant")]
+pub(super) fn single(value: f64) -> f32 {
+    value as f32
+}
+
+/// The parameter of a state.
+#[inline(always)]
+pub fn of_state(table: &ByState, state: u8) -> f32 {
+    let [war, cold_war, peace, alliance] = *table;
+    match state & 3 {
+        0 => war,
+        1 => cold_war,
+        2 => peace,
+        _ => alliance,
+    }
+}
+
+impl ScoreModel {
+    /// Of a file's rules.
+    pub fn new(rules: &DiplomacyRules) -> Self {
+        let (score, drift, states) = (&rules.score, &rules.drift, &rules.states);
+        let (rise, fall) = (single(drift.trust_rise), single(drift.trust_fall));
+        let weary = single(score.weariness * 0.5);
+        Self {
+            trust: single(score.trust),
+            hate: single(score.hate),
+            fear: single(score.fear * 0.5),
+            fear_from: single(score.fear_from),
+            fear_slope: single(score.fear_slope),
+            noise: single(score.noise),
+            weariness: [weary, weary, 0.0, 0.0],
+            trust_to: [drift.trust_cold_war, drift.trust_cold_war, drift.trust_peace, drift.trust_alliance].map(single),
+            trust_rise: [0.0, 0.0, rise, rise],
+            trust_fall: [fall, fall, 0.0, 0.0],
+            low: [f32::NEG_INFINITY, single(states.war_enter), single(states.cold_war_enter), single(states.alliance_leave)],
+            high: [single(states.war_leave), single(states.cold_war_leave), single(states.alliance_enter), f32::INFINITY],
+            states: [
+                states.war_enter,
+                states.war_leave,
+                states.cold_war_enter,
+                states.cold_war_leave,
+                states.alliance_leave,
+                states.alliance_enter,
+            ]
+            .map(single),
+        }
+    }
+
+    /// How much one side fears the other, 0 to 1.
+    #[inline(always)]
+    pub fn fear_of(&self, one: &Side, other: &Side) -> f32 {
+        let ratio = other.power * one.inverse;
+        let fear = (self.fear_slope * (ratio - 1.0) * one.caution).clamp(0.0, 1.0);
+        if ratio > self.fear_from { fear } else { 0.0 }
+    }
+
+    /// What the score of a pair in a state is made of.
+    #[inline(always)]
+    pub fn terms(&self, feelings: Feelings, (one, other): (&Side, &Side), state: u8, mood: f32) -> Terms {
+        let (love, trust, treaties) = (feelings.love, self.trust * feelings.trust, feelings.bonus);
+        let all = love + trust + treaties;
+        let kept = all.clamp(-1.0, 1.0);
+        Terms {
+            love,
+            trust,
+            treaties,
+            limit: kept - all,
+            hatred: self.hate * kept.min(0.0),
+            fear: self.fear * (self.fear_of(one, other) + self.fear_of(other, one)),
+            weariness: of_state(&self.weariness, state) * (one.exhaustion + other.exhaustion),
+            mood,
+        }
+    }
+
+    /// A day of drift: love goes back to what it is by nature, trust to where the state leads it.
+    #[inline(always)]
+    pub fn drift(&self, feelings: &mut Feelings, nature: f32, share: f32, state: u8) {
+        feelings.love += share * (nature - feelings.love);
+        let way = of_state(&self.trust_to, state) - feelings.trust;
+        feelings.trust += way.clamp(-of_state(&self.trust_fall, state), of_state(&self.trust_rise, state));
+    }
+
+    /// Whether a pair in a state stays there with this score.
+    #[inline(always)]
+    pub fn stays(&self, state: u8, score: f32) -> bool {
+        (score >= of_state(&self.low, state)) & (score <= of_state(&self.high, state))
+    }
+
+    /// The scores between which a state stays.
+    pub fn band(&self, state: RelationState) -> (f32, f32) {
+        (of_state(&self.low, state.number()), of_state(&self.high, state.number()))
+    }
+
+    /// The state that follows from a score. A state is entered at one threshold and left at another.
+    pub fn next_state(&self, state: RelationState, score: f32) -> RelationState {
+        use RelationState::{Alliance, ColdWar, Peace, War};
+        let [war_enter, war_leave, cold_enter, cold_leave, alliance_leave, alliance_enter] = self.states;
+        let war = if state == War { score <= war_leave } else { score < war_enter };
+        let cold = if matches!(state, War | ColdWar) { score <= cold_leave } else { score < cold_enter };
+        let allied = if state == Alliance { score >= alliance_leave } else { score > alliance_enter };
+        match (war, cold, allied) {
+            (true, ..) => War,
+            (_, true, _) => ColdWar,
+            (_, _, true) => Alliance,
+            _ => Peace,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn side() -> impl Strategy<Value = Side> {
+        (0.01_f32..100.0, 0.5_f32..=1.5, 0.0_f32..=1.0).prop_map(|(power, caution, exhaustion)| Side {
+            power,
+            inverse: 1.0 / power,
+            caution,
+            exhaustion,
+            forgiveness: 0.01,
+        })
+    }
+
+    fn feelings() -> impl Strategy<Value = Feelings> {
+        (-1.0_f32..=1.0, -1.0_f32..=1.0, 0.0_f32..=0.6).prop_map(|(love, trust, bonus)| Feelings { love, trust, bonus })
+    }
+
+    fn model() -> ScoreModel {
+        ScoreModel::new(&DiplomacyRules::default())
+    }
+
+    proptest! {
+        #[test]
+        fn who_is_named_first_makes_no_difference(of in feelings(), a in side(), b in side(), state in 0_u8..4) {
+            let (one, other) = (model().terms(of, (&a, &b), state, 0.0), model().terms(of, (&b, &a), state, 0.0));
+            prop_assert_eq!(one.sum().to_bits(), other.sum().to_bits());
+        }
+
+        #[test]
+        fn scores_are_bounded_and_only_the_weaker_fears(of in feelings(), a in side(), b in side(), state in 0_u8..4) {
+            let (model, score) = (model(), model().terms(of, (&a, &b), state, 0.1).sum());
+            prop_assert!((-1.6..=2.8).contains(&score), "{}", score);
+            let (one, other) = (model.fear_of(&a, &b), model.fear_of(&b, &a));
+            prop_assert!(one * other == 0.0 && (0.0..=1.0).contains(&(one + other)));
+            prop_assert!(a.power > b.power || other == 0.0);
+        }
+
+        #[test]
+        fn drift_stays_within_bounds_and_ends_where_it_leads(of in feelings(), nature in -1.0_f32..=1.0, state in 0_u8..4) {
+            let (model, mut feelings) = (model(), of);
+            for _ in 0..2_000 {
+                model.drift(&mut feelings, nature, 0.02, state);
+                prop_assert!(feelings.love.abs() <= 1.0 && feelings.trust.abs() <= 1.0);
+            }
+            prop_assert!((feelings.love - nature).abs() < 1e-3);
+            let to = of_state(&model.trust_to, state);
+            // Peace does not take trust away, and hatred does not give any.
+            let expected = if state >= 2 { of.trust.max(to) } else { of.trust.min(to) };
+            prop_assert!((feelings.trust - expected).abs() < 1e-3, "{} for {}", feelings.trust, expected);
+        }
+
+        #[test]
+        fn a_state_is_kept_exactly_where_no_other_follows(score in -2.0_f32..2.0, state in 0_u8..4) {
+            let (model, of) = (model(), RelationState::of_number(state));
+            prop_assert_eq!(model.stays(state, score), model.next_state(of, score) == of);
+            // What follows is kept: nothing goes on and on with the same score.
+            let next = model.next_state(of, score);
+            prop_assert!(model.stays(next.number(), score), "{:?} after {:?} at {}", next, of, score);
+        }
+    }
+
+    #[test]
+    fn the_numbers_of_the_originals_are_found_again() {
+        let equal = Side { power: 5.0, inverse: 0.2, caution: 1.0, exhaustion: 0.0, forgiveness: 0.0 };
+        let score = |love, trust, bonus| model().terms(Feelings { love, trust, bonus }, (&equal, &equal), 2, 0.0).sum();
+        for ((love, trust, bonus), expected) in [
+            ((0.4, 0.2, 0.0), 0.5),
+            ((-0.4, -0.2, 0.0), -0.75),
+            ((0.9, 0.9, 0.6), 1.0),
+            ((-0.2, 0.0, 0.3), 0.1),
+            ((-1.0, -1.0, 0.0), -1.5),
+        ] {
+            let found: f32 = score(love, trust, bonus);
+            assert!((found - expected).abs() < 1e-6, "{found} for {expected}");
+        }
+        // Twice as strong: 0.3 for the one more, felt by one of two.
+        let strong = Side { power: 10.0, inverse: 0.1, ..equal };
+        let model = model();
+        assert!((model.fear_of(&equal, &strong) - 0.3).abs() < 1e-6 && model.fear_of(&strong, &equal) == 0.0);
+        let terms = model.terms(Feelings::default(), (&equal, &strong), 2, 0.0);
+        assert!((terms.fear - 0.8 * 0.3 / 2.0).abs() < 1e-6);
+        let near = Side { power: 7.4, inverse: 1.0 / 7.4, ..equal };
+        assert!(model.fear_of(&equal, &near) == 0.0, "below one and a half times nobody fears");
+    }
+}
