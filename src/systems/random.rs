@@ -83,7 +83,7 @@ impl SystemDraws {
 
     /// Draws for the row of an entity in dense data, where each column wants one number: as light as can be.
     pub fn row(&self, id: StableId) -> RowDraws {
-        RowDraws { key: self.light_for_id(id).state }
+        RowDraws { key: halves(self.light_for_id(id).state)[1] }
     }
 
     /// Draws for one entity that cost little, with less of a proof of their quality. Others than those of
@@ -96,20 +96,35 @@ impl SystemDraws {
     }
 }
 
-/// The draws of one row of dense data in one system and run: one number for each column.
+/// The draws of one row of dense data in one system and run: one number for each column. Thirty-two bits of key and a
+/// finaliser of thirty-two bits (MurmurHash3's, by Appleby): enough for a mood, and four at a time on any machine.
 #[derive(Debug, Clone, Copy)]
 pub struct RowDraws {
-    key: u64,
+    key: u32,
+}
+
+/// A column's part of the key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowKey(u32);
+
+impl RowKey {
+    /// Of the entity that the column stands for.
+    pub fn of(id: StableId) -> Self {
+        Self(halves(mix(id.0.wrapping_add(GAMMA)))[0])
+    }
 }
 
 impl RowDraws {
-    /// Evenly in [0, 1), in steps of 2^-24, for the column of this id.
+    /// Evenly in [0, 1), in steps of 2^-24, for a column.
     #[inline]
-    #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "24 bits are exact")]
-    pub fn unit(self, column: StableId) -> f32 {
-        let bits = mix(self.key ^ column.0.wrapping_mul(ID_STEP));
-        // Of 32 bits, because a machine turns these into a float without a branch.
-        ((bits >> 40) as u32).cast_signed() as f32 * (1.0 / 16_777_216.0)
+    #[expect(clippy::cast_precision_loss, reason = "24 bits are exact")]
+    pub fn unit(self, column: RowKey) -> f32 {
+        let bits = self.key ^ column.0;
+        let bits = (bits ^ (bits >> 16)).wrapping_mul(0x85EB_CA6B);
+        let bits = (bits ^ (bits >> 13)).wrapping_mul(0xC2B2_AE35);
+        let bits = bits ^ (bits >> 16);
+        // As a signed number, because that becomes a float in one step.
+        (bits >> 8).cast_signed() as f32 * (1.0 / 16_777_216.0)
     }
 }
 
@@ -261,7 +276,7 @@ mod tests {
 
     #[test]
     fn rows_are_even_and_depend_on_each_of_their_keys() {
-        let of = |run, row, column| SystemDraws::new(5, run, "rows").row(StableId(row)).unit(StableId(column));
+        let of = |run, row, column| SystemDraws::new(5, run, "rows").row(StableId(row)).unit(RowKey::of(StableId(column)));
         assert!([of(8, 1, 2), of(7, 2, 2), of(7, 1, 3), of(7, 2, 1)].iter().all(|other| *other != of(7, 1, 2)));
         let (mut tenths, mut pairs) = ([0_u32; 10], [0_u32; 4]);
         for (row, column) in (0..200).flat_map(|row| (0..200).map(move |column| (row, column))) {

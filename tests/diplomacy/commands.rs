@@ -216,7 +216,7 @@ fn what_the_file_has_for_a_day_happens_on_it_or_is_noted_as_refused() -> Result<
     .expect("events");
     for spec in [by_ticks(spec.clone()), spec] {
         let mut world = world_of(spec)?;
-        let mut day = |world: &mut worldtick::testing::Stepper| match world.world().clock().source {
+        let day = |world: &mut worldtick::testing::Stepper| match world.world().clock().source {
             worldtick::components::clock::ClockSource::Ticks => days(world, 1),
             _ => world.days(1).map(|_| ()),
         };

@@ -108,11 +108,16 @@ fn the_mood_of_the_day_alone_does_not_make_states_flap() -> Result<(), StepError
         days(&mut world, 200)?;
         let mut of_pair = std::collections::BTreeMap::new();
         for update in updates(&world) {
-            *of_pair.entry((update.faction_a_id, update.faction_b_id)).or_insert(0_u32) += 1;
+            let key = (update.faction_a_id, update.faction_b_id);
+            of_pair.entry(key).or_insert_with(Vec::new).push(update.new_relation_state);
         }
-        // A pair between two bands may go over once; there and back again would be flapping. War makes ends of its own.
-        let wars: u32 = of_pair.values().filter(|count| **count > 3).sum();
-        assert_eq!(wars, 0, "seed {seed}: {of_pair:?}");
+        // A pair between two bands may go over once; there and back again would be flapping. Wars end by weariness, and
+        // may begin anew: each such round is two changes, and takes its least time, a truce and rest.
+        for (pair, states) in of_pair {
+            let wars = states.iter().filter(|state| **state == RelationState::War).count();
+            assert!(states.len() - 2 * wars.min(states.len() / 2) <= 2, "seed {seed}: {pair:?} {states:?}");
+            assert!(wars <= 200 / 30, "seed {seed}: {pair:?} {states:?}");
+        }
     }
     Ok(())
 }

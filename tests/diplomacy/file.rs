@@ -62,7 +62,7 @@ diplomacy:
         ("/diplomacy/treaties/2/between", "treaties[1] is of the same kind"),
         ("/diplomacy/treaties/2/days", "leave one of them out"),
         ("/diplomacy/treaties/2/days", "0 is outside 1 to 36500"),
-        ("/diplomacy/events/0/with", "there is no faction `west`"),
+        ("/diplomacy/events/0/with", "did you mean `east`?"),
         ("/diplomacy/events/0/strength", "-2 is outside -1 to 1"),
         ("/diplomacy/events/1/inDays", "-1 is outside"),
         ("/diplomacy/events/1/strength", "NaN is outside"),

@@ -17,7 +17,7 @@ fn by_name(world: &mut Stepper) -> BTreeMap<(String, String), Value> {
         matrix["factions"].as_array().expect("a list").iter().map(|of| of["id"].as_str().expect("an id").to_owned()).collect();
     let mut all = BTreeMap::new();
     for (row, one) in names.iter().enumerate() {
-        for (column, other) in names.iter().enumerate().filter(|(_, other)| one < other) {
+        for (column, other) in names.iter().enumerate().filter(|(_, other)| one < *other) {
             all.insert((one.clone(), other.clone()), matrix["cells"][row][column].clone());
         }
     }

@@ -129,7 +129,7 @@ impl Books<'_> {
             ActKind::Betrayal => {
                 self.end_treaties(pair);
                 self.rescore(pair);
-                let next = self.model.score.next_state(from, self.terms(pair).sum());
+                let next = self.model.score.next_state(from, self.terms(pair).score);
                 Some(next.min(RelationState::Peace))
             }
             ActKind::TreatySigned => {

@@ -73,7 +73,7 @@ impl Books<'_> {
     /// Adds up what a pair's treaties in force give, and its score.
     pub(super) fn rescore(&mut self, pair: PairId) {
         self.reckon_bonus(pair);
-        let score = self.terms(pair).sum();
+        let score = self.terms(pair).score;
         if let Some(place) = self.relations.score.0.get_mut(pair.index()) {
             *place = score;
         }
@@ -147,5 +147,5 @@ pub(super) fn terms(model: &Diplomacy, sides: &Sides, relations: &Relations, pai
         return Terms::default();
     };
     let feelings = Feelings { love: view.love, trust: view.trust, bonus: view.bonus };
-    model.score.terms(feelings, (&sides.get(a), &sides.get(b)), view.state.number(), mood)
+    model.score.terms(feelings, (&sides.get(a), &sides.get(b)), view.state, mood)
 }

@@ -1,7 +1,7 @@
 //! The day's evaluation of every pair.
 //!
-//! Row by row of the triangle, in columns: first love and trust drift and scores are made, without a branch; then those
-//! few pairs are looked at whose score is outside the band of their state.
+//! Row by row of the triangle, in columns: first love and trust drift and scores are made, without a branch (`rows`); then
+//! those few pairs are looked at whose score is outside the band of their state.
 
 // time: diplomacy: how long a state has lasted | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
 
@@ -11,21 +11,24 @@ use bevy_time::Time;
 
 use super::books::{Books, Sides, terms};
 use super::model::Diplomacy;
-use super::score::{Feelings, ScoreModel, Side};
+use super::rows::{self, SideColumns};
+use super::score::{ScoreModel, Side};
 use crate::components::clock::GameTime;
 use crate::components::faction::{Affairs, Faction, PairId, RelationState, Relations};
 use crate::components::ids::StableId;
 use crate::messages::diplomacy::DiplomacyUpdate;
-use crate::systems::random::{Draws, SystemDraws};
-
-/// Pairs that are looked through at once for one that leaves its state.
-const LOOK: usize = 64;
+use crate::systems::random::{Draws, RowKey, SystemDraws};
 
 /// Room for what is made in a day and needed by nobody afterwards.
 #[derive(Default)]
 pub struct Scratch {
     ids: Vec<StableId>,
+    keys: Vec<RowKey>,
+    sides: SideColumns,
+    lean: Vec<f32>,
+    dread: Vec<f32>,
     moods: Vec<f32>,
+    marks: Vec<u8>,
     restless: Vec<u32>,
 }
 
@@ -40,17 +43,17 @@ pub fn evaluate_relations(
     mut events: MessageWriter<DiplomacyUpdate>,
 ) -> Result {
     let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
-    let Scratch { ids, moods, restless } = &mut *scratch;
-    ids.clear();
-    ids.resize(model.factions.len(), StableId(0));
+    let scratch = &mut *scratch;
+    scratch.ids.clear();
+    scratch.ids.resize(model.factions.len(), StableId(0));
     for (id, faction) in &factions {
-        ids.get_mut(usize::from(faction.number)).into_iter().for_each(|place| *place = *id);
+        scratch.ids.get_mut(usize::from(faction.number)).into_iter().for_each(|place| *place = *id);
     }
     let draws = draws.of("diplomacy.mood");
     let relations = &mut *relations;
     relations.days += 1;
-    restless.clear();
-    evaluate_rows(&model.score, (&sides, relations), (&draws, ids), moods, restless);
+    evaluate_rows(&model.score, &sides.0, relations, &draws, scratch);
+    let Scratch { ids, restless, .. } = scratch;
     let mut updates = Vec::new();
     let mut books = Books { model: &model, sides: &sides, relations, affairs: &mut affairs, updates: &mut updates, now };
     for pair in restless.iter().map(|pair| PairId(*pair)) {
@@ -61,44 +64,58 @@ pub fn evaluate_relations(
 }
 
 /// Lets love and trust of every pair drift by a day and scores it; notes the pairs that would leave their state.
-pub fn evaluate_rows(
+fn evaluate_rows(
     model: &ScoreModel,
-    (sides, relations): (&Sides, &mut Relations),
-    (draws, ids): (&SystemDraws, &[StableId]),
-    moods: &mut Vec<f32>,
-    restless: &mut Vec<u32>,
+    sides: &[Side],
+    relations: &mut Relations,
+    draws: &SystemDraws,
+    scratch: &mut Scratch,
 ) {
+    let Scratch { ids, keys, sides: columns, lean, dread, moods, marks, restless } = scratch;
+    restless.clear();
+    columns.fill(sides);
+    keys.clear();
+    keys.extend(ids.iter().map(|id| RowKey::of(*id)));
+    for room in [&mut *lean, dread, moods] {
+        room.clear();
+        room.resize(sides.len(), 0.0);
+    }
+    marks.clear();
+    marks.resize(sides.len(), 0);
     let Relations { love, nature, trust, bonus, score, state, .. } = relations;
     let (mut love, mut trust, mut score) = (&mut *love.0, &mut *trust.0, &mut *score.0);
     let (mut nature, mut bonus, mut state) = (&*nature.0, &*bonus.0, &*state.0);
     let mut first = 0_u32;
-    for (number, (one, id)) in sides.0.iter().zip(ids).enumerate() {
-        let (Some(others), Some(other_ids)) = (sides.0.get(number + 1..), ids.get(number + 1..)) else { break };
-        let len = others.len().min(love.len());
-        moods.clear();
+    for (number, (one, id)) in sides.iter().zip(&*ids).enumerate() {
+        let from = number + 1;
+        let len = sides.len() - from;
+        let (love, trust) = (split_mut(&mut love, len), split_mut(&mut trust, len));
+        let (score, state) = (split_mut(&mut score, len), split(&mut state, len));
+        let (nature, bonus) = (split(&mut nature, len), split(&mut bonus, len));
+        let (lean, dread) = (head(lean, len), head(dread, len));
+        let (moods, marks) = (head(moods, len), head(marks, len));
+        let (power, inverse) = (tail(&columns.power, from), tail(&columns.inverse, from));
+        let (caution, exhaustion) = (tail(&columns.caution, from), tail(&columns.exhaustion, from));
+        let forgiveness = tail(&columns.forgiveness, from);
+        rows::lean(model, one.forgiveness, (love, trust, lean), (nature, bonus), (state, forgiveness));
+        rows::dread(model, one, dread, (power, inverse), (caution, exhaustion), state);
         if model.noise > 0.0 {
-            let row = draws.row(*id);
-            moods.extend(other_ids.iter().map(|id| mood(model, row.unit(*id))));
-        } else {
-            moods.resize(len, 0.0);
+            rows::moods(model.noise, draws.row(*id), moods, tail(keys, from));
         }
-        let mut row = Row {
-            love: split_mut(&mut love, len),
-            trust: split_mut(&mut trust, len),
-            score: split_mut(&mut score, len),
-            nature: split(&mut nature, len),
-            bonus: split(&mut bonus, len),
-            state: split(&mut state, len),
-            moods,
-        };
-        row.evaluate(model, one, others);
-        note_restless(model, (row.score, row.state), first, restless);
+        rows::sums(score, lean, dread, moods);
+        rows::leaving(model, marks, score, state);
+        rows::collect(marks, first, restless);
         first = first.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
     }
 }
 
-fn mood(model: &ScoreModel, unit: f32) -> f32 {
-    model.noise * (unit * 2.0 - 1.0)
+fn head<T>(all: &mut [T], len: usize) -> &mut [T] {
+    let len = len.min(all.len());
+    all.split_at_mut(len).0
+}
+
+fn tail<T>(all: &[T], from: usize) -> &[T] {
+    all.get(from..).unwrap_or_default()
 }
 
 fn split_mut<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
@@ -112,42 +129,6 @@ fn split<'a, T>(rest: &mut &'a [T], len: usize) -> &'a [T] {
     let (head, tail) = rest.split_at(len.min(rest.len()));
     *rest = tail;
     head
-}
-
-/// One row of the triangle: the pairs of a faction with those of higher numbers.
-struct Row<'a> {
-    love: &'a mut [f32],
-    trust: &'a mut [f32],
-    score: &'a mut [f32],
-    nature: &'a [f32],
-    bonus: &'a [f32],
-    state: &'a [u8],
-    moods: &'a [f32],
-}
-
-impl Row<'_> {
-    fn evaluate(&mut self, model: &ScoreModel, one: &Side, others: &[Side]) {
-        let feelings = self.love.iter_mut().zip(&mut *self.trust).zip(self.nature).zip(self.bonus);
-        let rest = self.state.iter().zip(self.moods).zip(others).zip(&mut *self.score);
-        for ((((love, trust), nature), bonus), (((state, mood), other), score)) in feelings.zip(rest) {
-            let mut of = Feelings { love: *love, trust: *trust, bonus: *bonus };
-            model.drift(&mut of, *nature, one.forgiveness + other.forgiveness, *state);
-            *score = model.terms(of, (one, other), *state, *mood).sum();
-            (*love, *trust) = (of.love, of.trust);
-        }
-    }
-}
-
-fn note_restless(model: &ScoreModel, (score, state): (&[f32], &[u8]), first: u32, restless: &mut Vec<u32>) {
-    let parts = score.chunks(LOOK).zip(state.chunks(LOOK));
-    for (start, (scores, states)) in (first..).step_by(LOOK).zip(parts) {
-        let all = || scores.iter().zip(states);
-        if all().fold(true, |stay, (score, state)| stay & model.stays(*state, *score)) {
-            continue;
-        }
-        let left = (start..).zip(all()).filter(|(_, (score, state))| !model.stays(**state, **score));
-        restless.extend(left.map(|(pair, _)| pair));
-    }
 }
 
 /// Lets a pair leave its state, unless the state has to last longer or a truce holds.
@@ -174,7 +155,73 @@ fn mood_of(books: &Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[StableId
     let Some((a, b)) = books.relations.pairs().sides(pair) else { return 0.0 };
     let of = |number: u16| ids.get(usize::from(number)).copied();
     match (of(a), of(b)) {
-        (Some(a), Some(b)) if model.noise > 0.0 => mood(model, draws.row(a).unit(b)),
+        (Some(a), Some(b)) if model.noise > 0.0 => {
+            let mut mood = [0.0];
+            rows::moods(model.noise, draws.row(a), &mut mood, &[RowKey::of(b)]);
+            mood.iter().sum()
+        }
         _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::components::faction::RelationState;
+    use crate::systems::diplomacy::score::Feelings;
+    use crate::world::spec::DiplomacyRules;
+
+    /// Rows do the same as one pair at a time, to the bit.
+    #[test]
+    fn rows_are_what_pairs_come_to_one_by_one() {
+        let model = ScoreModel::new(&DiplomacyRules::default());
+        let draws = SystemDraws::new(7, 3, "rows");
+        for count in [2_u16, 7, 41] {
+            let mut relations = Relations::new(count);
+            let unit = |pair: usize, what: u64| {
+                let id = StableId(u64::try_from(pair).expect("small") * 8 + what);
+                crate::systems::diplomacy::score::single(draws.for_id(id).unit())
+            };
+            for pair in 0..relations.pairs().count() {
+                for (what, column) in
+                    (0..).zip([&mut relations.love, &mut relations.trust, &mut relations.nature])
+                {
+                    column.0[pair] = unit(pair, what) * 2.0 - 1.0;
+                }
+                relations.bonus.0[pair] = unit(pair, 4) * 0.6;
+                relations.state.0[pair] = if unit(pair, 5) < 0.5 { 0 } else { 1 } + if unit(pair, 7) < 0.5 { 0 } else { 2 };
+            }
+            let sides: Vec<Side> = (0..usize::from(count))
+                .map(|number| {
+                    let power = 0.5 + 20.0 * unit(number, 6);
+                    let (caution, exhaustion) = (0.5 + unit(number, 7), unit(number, 6));
+                    Side { power, inverse: 1.0 / power, caution, exhaustion, forgiveness: 0.01 * unit(number, 7) }
+                })
+                .collect();
+            let before = relations.clone();
+            let mut scratch = Scratch { ids: (1..=u64::from(count)).map(StableId).collect(), ..Scratch::default() };
+            evaluate_rows(&model, &sides, &mut relations, &draws, &mut scratch);
+            let mut restless = Vec::new();
+            for pair in 0..before.pairs().count() {
+                let id = PairId(u32::try_from(pair).expect("small"));
+                let view = before.view(id).expect("a pair");
+                let (a, b) = before.pairs().sides(id).expect("a pair");
+                let (one, other) = (&sides[usize::from(a)], &sides[usize::from(b)]);
+                let mut of = Feelings { love: view.love, trust: view.trust, bonus: view.bonus };
+                model.drift(&mut of, view.nature, one.forgiveness + other.forgiveness, view.state);
+                let row = draws.row(StableId(u64::from(a) + 1));
+                let mood = model.noise * (row.unit(RowKey::of(StableId(u64::from(b) + 1))) * 2.0 - 1.0);
+                let score = model.terms(of, (one, other), view.state, mood).score;
+                let after = relations.view(id).expect("a pair");
+                assert_eq!(
+                    [after.love, after.trust, after.score].map(f32::to_bits),
+                    [of.love, of.trust, score].map(f32::to_bits)
+                );
+                if !model.stays(RelationState::of_number(before.state.0[pair]), score) {
+                    restless.push(id.0);
+                }
+            }
+            assert_eq!(scratch.restless, restless);
+        }
     }
 }

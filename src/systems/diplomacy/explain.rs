@@ -39,7 +39,7 @@ pub fn explain_pair(In(ask): In<AskExplain>, archive: Archive) -> Answer {
     let finite = |value: f32| value.is_finite().then(|| round(value));
     let mut answer = read.standing(pair, a, b);
     if let Some(answer) = answer.as_object_mut() {
-        answer.insert("scoreNow".to_owned(), round(terms.sum()).into());
+        answer.insert("scoreNow".to_owned(), round(terms.score).into());
         answer.insert("terms".to_owned(), named.into());
         answer.insert("moodMost".to_owned(), round(read.model.score.noise).into());
         answer.insert("leavesBelow".to_owned(), json!(finite(low)));

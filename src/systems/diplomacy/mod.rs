@@ -14,7 +14,7 @@
 //! | `model` | the diplomacy of a world file, ready to be used |
 //! | `score` | what a score is made of, and which state follows |
 //! | `books`, `change`, `acts` | what happens to a pair, and what follows from it |
-//! | `hear`, `powers`, `deal`, `evaluate`, `tell` | the day |
+//! | `hear`, `powers`, `deal`, `evaluate` and `rows`, `tell` | the day |
 //! | `commands`, `queries`, `explain` | what people order and ask |
 
 mod acts;
@@ -28,6 +28,7 @@ mod hear;
 mod model;
 mod powers;
 mod queries;
+mod rows;
 mod score;
 mod setup;
 mod tell;
@@ -38,12 +39,12 @@ pub use commands::{
     cause_incident, declare_war, form_alliance, make_trade, sign_treaty,
 };
 pub use deal::deal;
-pub use evaluate::{Scratch, evaluate_relations, evaluate_rows};
+pub use evaluate::{Scratch, evaluate_relations};
 pub use explain::{AskExplain, explain_pair};
 pub use hear::keep_calendar;
 pub use model::{Diplomacy, FactionModel};
 pub use powers::move_powers;
 pub use queries::{AskFaction, AskFactions, AskMatrix, AskPair, list_factions, show_faction, show_matrix, show_pair};
-pub use score::{ByState, Feelings, ScoreModel, Side, Terms, of_state};
+pub use score::{Feelings, ScoreModel, Side, Terms};
 pub use setup::{found_diplomacy, ready_diplomacy};
 pub use tell::{FactionSignal, signal_economy, summarise_diplomacy};

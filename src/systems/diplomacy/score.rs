@@ -9,30 +9,49 @@
 use crate::components::faction::RelationState;
 use crate::world::spec::DiplomacyRules;
 
-/// A parameter for each state, from war to alliance.
-pub type ByState = [f32; 4];
-
 /// The rules of scores and drift, ready to be used.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreModel {
-    trust: f32,
-    hate: f32,
-    fear: f32,
-    fear_from: f32,
-    fear_slope: f32,
+    pub(super) trust: f32,
+    pub(super) hate: f32,
+    pub(super) fear: f32,
+    pub(super) fear_from: f32,
+    pub(super) fear_slope: f32,
     /// The day's mood at most, either way.
     pub noise: f32,
-    /// What a unit of exhaustion of one side adds.
-    weariness: ByState,
-    /// Where trust goes, and by how much it rises and falls in a day.
-    trust_to: ByState,
-    trust_rise: ByState,
-    trust_fall: ByState,
-    /// A state is left below this score.
-    low: ByState,
-    /// A state is left above this score.
-    high: ByState,
-    states: [f32; 6],
+    /// What a unit of exhaustion of one side adds in war and cold war.
+    pub(super) weariness: f32,
+    pub(super) trust_to: StateParameters,
+    /// From war to alliance.
+    pub(super) bands: [Band; 4],
+}
+
+/// Where trust goes in each state, and by how much it moves in a day.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct StateParameters {
+    /// In war and cold war, down to here.
+    pub(super) hostile: f32,
+    /// In peace, up to here.
+    pub(super) peace: f32,
+    /// In an alliance, up to here.
+    pub(super) alliance: f32,
+    pub(super) rise: f32,
+    pub(super) fall: f32,
+}
+
+/// The scores with which a state is kept.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Band {
+    /// It is left below.
+    pub(super) low: f32,
+    /// It is left above.
+    pub(super) high: f32,
+}
+
+/// One of two numbers that are there already: a choice without a branch.
+#[inline(always)]
+pub(super) fn pick(first: bool, one: f32, other: f32) -> f32 {
+    if first { one } else { other }
 }
 
 /// What a faction brings into the scores of its pairs.
@@ -61,7 +80,7 @@ pub struct Feelings {
     pub bonus: f32,
 }
 
-/// What a score is made of: the score is their sum.
+/// What a score is made of: but for rounding, it is their sum.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Terms {
     /// Love.
@@ -80,15 +99,11 @@ pub struct Terms {
     pub weariness: f32,
     /// The day's mood.
     pub mood: f32,
+    /// The score.
+    pub score: f32,
 }
 
 impl Terms {
-    /// The score.
-    #[inline(always)]
-    pub fn sum(&self) -> f32 {
-        ((self.love + self.trust + self.treaties) + self.limit) + self.hatred + self.fear + self.weariness + self.mood
-    }
-
     /// All terms by name.
     pub fn named(&self) -> [(&'static str, f32); 8] {
         [
@@ -109,24 +124,11 @@ pub(super) fn single(value: f64) -> f32 {
     value as f32
 }
 
-/// The parameter of a state.
-#[inline(always)]
-pub fn of_state(table: &ByState, state: u8) -> f32 {
-    let [war, cold_war, peace, alliance] = *table;
-    match state & 3 {
-        0 => war,
-        1 => cold_war,
-        2 => peace,
-        _ => alliance,
-    }
-}
-
 impl ScoreModel {
     /// Of a file's rules.
     pub fn new(rules: &DiplomacyRules) -> Self {
         let (score, drift, states) = (&rules.score, &rules.drift, &rules.states);
-        let (rise, fall) = (single(drift.trust_rise), single(drift.trust_fall));
-        let weary = single(score.weariness * 0.5);
+        let band = |low, high| Band { low: single(low), high: single(high) };
         Self {
             trust: single(score.trust),
             hate: single(score.hate),
@@ -134,77 +136,88 @@ impl ScoreModel {
             fear_from: single(score.fear_from),
             fear_slope: single(score.fear_slope),
             noise: single(score.noise),
-            weariness: [weary, weary, 0.0, 0.0],
-            trust_to: [drift.trust_cold_war, drift.trust_cold_war, drift.trust_peace, drift.trust_alliance].map(single),
-            trust_rise: [0.0, 0.0, rise, rise],
-            trust_fall: [fall, fall, 0.0, 0.0],
-            low: [f32::NEG_INFINITY, single(states.war_enter), single(states.cold_war_enter), single(states.alliance_leave)],
-            high: [single(states.war_leave), single(states.cold_war_leave), single(states.alliance_enter), f32::INFINITY],
-            states: [
-                states.war_enter,
-                states.war_leave,
-                states.cold_war_enter,
-                states.cold_war_leave,
-                states.alliance_leave,
-                states.alliance_enter,
-            ]
-            .map(single),
+            weariness: single(score.weariness * 0.5),
+            trust_to: StateParameters {
+                hostile: single(drift.trust_cold_war),
+                peace: single(drift.trust_peace),
+                alliance: single(drift.trust_alliance),
+                rise: single(drift.trust_rise),
+                fall: single(drift.trust_fall),
+            },
+            bands: [
+                band(f64::NEG_INFINITY, states.war_leave),
+                band(states.war_enter, states.cold_war_leave),
+                band(states.cold_war_enter, states.alliance_enter),
+                band(states.alliance_leave, f64::INFINITY),
+            ],
         }
     }
 
     /// How much one side fears the other, 0 to 1.
-    #[inline(always)]
     pub fn fear_of(&self, one: &Side, other: &Side) -> f32 {
         let ratio = other.power * one.inverse;
         let fear = (self.fear_slope * (ratio - 1.0) * one.caution).clamp(0.0, 1.0);
-        if ratio > self.fear_from { fear } else { 0.0 }
+        pick(ratio > self.fear_from, fear, 0.0)
     }
 
     /// What the score of a pair in a state is made of.
-    #[inline(always)]
-    pub fn terms(&self, feelings: Feelings, (one, other): (&Side, &Side), state: u8, mood: f32) -> Terms {
+    pub fn terms(
+        &self,
+        feelings: Feelings,
+        (one, other): (&Side, &Side),
+        state: RelationState,
+        mood: f32,
+    ) -> Terms {
         let (love, trust, treaties) = (feelings.love, self.trust * feelings.trust, feelings.bonus);
         let all = love + trust + treaties;
         let kept = all.clamp(-1.0, 1.0);
-        Terms {
-            love,
-            trust,
-            treaties,
-            limit: kept - all,
-            hatred: self.hate * kept.min(0.0),
-            fear: self.fear * (self.fear_of(one, other) + self.fear_of(other, one)),
-            weariness: of_state(&self.weariness, state) * (one.exhaustion + other.exhaustion),
-            mood,
-        }
+        let hatred = self.hate * kept.min(0.0);
+        let fear = self.fear * (self.fear_of(one, other) + self.fear_of(other, one));
+        let weary = pick(state < RelationState::Peace, self.weariness, 0.0);
+        let weariness = weary * (one.exhaustion + other.exhaustion);
+        // In the order of the loops over rows: the same bits.
+        let score = (kept + hatred) + (fear + weariness) + mood;
+        Terms { love, trust, treaties, limit: kept - all, hatred, fear, weariness, mood, score }
     }
 
     /// A day of drift: love goes back to what it is by nature, trust to where the state leads it.
-    #[inline(always)]
-    pub fn drift(&self, feelings: &mut Feelings, nature: f32, share: f32, state: u8) {
+    pub fn drift(&self, feelings: &mut Feelings, nature: f32, share: f32, state: RelationState) {
+        let to = &self.trust_to;
+        let (goal, down, up) = match state {
+            RelationState::War | RelationState::ColdWar => (to.hostile, -to.fall, 0.0),
+            RelationState::Peace => (to.peace, 0.0, to.rise),
+            RelationState::Alliance => (to.alliance, 0.0, to.rise),
+        };
         feelings.love += share * (nature - feelings.love);
-        let way = of_state(&self.trust_to, state) - feelings.trust;
-        feelings.trust += way.clamp(-of_state(&self.trust_fall, state), of_state(&self.trust_rise, state));
-    }
-
-    /// Whether a pair in a state stays there with this score.
-    #[inline(always)]
-    pub fn stays(&self, state: u8, score: f32) -> bool {
-        (score >= of_state(&self.low, state)) & (score <= of_state(&self.high, state))
+        feelings.trust += (goal - feelings.trust).max(down).min(up);
     }
 
     /// The scores between which a state stays.
     pub fn band(&self, state: RelationState) -> (f32, f32) {
-        (of_state(&self.low, state.number()), of_state(&self.high, state.number()))
+        let [war, cold_war, peace, alliance] = self.bands;
+        let band = match state {
+            RelationState::War => war,
+            RelationState::ColdWar => cold_war,
+            RelationState::Peace => peace,
+            RelationState::Alliance => alliance,
+        };
+        (band.low, band.high)
+    }
+
+    /// Whether a pair in a state stays there with this score.
+    pub fn stays(&self, state: RelationState, score: f32) -> bool {
+        let (low, high) = self.band(state);
+        score >= low && score <= high
     }
 
     /// The state that follows from a score. A state is entered at one threshold and left at another.
     pub fn next_state(&self, state: RelationState, score: f32) -> RelationState {
         use RelationState::{Alliance, ColdWar, Peace, War};
-        let [war_enter, war_leave, cold_enter, cold_leave, alliance_leave, alliance_enter] = self.states;
-        let war = if state == War { score <= war_leave } else { score < war_enter };
-        let cold = if matches!(state, War | ColdWar) { score <= cold_leave } else { score < cold_enter };
-        let allied = if state == Alliance { score >= alliance_leave } else { score > alliance_enter };
-        match (war, cold, allied) {
+        let [war, cold, peace, alliance] = self.bands;
+        let at_war = if state == War { score <= war.high } else { score < cold.low };
+        let in_cold_war = if state <= ColdWar { score <= cold.high } else { score < peace.low };
+        let allied = if state == Alliance { score >= alliance.low } else { score > peace.high };
+        match (at_war, in_cold_war, allied) {
             (true, ..) => War,
             (_, true, _) => ColdWar,
             (_, _, true) => Alliance,
@@ -233,20 +246,24 @@ mod tests {
         (-1.0_f32..=1.0, -1.0_f32..=1.0, 0.0_f32..=0.6).prop_map(|(love, trust, bonus)| Feelings { love, trust, bonus })
     }
 
+    fn any_state() -> impl Strategy<Value = RelationState> {
+        (0_u8..4).prop_map(RelationState::of_number)
+    }
+
     fn model() -> ScoreModel {
         ScoreModel::new(&DiplomacyRules::default())
     }
 
     proptest! {
         #[test]
-        fn who_is_named_first_makes_no_difference(of in feelings(), a in side(), b in side(), state in 0_u8..4) {
+        fn who_is_named_first_makes_no_difference(of in feelings(), a in side(), b in side(), state in any_state()) {
             let (one, other) = (model().terms(of, (&a, &b), state, 0.0), model().terms(of, (&b, &a), state, 0.0));
-            prop_assert_eq!(one.sum().to_bits(), other.sum().to_bits());
+            prop_assert_eq!(one.score.to_bits(), other.score.to_bits());
         }
 
         #[test]
-        fn scores_are_bounded_and_only_the_weaker_fears(of in feelings(), a in side(), b in side(), state in 0_u8..4) {
-            let (model, score) = (model(), model().terms(of, (&a, &b), state, 0.1).sum());
+        fn scores_are_bounded_and_only_the_weaker_fears(of in feelings(), a in side(), b in side(), state in any_state()) {
+            let (model, score) = (model(), model().terms(of, (&a, &b), state, 0.1).score);
             prop_assert!((-1.6..=2.8).contains(&score), "{}", score);
             let (one, other) = (model.fear_of(&a, &b), model.fear_of(&b, &a));
             prop_assert!(one * other == 0.0 && (0.0..=1.0).contains(&(one + other)));
@@ -254,33 +271,37 @@ mod tests {
         }
 
         #[test]
-        fn drift_stays_within_bounds_and_ends_where_it_leads(of in feelings(), nature in -1.0_f32..=1.0, state in 0_u8..4) {
+        fn drift_stays_within_bounds_and_ends_where_it_leads(of in feelings(), nature in -1.0_f32..=1.0, state in any_state()) {
             let (model, mut feelings) = (model(), of);
             for _ in 0..2_000 {
                 model.drift(&mut feelings, nature, 0.02, state);
                 prop_assert!(feelings.love.abs() <= 1.0 && feelings.trust.abs() <= 1.0);
             }
             prop_assert!((feelings.love - nature).abs() < 1e-3);
-            let to = of_state(&model.trust_to, state);
+            let to = &model.trust_to;
             // Peace does not take trust away, and hatred does not give any.
-            let expected = if state >= 2 { of.trust.max(to) } else { of.trust.min(to) };
+            let expected = match state {
+                RelationState::War | RelationState::ColdWar => of.trust.min(to.hostile),
+                RelationState::Peace => of.trust.max(to.peace),
+                RelationState::Alliance => of.trust.max(to.alliance),
+            };
             prop_assert!((feelings.trust - expected).abs() < 1e-3, "{} for {}", feelings.trust, expected);
         }
 
         #[test]
-        fn a_state_is_kept_exactly_where_no_other_follows(score in -2.0_f32..2.0, state in 0_u8..4) {
-            let (model, of) = (model(), RelationState::of_number(state));
-            prop_assert_eq!(model.stays(state, score), model.next_state(of, score) == of);
+        fn a_state_is_kept_exactly_where_no_other_follows(score in -2.0_f32..2.0, state in any_state()) {
+            let model = model();
+            let next = model.next_state(state, score);
+            prop_assert_eq!(model.stays(state, score), next == state);
             // What follows is kept: nothing goes on and on with the same score.
-            let next = model.next_state(of, score);
-            prop_assert!(model.stays(next.number(), score), "{:?} after {:?} at {}", next, of, score);
+            prop_assert!(model.stays(next, score), "{:?} after {:?} at {}", next, state, score);
         }
     }
 
     #[test]
     fn the_numbers_of_the_originals_are_found_again() {
         let equal = Side { power: 5.0, inverse: 0.2, caution: 1.0, exhaustion: 0.0, forgiveness: 0.0 };
-        let score = |love, trust, bonus| model().terms(Feelings { love, trust, bonus }, (&equal, &equal), 2, 0.0).sum();
+        let score = |love, trust, bonus| model().terms(Feelings { love, trust, bonus }, (&equal, &equal), RelationState::Peace, 0.0).score;
         for ((love, trust, bonus), expected) in [
             ((0.4, 0.2, 0.0), 0.5),
             ((-0.4, -0.2, 0.0), -0.75),
@@ -295,7 +316,7 @@ mod tests {
         let strong = Side { power: 10.0, inverse: 0.1, ..equal };
         let model = model();
         assert!((model.fear_of(&equal, &strong) - 0.3).abs() < 1e-6 && model.fear_of(&strong, &equal) == 0.0);
-        let terms = model.terms(Feelings::default(), (&equal, &strong), 2, 0.0);
+        let terms = model.terms(Feelings::default(), (&equal, &strong), RelationState::Peace, 0.0);
         assert!((terms.fear - 0.8 * 0.3 / 2.0).abs() < 1e-6);
         let near = Side { power: 7.4, inverse: 1.0 / 7.4, ..equal };
         assert!(model.fear_of(&equal, &near) == 0.0, "below one and a half times nobody fears");

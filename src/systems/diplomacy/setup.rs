@@ -94,7 +94,7 @@ fn first_states(books: &mut Books<'_>, given: &[(PairId, RelationState)]) {
         if !books.affairs.treaties.is_empty() {
             books.reckon_bonus(pair);
         }
-        let score = books.terms(pair).sum();
+        let score = books.terms(pair).score;
         books.relations.score.0.get_mut(pair.index()).into_iter().for_each(|place| *place = score);
         let state = books.model.score.next_state(RelationState::Peace, score);
         books.relations.set_state(pair, state, hour);

@@ -85,7 +85,7 @@ fn check_faction(faction: &FactionSpec, economy: Option<&EconomySpec>, place: &P
     }
     let sum: f64 = faction.lives_from.values().sum();
     if sum > 1.0 + 1e-9 {
-        findings.error(&lives, format!("the shares add up to {sum}: more than 1"));
+        findings.error(&lives, format!("the shares add up to {sum:.4}: more than 1"));
     }
 }
 
@@ -206,7 +206,7 @@ fn check_rules(rules: &DiplomacyRules, economy: Option<&EconomySpec>, place: &Pl
     let weights = &rules.power_weights;
     let sum = weights.military + weights.economy + weights.territory + weights.technology + weights.morale;
     if (sum - 1.0).abs() > 1e-6 {
-        findings.error(&place.key("powerWeights"), format!("the weights add up to {sum}, not to 1"));
+        findings.error(&place.key("powerWeights"), format!("the weights add up to {sum:.4}, not to 1"));
     }
     let states = &rules.states;
     let rising = [
