@@ -144,8 +144,5 @@ pub fn configure(app: &mut App) {
         )
             .chain(),
     );
-    app.configure_sets(
-        DailyTick,
-        (DiplomacySystems::Hear, DiplomacySystems::Evaluate, DiplomacySystems::Tell).chain(),
-    );
+    app.configure_sets(DailyTick, (DiplomacySystems::Hear, DiplomacySystems::Evaluate, DiplomacySystems::Tell).chain());
 }

@@ -23,6 +23,7 @@ pub use commands::audit::AuditCommand;
 pub use commands::config::ConfigCommand;
 pub use commands::economy::{EconomyCommand, ExplainOutput};
 pub use commands::events::EventsCommand;
+pub use commands::factions::FactionsCommand;
 pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
 pub use commands::npcs::{FocusName, NpcsCommand, TierName};
@@ -76,6 +77,8 @@ pub enum Command {
     Worlds(commands::worlds::WorldsArgs),
     /// Ask for NPCs, say why they do what they do, and steer them
     Npcs(commands::npcs::NpcsArgs),
+    /// Ask for factions, how they stand to each other, and why
+    Factions(commands::factions::FactionsArgs),
     /// Ask for shocks of an economy, add them and end them
     Shocks(commands::shocks::ShocksArgs),
     /// Watch worlds, steps, tiers and lag live
@@ -246,6 +249,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
         Command::Npcs(args) => commands::npcs::run(&args),
+        Command::Factions(args) => commands::factions::run(&args),
         Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),

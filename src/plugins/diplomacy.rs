@@ -102,8 +102,5 @@ fn add_systems(app: &mut App) {
             (diplomacy::keep_calendar, diplomacy::move_powers, diplomacy::deal).chain().in_set(Hear),
         )
         .add_systems(DailyTick, diplomacy::evaluate_relations.in_set(Evaluate))
-        .add_systems(
-            DailyTick,
-            (diplomacy::signal_economy, diplomacy::summarise_diplomacy).chain().in_set(Tell),
-        );
+        .add_systems(DailyTick, (diplomacy::signal_economy, diplomacy::summarise_diplomacy).chain().in_set(Tell));
 }

@@ -14,8 +14,10 @@ fn near(value: &serde_json::Value, expected: f64) -> bool {
 #[test]
 fn a_war_is_declared_lasts_its_least_time_and_ends_with_a_truce() -> Result<(), StepError> {
     let mut world = world_of(by_ticks(calm(seven())))?;
-    assert!(refused(&mut world, "diplomacy.declare_war", json!({"by": "militia", "with": "tyger_claws"}))
-        .contains("its time has not begun"));
+    assert!(
+        refused(&mut world, "diplomacy.declare_war", json!({"by": "militia", "with": "tyger_claws"}))
+            .contains("its time has not begun")
+    );
     days(&mut world, 1)?;
     let before = pair(&mut world, "corporation", "tyger_claws");
     assert_eq!(before["treaties"][0]["kind"], "trade");
@@ -73,7 +75,8 @@ fn war_wears_out_who_wages_it_until_it_ends_and_rest_heals() -> Result<(), StepE
     days(&mut world, 5)?;
     let (weak, strong) = (faction(&mut world, "militia"), faction(&mut world, "maelstrom_gang"));
     let lost = |of: &serde_json::Value| {
-        1.0 - of["powers"]["military"].as_f64().expect("a number") / of["firstPowers"]["military"].as_f64().expect("a number")
+        1.0 - of["powers"]["military"].as_f64().expect("a number")
+            / of["firstPowers"]["military"].as_f64().expect("a number")
     };
     assert!(lost(&weak) > lost(&strong) && lost(&strong) > 0.02, "the weaker loses more: {weak} {strong}");
     assert!(weak["exhaustion"].as_f64().expect("a number") > strong["exhaustion"].as_f64().expect("a number"));
@@ -85,7 +88,10 @@ fn war_wears_out_who_wages_it_until_it_ends_and_rest_heals() -> Result<(), StepE
     println!("the war lasted {lasted:?} days");
     assert!(lasted.is_some(), "it ends by itself");
     let update = updates(&world).pop().expect("one");
-    assert!(update.new_relation_state == RelationState::ColdWar && update.reason.contains("war-weariness +"), "{update:?}");
+    assert!(
+        update.new_relation_state == RelationState::ColdWar && update.reason.contains("war-weariness +"),
+        "{update:?}"
+    );
     assert_eq!(pair(&mut world, "militia", "maelstrom_gang")["treaties"][0]["kind"], "truce");
     let worn = faction(&mut world, "militia");
     days(&mut world, 200)?;
@@ -100,7 +106,8 @@ fn alliances_are_formed_and_betrayed() -> Result<(), StepError> {
     let mut world = world_of(by_ticks(calm(seven())))?;
     days(&mut world, 1)?;
     let two = json!({"by": "arastov_family", "with": "valentino_gang"});
-    let answer = world.send("diplomacy.form_alliance", json!({"by": "arastov_family", "with": "valentino_gang", "days": 30}))?;
+    let answer =
+        world.send("diplomacy.form_alliance", json!({"by": "arastov_family", "with": "valentino_gang", "days": 30}))?;
     assert_eq!(answer["state"], "ALLIANCE");
     assert!(near(&answer["loveChange"], 0.4) && near(&answer["trustChange"], 0.6), "{answer}");
     assert!(near(&pair(&mut world, "arastov_family", "valentino_gang")["treatyBonus"], 0.3));
@@ -178,8 +185,12 @@ fn orders_that_make_no_sense_are_refused_with_every_reason() -> Result<(), StepE
     let bad = json!({"by": "militia", "with": "corporation", "strength": 1.5, "id": ""});
     let text = told("diplomacy.incident", bad);
     assert!(text.contains("/strength: 1.5 is outside -1 to 1") && text.contains("/id: it takes 1 to 64"), "{text}");
-    assert!(told("diplomacy.incident", json!({"by": "militia", "with": "corporation"})).contains("`incident` needs it"));
-    assert!(told("diplomacy.trade", json!({"by": "militia", "with": "corporation", "strength": 0})).contains("above 0"));
+    assert!(
+        told("diplomacy.incident", json!({"by": "militia", "with": "corporation"})).contains("`incident` needs it")
+    );
+    assert!(
+        told("diplomacy.trade", json!({"by": "militia", "with": "corporation", "strength": 0})).contains("above 0")
+    );
     let backwards = json!({
         "by": "militia", "with": "corporation", "treaty": "trade",
         "begins": "2078-01-01T00:00:00Z", "ends": "2077-06-01T00:00:00Z",
@@ -187,9 +198,12 @@ fn orders_that_make_no_sense_are_refused_with_every_reason() -> Result<(), StepE
     assert!(told("diplomacy.sign_treaty", backwards).contains("it only begins at"));
     let over = json!({"by": "militia", "with": "corporation", "treaty": "trade", "ends": "2076-06-01T00:00:00Z"});
     assert!(told("diplomacy.sign_treaty", over).contains("the treaty would end at 2076"));
-    let both = json!({"by": "militia", "with": "corporation", "treaty": "trade", "ends": "2079-06-01T00:00:00Z", "days": 4});
+    let both =
+        json!({"by": "militia", "with": "corporation", "treaty": "trade", "ends": "2079-06-01T00:00:00Z", "days": 4});
     assert!(told("diplomacy.sign_treaty", both).contains("leave one of them out"));
-    assert!(told("diplomacy.trade", json!({"by": "militia", "with": "corporation", "amount": 4})).contains("unknown field"));
+    assert!(
+        told("diplomacy.trade", json!({"by": "militia", "with": "corporation", "amount": 4})).contains("unknown field")
+    );
     Ok(())
 }
 
@@ -233,7 +247,10 @@ fn what_the_file_has_for_a_day_happens_on_it_or_is_noted_as_refused() -> Result<
         day(&mut world)?;
         let war = pair(&mut world, "militia", "nomad_nomads");
         assert_eq!((&war["history"][0]["what"], &war["state"]), (&json!("refused"), &json!("WAR")));
-        assert!(war["history"][0]["words"].as_str().expect("words").contains("did not happen: they are at war"), "{war}");
+        assert!(
+            war["history"][0]["words"].as_str().expect("words").contains("did not happen: they are at war"),
+            "{war}"
+        );
     }
     Ok(())
 }
@@ -258,7 +275,8 @@ fn a_pair_is_explained_to_the_last_part() -> Result<(), StepError> {
     let mut world = world_of(by_ticks(seven()))?;
     days(&mut world, 3)?;
     let told = world.ask("diplomacy.explain", json!({"one": "militia", "other": "maelstrom_gang"})).expect("an answer");
-    let sum: f64 = told["terms"].as_array().expect("a list").iter().map(|term| term["value"].as_f64().expect("a number")).sum();
+    let sum: f64 =
+        told["terms"].as_array().expect("a list").iter().map(|term| term["value"].as_f64().expect("a number")).sum();
     assert!((sum - told["scoreNow"].as_f64().expect("a number")).abs() < 5e-3, "{told}");
     assert!((told["score"].as_f64().expect("a number") - sum).abs() <= 0.101, "the day's mood lies between: {told}");
     // Fear differs by side where power does.
@@ -266,7 +284,12 @@ fn a_pair_is_explained_to_the_last_part() -> Result<(), StepError> {
     assert_eq!(told["sides"][1]["faction"], "militia");
     assert!(told["leavesBelow"].is_number() && told["held"]["stateLastsUntil"].is_string(), "{told}");
     assert!(world.ask("diplomacy.explain", json!({"one": "militia", "other": "militia"})).is_err());
-    assert!(world.ask("diplomacy.pair", json!({"one": "militia", "other": "x"})).expect_err("refused").contains("no faction"));
+    assert!(
+        world
+            .ask("diplomacy.pair", json!({"one": "militia", "other": "x"}))
+            .expect_err("refused")
+            .contains("no faction")
+    );
     Ok(())
 }
 

@@ -93,7 +93,11 @@ fn without_noise_and_events_a_stable_world_stays_as_it_is() -> Result<(), StepEr
     assert_eq!(RelationState::ALL.map(|state| first.iter().filter(|one| **one == state).count()), all);
     days(&mut world, 400)?;
     assert_eq!(states(&mut world), first);
-    assert!(updates(&world).is_empty(), "the first evaluation is no change, and nothing else is: {:?}", updates(&world));
+    assert!(
+        updates(&world).is_empty(),
+        "the first evaluation is no change, and nothing else is: {:?}",
+        updates(&world)
+    );
     Ok(())
 }
 
@@ -111,11 +115,11 @@ fn the_mood_of_the_day_alone_does_not_make_states_flap() -> Result<(), StepError
             let key = (update.faction_a_id, update.faction_b_id);
             of_pair.entry(key).or_insert_with(Vec::new).push(update.new_relation_state);
         }
-        // A pair between two bands may go over once; there and back again would be flapping. Wars end by weariness, and
-        // may begin anew: each such round is two changes, and takes its least time, a truce and rest.
+        // A pair between two bands may go over once; there and back again would be flapping. A war ends by weariness, with
+        // part of what it was about settled, and may begin anew when that is forgotten: by cold war to peace and back.
         for (pair, states) in of_pair {
             let wars = states.iter().filter(|state| **state == RelationState::War).count();
-            assert!(states.len() - 2 * wars.min(states.len() / 2) <= 2, "seed {seed}: {pair:?} {states:?}");
+            assert!(states.len() <= 2 + 4 * wars, "seed {seed}: {pair:?} {states:?}");
             assert!(wars <= 200 / 30, "seed {seed}: {pair:?} {states:?}");
         }
     }

@@ -13,8 +13,12 @@ use super::support::{by_ticks, calm, days, section, seven, world_of};
 /// What can be said of every pair by the names of its two.
 fn by_name(world: &mut Stepper) -> BTreeMap<(String, String), Value> {
     let matrix = world.ask("diplomacy.matrix", json!({})).expect("a matrix");
-    let names: Vec<String> =
-        matrix["factions"].as_array().expect("a list").iter().map(|of| of["id"].as_str().expect("an id").to_owned()).collect();
+    let names: Vec<String> = matrix["factions"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|of| of["id"].as_str().expect("an id").to_owned())
+        .collect();
     let mut all = BTreeMap::new();
     for (row, one) in names.iter().enumerate() {
         for (column, other) in names.iter().enumerate().filter(|(_, other)| one < *other) {
@@ -119,9 +123,13 @@ impl Small {
             let (one, other) = (one % self.powers.len(), other % self.powers.len());
             if one != other && seen.insert((one.min(other), one.max(other))) {
                 let between = [name(one), name(other)];
-                diplomacy.relations.push(RelationSpec { between: between.clone(), love: *love, trust: *trust, state: None });
-                let treaty =
-                    TreatySpec { between, kind: TreatyKind::Trade, begins: None, ends: None, days: Some(7) };
+                diplomacy.relations.push(RelationSpec {
+                    between: between.clone(),
+                    love: *love,
+                    trust: *trust,
+                    state: None,
+                });
+                let treaty = TreatySpec { between, kind: TreatyKind::Trade, begins: None, ends: None, days: Some(7) };
                 diplomacy.treaties.push(treaty);
             }
         }

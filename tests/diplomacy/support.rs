@@ -92,4 +92,3 @@ pub(crate) fn relations(world: &mut Stepper) -> Relations {
 pub(crate) fn states(world: &mut Stepper) -> Vec<RelationState> {
     relations(world).state.0.iter().map(|state| RelationState::of_number(*state)).collect()
 }
-

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::commands::{command_row, result_row};
+use super::days::DayLine;
 use super::engine::Engine;
 use super::hosted::Hosted;
 use super::logs::MarketLine;
@@ -28,6 +29,7 @@ use crate::plugins::store::{
 pub(super) struct ToTell {
     pub(super) events: Vec<EventLine>,
     pub(super) markets: Vec<MarketLine>,
+    pub(super) days: Vec<DayLine>,
     pub(super) next_outbox: BTreeMap<ShardId, i64>,
 }
 
@@ -209,6 +211,8 @@ impl Assembly<'_> {
             });
             self.outbox(row);
         }
+        let last = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1) - 1;
+        self.to_tell.days.extend(DayLine::of(&outcome.events, shard, last, own));
         for due in &outcome.due_ticks {
             self.outbox(own_tick_row(id, incarnation, due, shard, self.wall));
         }

@@ -170,6 +170,7 @@ impl Engine {
             let _ = reply.send(answer);
         }
         self.unannounced.cleared(to_tell.markets);
+        self.unannounced.days.generated(to_tell.days);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
             self.parts.surroundings.outbox_grew(&commit.outbox, &last);

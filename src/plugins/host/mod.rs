@@ -35,6 +35,7 @@ mod assemble;
 mod commands;
 mod committing;
 mod configure;
+mod days;
 mod engine;
 mod fingerprint;
 mod handing;

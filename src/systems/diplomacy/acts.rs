@@ -79,7 +79,9 @@ impl Books<'_> {
             ActKind::TreatyBroken => {
                 let kind = act.treaty.ok_or("/treaty: it is needed")?;
                 let there = held(kind).is_some();
-                there.then_some(()).ok_or_else(|| format!("/treaty: there is no treaty of `{}` between them", kind.as_str()))
+                there
+                    .then_some(())
+                    .ok_or_else(|| format!("/treaty: there is no treaty of `{}` between them", kind.as_str()))
             }
             ActKind::Incident => {
                 let known = act.id.as_ref().filter(|id| self.affairs.incidents.contains(id));

@@ -32,8 +32,7 @@ impl Books<'_> {
             self.make_truce(pair);
         }
         let of = self.model.rules.effects.war_ended;
-        let (love, trust) =
-            if from == RelationState::War { self.feel(pair, of.love, of.trust) } else { (0.0, 0.0) };
+        let (love, trust) = if from == RelationState::War { self.feel(pair, of.love, of.trust) } else { (0.0, 0.0) };
         self.reckon_bonus(pair);
         self.relations.set_state(pair, to, self.hour());
         self.note(pair, What::Changed { from, to }, (love, trust, change), words.clone());
@@ -77,9 +76,8 @@ impl Books<'_> {
         let lately = self.affairs.histories.of(pair).rev().take_while(|one| one.hour >= since);
         let weight = |love: f32, trust: f32| love + 0.5 * trust;
         let led = lately.filter(|one| matches!(one.what, What::Act(..)) && (weight(one.love, one.trust) > 0.0) == up);
-        let led = led.max_by(|one, other| {
-            weight(one.love, one.trust).abs().total_cmp(&weight(other.love, other.trust).abs())
-        });
+        let led = led
+            .max_by(|one, other| weight(one.love, one.trust).abs().total_cmp(&weight(other.love, other.trust).abs()));
         if let Some(one) = led {
             let _ = write!(words, "; lately {}", one.words);
         }

@@ -17,6 +17,8 @@ use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::world::spec::ActFields;
 use crate::world::{Answer, WorldCommand};
 
+/// How a refusal begins where no faction has that name.
+pub const NO_FACTION: &str = "there is no faction";
 pub(super) const NO_DIPLOMACY: &str = "the world has no factions: give its file a section `diplomacy`";
 
 /// Everything that a command of diplomacy needs.

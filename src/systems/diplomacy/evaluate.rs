@@ -55,7 +55,8 @@ pub fn evaluate_relations(
     evaluate_rows(&model.score, &sides.0, relations, &draws, scratch);
     let Scratch { ids, restless, .. } = scratch;
     let mut updates = Vec::new();
-    let mut books = Books { model: &model, sides: &sides, relations, affairs: &mut affairs, updates: &mut updates, now };
+    let mut books =
+        Books { model: &model, sides: &sides, relations, affairs: &mut affairs, updates: &mut updates, now };
     for pair in restless.iter().map(|pair| PairId(*pair)) {
         settle(&mut books, pair, &draws, ids);
     }
@@ -183,13 +184,12 @@ mod tests {
                 crate::systems::diplomacy::score::single(draws.for_id(id).unit())
             };
             for pair in 0..relations.pairs().count() {
-                for (what, column) in
-                    (0..).zip([&mut relations.love, &mut relations.trust, &mut relations.nature])
-                {
+                for (what, column) in (0..).zip([&mut relations.love, &mut relations.trust, &mut relations.nature]) {
                     column.0[pair] = unit(pair, what) * 2.0 - 1.0;
                 }
                 relations.bonus.0[pair] = unit(pair, 4) * 0.6;
-                relations.state.0[pair] = if unit(pair, 5) < 0.5 { 0 } else { 1 } + if unit(pair, 7) < 0.5 { 0 } else { 2 };
+                relations.state.0[pair] =
+                    if unit(pair, 5) < 0.5 { 0 } else { 1 } + if unit(pair, 7) < 0.5 { 0 } else { 2 };
             }
             let sides: Vec<Side> = (0..usize::from(count))
                 .map(|number| {

@@ -35,8 +35,8 @@ mod tell;
 
 pub use books::Sides;
 pub use commands::{
-    BreakTreaty, CauseIncident, Chancery, DeclareWar, FormAlliance, Betray, MakeTrade, SignTreaty, betray, break_treaty,
-    cause_incident, declare_war, form_alliance, make_trade, sign_treaty,
+    Betray, BreakTreaty, CauseIncident, Chancery, DeclareWar, FormAlliance, MakeTrade, NO_FACTION, SignTreaty, betray,
+    break_treaty, cause_incident, declare_war, form_alliance, make_trade, sign_treaty,
 };
 pub use deal::deal;
 pub use evaluate::{Scratch, evaluate_relations};

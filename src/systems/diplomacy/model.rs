@@ -67,7 +67,8 @@ impl Diplomacy {
         sorted.sort_by(|one, other| one.id.cmp(&other.id));
         let factions: Vec<FactionModel> = sorted.into_iter().map(|faction| of_file(faction, commodity)).collect();
         let weights = &spec.rules.power_weights;
-        let has = |effect: &crate::world::spec::SignalEffectSpec| *effect != crate::world::spec::SignalEffectSpec::default();
+        let has =
+            |effect: &crate::world::spec::SignalEffectSpec| *effect != crate::world::spec::SignalEffectSpec::default();
         let signals = world.economy.as_ref().map(|economy| &economy.signals);
         let mut model = Self {
             factions,

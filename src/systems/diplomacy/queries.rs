@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::books::{Sides, instant};
 use super::change::hundredths;
-use super::commands::{NO_DIPLOMACY, round};
+use super::commands::{NO_DIPLOMACY, NO_FACTION, round};
 use super::model::Diplomacy;
 use crate::components::clock::{GameTime, MICROS_PER_HOUR};
 use crate::components::faction::{
@@ -121,8 +121,8 @@ impl Read<'_> {
         self.model.number(id).ok_or_else(|| {
             let id: String = id.chars().take(64).collect();
             match crate::world::spec::nearest(&id, self.model.factions.iter().map(|faction| faction.id.as_str())) {
-                Some(meant) => format!("there is no faction `{id}`: did you mean `{meant}`?"),
-                None => format!("there is no faction `{id}`"),
+                Some(meant) => format!("{NO_FACTION} `{id}`: did you mean `{meant}`?"),
+                None => format!("{NO_FACTION} `{id}`"),
             }
         })
     }
@@ -260,7 +260,10 @@ pub fn show_faction(In(ask): In<AskFaction>, archive: Archive) -> Answer {
 pub fn show_matrix(In(ask): In<AskMatrix>, archive: Archive) -> Answer {
     let read = archive.read()?;
     if ask.factions.len() > FACTIONS_SHOWN_MAX {
-        return Err(format!("/factions: there are {}; a matrix takes at most {FACTIONS_SHOWN_MAX}", ask.factions.len()));
+        return Err(format!(
+            "/factions: there are {}; a matrix takes at most {FACTIONS_SHOWN_MAX}",
+            ask.factions.len()
+        ));
     }
     let mut numbers = ask.factions.iter().map(|id| read.number(id)).collect::<Result<Vec<_>, _>>()?;
     if numbers.is_empty() {

@@ -161,13 +161,7 @@ impl ScoreModel {
     }
 
     /// What the score of a pair in a state is made of.
-    pub fn terms(
-        &self,
-        feelings: Feelings,
-        (one, other): (&Side, &Side),
-        state: RelationState,
-        mood: f32,
-    ) -> Terms {
+    pub fn terms(&self, feelings: Feelings, (one, other): (&Side, &Side), state: RelationState, mood: f32) -> Terms {
         let (love, trust, treaties) = (feelings.love, self.trust * feelings.trust, feelings.bonus);
         let all = love + trust + treaties;
         let kept = all.clamp(-1.0, 1.0);
@@ -301,7 +295,9 @@ mod tests {
     #[test]
     fn the_numbers_of_the_originals_are_found_again() {
         let equal = Side { power: 5.0, inverse: 0.2, caution: 1.0, exhaustion: 0.0, forgiveness: 0.0 };
-        let score = |love, trust, bonus| model().terms(Feelings { love, trust, bonus }, (&equal, &equal), RelationState::Peace, 0.0).score;
+        let score = |love, trust, bonus| {
+            model().terms(Feelings { love, trust, bonus }, (&equal, &equal), RelationState::Peace, 0.0).score
+        };
         for ((love, trust, bonus), expected) in [
             ((0.4, 0.2, 0.0), 0.5),
             ((-0.4, -0.2, 0.0), -0.75),

@@ -51,8 +51,14 @@ pub fn found_diplomacy(
     sign_treaties(&model, &mut relations, &mut affairs, known.unwrap_or(GameInstant::MIN));
     let mut updates = Vec::new();
     let now = known.unwrap_or(GameInstant::MIN);
-    let mut books =
-        Books { model: &model, sides: &sides, relations: &mut relations, affairs: &mut affairs, updates: &mut updates, now };
+    let mut books = Books {
+        model: &model,
+        sides: &sides,
+        relations: &mut relations,
+        affairs: &mut affairs,
+        updates: &mut updates,
+        now,
+    };
     first_states(&mut books, &given);
     relations.began = known.map(|now| hour_of(now.as_micros()));
     affairs.heard = known.map_or(i64::MIN, GameInstant::as_micros);

@@ -62,7 +62,12 @@ fn strongest(sides: &Sides, relations: &Relations, state: RelationState, most: u
     all.into_iter().map(|(_, pair)| pair).collect()
 }
 
-fn signal(model: &Diplomacy, relations: &Relations, (pair, is_war): (PairId, bool), hours: u32) -> Option<FactionSignal> {
+fn signal(
+    model: &Diplomacy,
+    relations: &Relations,
+    (pair, is_war): (PairId, bool),
+    hours: u32,
+) -> Option<FactionSignal> {
     let (a, b) = relations.pairs().sides(pair)?;
     let (faction_a, faction_b) = (model.id(a).to_owned(), model.id(b).to_owned());
     let kind =

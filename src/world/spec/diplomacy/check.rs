@@ -230,7 +230,8 @@ fn check_rules(rules: &DiplomacyRules, economy: Option<&EconomySpec>, place: &Pl
     ];
     for (name, gap) in narrow {
         if gap > 0.0 && gap < 2.0 * rules.score.noise {
-            let message = format!("{gap:.2} from where the state is entered: the day's mood alone leads there and back");
+            let message =
+                format!("{gap:.2} from where the state is entered: the day's mood alone leads there and back");
             findings.warn(&place.key("states").key(name), message);
         }
     }
