@@ -105,13 +105,11 @@ pub(in crate::cli) fn run(args: &FactionsArgs) -> Result<(), CliError> {
     let output = args.client.output;
     let of = |world: &WorldId, rest: &str| format!("/api/v1/worlds/{}/{rest}", segment(world.as_str()));
     let matrix = |world: &WorldId, factions: &Option<String>| {
-        let asked: Vec<(&str, String)> = factions.iter().map(|factions| ("factions", factions.clone())).collect();
-        client.get(&of(world, "relations"), &asked)
+        client.get(&of(world, "relations"), &[("factions", factions.clone())])
     };
     match &args.command {
         FactionsCommand::List { world, after } => {
-            let asked: Vec<(&str, String)> = after.iter().map(|after| ("cursor", after.clone())).collect();
-            let answer = client.get(&of(world, "factions"), &asked)?;
+            let answer = client.get(&of(world, "factions"), &[("cursor", after.clone())])?;
             list(&answer, items(&answer), &FACTIONS, output)
         }
         FactionsCommand::Show { world, faction } => {

@@ -19,7 +19,7 @@ pub use rules::{
 use crate::components::clock::GameInstant;
 use crate::components::faction::{RelationState, TreatyKind};
 
-/// Factions at most: their 8.4 million relations take about 320 MB.
+/// Factions at most: their 8.4 million relations take about 240 MB.
 pub const FACTIONS_MAX: usize = 4_096;
 /// Military, economic, territorial and technological power go from 0 to this.
 pub const POWER_MAX: f64 = 100.0;
