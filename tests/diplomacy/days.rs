@@ -89,8 +89,7 @@ fn without_noise_and_events_a_stable_world_stays_as_it_is() -> Result<(), StepEr
     let mut world = world_of(by_ticks(calm(seven())))?;
     days(&mut world, 1)?;
     let first = states(&mut world);
-    let all = [0, 7, 11, 3].map(|count: usize| count);
-    assert_eq!(RelationState::ALL.map(|state| first.iter().filter(|one| **one == state).count()), all);
+    assert_eq!(RelationState::ALL.map(|state| first.iter().filter(|one| **one == state).count()), [0, 7, 11, 3]);
     days(&mut world, 400)?;
     assert_eq!(states(&mut world), first);
     assert!(

@@ -9,7 +9,7 @@ use crate::systems::random::{RowDraws, RowKey};
 
 /// What all factions bring into their pairs, in columns.
 #[derive(Debug, Clone, Default)]
-pub struct SideColumns {
+pub(super) struct SideColumns {
     pub(super) power: Vec<f32>,
     pub(super) inverse: Vec<f32>,
     pub(super) caution: Vec<f32>,
