@@ -139,7 +139,7 @@ fn settle(books: &mut Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[Stabl
         return;
     }
     let mut to = books.model.score.next_state(view.state, view.score);
-    if to == RelationState::War && books.truce(pair).is_some() {
+    if to == RelationState::War && (books.truce(pair).is_some() || is_weary(books, pair, view.score)) {
         to = RelationState::ColdWar;
     }
     if to == view.state {
@@ -148,6 +148,14 @@ fn settle(books: &mut Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[Stabl
     let mood = mood_of(books, pair, draws, ids);
     let terms = terms(books.model, books.sides, books.relations, pair, mood);
     books.change(pair, to, &terms);
+}
+
+/// Whether two are too weary for a war, though the score is one for it: their exhaustion would end it at once.
+fn is_weary(books: &Books<'_>, pair: PairId, score: f32) -> bool {
+    let Some((a, b)) = books.relations.pairs().sides(pair) else { return false };
+    let exhaustion = books.sides.get(a).exhaustion + books.sides.get(b).exhaustion;
+    let model = &books.model.score;
+    score + model.weariness * exhaustion >= model.band(RelationState::ColdWar).0
 }
 
 /// The day's mood between two.

@@ -90,7 +90,7 @@ pub(super) fn dread(
         let here = (slope * (theirs - 1.0) * own.caution).clamp(0.0, 1.0);
         let there = (slope * (ours - 1.0) * caution).clamp(0.0, 1.0);
         let both = pick(theirs > from, here, 0.0) + pick(ours > from, there, 0.0);
-        let weary = pick(f32::from(*state) < 1.5, weariness, 0.0);
+        let weary = pick(f32::from(*state) < 0.5, weariness, 0.0);
         *dread = fear * both + weary * (own.exhaustion + exhaustion);
     }
 }

@@ -19,7 +19,7 @@ pub struct ScoreModel {
     pub(super) fear_slope: f32,
     /// The day's mood at most, either way.
     pub noise: f32,
-    /// What a unit of exhaustion of one side adds in war and cold war.
+    /// What a unit of exhaustion of one side adds in war.
     pub(super) weariness: f32,
     pub(super) trust_to: StateParameters,
     /// From war to alliance.
@@ -167,7 +167,7 @@ impl ScoreModel {
         let kept = all.clamp(-1.0, 1.0);
         let hatred = self.hate * kept.min(0.0);
         let fear = self.fear * (self.fear_of(one, other) + self.fear_of(other, one));
-        let weary = pick(state < RelationState::Peace, self.weariness, 0.0);
+        let weary = pick(state == RelationState::War, self.weariness, 0.0);
         let weariness = weary * (one.exhaustion + other.exhaustion);
         // In the order of the loops over rows: the same bits.
         let score = (kept + hatred) + (fear + weariness) + mood;

@@ -95,7 +95,7 @@ rules! {
         fear_from = 1.5 in 1.0 to 10.0,
         /// Fear for each part by which the power of the other exceeds one's own. 0 to 1.
         fear_slope = 0.3 in 0.0 to 1.0,
-        /// Weight of the exhaustion of both, in war and cold war. 0 to 2.
+        /// Weight of the exhaustion of both: it ends wars, and keeps new ones from beginning. 0 to 2.
         weariness = 1.2 in 0.0 to 2.0,
         /// The day's mood: evenly between minus and plus this. 0 to 0.5.
         noise = 0.1 in 0.0 to 0.5,
