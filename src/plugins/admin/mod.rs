@@ -11,6 +11,7 @@
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`worlds`] | worlds and their orders, markets, agents |
 //! | `registry` | worlds that come and go, their files and commands |
+//! | `factions` | factions and how they stand to each other |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
 //! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
@@ -21,8 +22,9 @@ pub mod access;
 mod audit;
 mod body;
 mod callers;
-pub mod factions;
-mod health;
+mod content;
+mod factions;
+pub mod health;
 pub mod lists;
 mod npcs;
 mod orders;

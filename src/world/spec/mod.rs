@@ -23,8 +23,8 @@ use thiserror::Error;
 pub use behaviour::*;
 pub use diplomacy::*;
 pub use economy::*;
-pub(crate) use findings::nearest;
 pub use findings::{SpecFault, SpecWarning};
+pub(crate) use findings::{nearest, plain};
 pub use import::{ImportNote, ImportReport, Imported};
 pub use npcs::*;
 pub use simulation::*;
@@ -193,6 +193,7 @@ impl WorldSpec {
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
+            economy::recipes::warn(economy, &mut findings);
         }
         if let Some(diplomacy) = &self.diplomacy {
             diplomacy::check(diplomacy, self.economy.as_ref(), &mut findings);
