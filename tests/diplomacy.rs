@@ -8,5 +8,6 @@ mod diplomacy {
     mod economy;
     mod file;
     mod same;
+    mod store;
     mod support;
 }

@@ -32,6 +32,7 @@ use bevy_ecs::prelude::*;
 
 use crate::components::faction::{Affairs, Faction, Goals, Powers, Relations, Temperament};
 use crate::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
+use crate::messages::relation::RelationsTold;
 use crate::schedules::{DailyTick, DiplomacySystems, SetupSystems, WorldReady, WorldSetup};
 use crate::systems::diplomacy::{self, Diplomacy, FactionSignal, Sides};
 use crate::systems::economy::found_economy;
@@ -62,7 +63,8 @@ pub struct DiplomacyPlugin;
 
 impl Plugin for DiplomacyPlugin {
     fn build(&self, app: &mut App) {
-        app.persist_component::<Faction>()
+        app.init_resource::<RelationsTold>()
+            .persist_component::<Faction>()
             .persist_component::<Powers>()
             .persist_component::<Goals>()
             .persist_component::<Temperament>()
@@ -102,5 +104,8 @@ fn add_systems(app: &mut App) {
             (diplomacy::keep_calendar, diplomacy::move_powers, diplomacy::deal).chain().in_set(Hear),
         )
         .add_systems(DailyTick, diplomacy::evaluate_relations.in_set(Evaluate))
-        .add_systems(DailyTick, (diplomacy::signal_economy, diplomacy::summarise_diplomacy).chain().in_set(Tell));
+        .add_systems(
+            DailyTick,
+            (diplomacy::signal_economy, diplomacy::note_standings, diplomacy::summarise_diplomacy).chain().in_set(Tell),
+        );
 }

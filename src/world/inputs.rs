@@ -15,6 +15,7 @@ use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
 use super::{GameWorld, StateHash, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
 use crate::messages::outside::SignalsHeard;
+use crate::messages::relation::RelationsTold;
 use crate::messages::tier::StepReport;
 use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
 use crate::schedules::{DailyTick, HourlyTick, WorldStep};
@@ -123,7 +124,10 @@ impl GameWorld {
         }
         let heard = self.app.world_mut().get_resource_mut::<SignalsHeard>();
         let signals = heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default();
-        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report, signals })
+        let told = self.app.world_mut().get_resource_mut::<RelationsTold>();
+        let relations = told.map(|mut told| std::mem::take(&mut *told)).unwrap_or_default();
+        let events = out.events;
+        Ok(Outcome { changed, events, due_ticks, tick, reply, now, game_micros, hash, report, signals, relations })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.

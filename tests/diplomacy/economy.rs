@@ -4,6 +4,7 @@ use bevy_app::App;
 use serde_json::{Value, json};
 use worldtick::components::clock::ClockSource;
 use worldtick::components::market::PlaceId;
+use worldtick::messages::market::MarketCleared;
 use worldtick::plugins::diplomacy::DiplomacyPlugin;
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
@@ -64,6 +65,67 @@ fn a_war_reaches_the_economy_and_its_end_does() -> Result<(), StepError> {
     world.hours(25)?;
     assert!(signals(&mut world).is_empty(), "told that it is over, with the next day");
     assert!((weapons(&mut world) - calm).abs() < 1e-9);
+    Ok(())
+}
+
+/// Units that are brought from outside in an hour.
+fn brought(world: &mut Stepper) -> u32 {
+    let conditions = world.world().ecs().resource::<Conditions>().at(PlaceId(0)).expect("a place").clone();
+    conditions.trade.iter().map(|order| order.quantity).sum()
+}
+
+#[test]
+fn trade_from_outside_falls_in_war_and_comes_back() -> Result<(), StepError> {
+    let mut spec = both();
+    section(&mut spec).rules.economy.alliances_told = 0;
+    let mut world = world_of(spec)?;
+    let caravan =
+        json!({"kind": "import", "commodity": "Crystal", "quantity": 40, "price": 50.0, "durationHours": 700});
+    world.send("economy.add_shock", caravan)?;
+    world.days(1)?;
+    assert_eq!(brought(&mut world), 40);
+    world.send("diplomacy.declare_war", json!({"by": "militia", "with": "maelstrom_gang"}))?;
+    world.hours(25)?;
+    assert_eq!(brought(&mut world), 10, "a quarter is left: `economy.signals.war.trade`");
+    world.send("diplomacy.declare_war", json!({"by": "corporation", "with": "tyger_claws"}))?;
+    world.hours(25)?;
+    assert!(brought(&mut world) < 4, "two wars nearly end it");
+    world.days(5)?;
+    for (by, with) in [("militia", "maelstrom_gang"), ("corporation", "tyger_claws")] {
+        world.send("diplomacy.sign_treaty", json!({"by": by, "with": with, "treaty": "truce", "days": 90}))?;
+    }
+    world.hours(25)?;
+    assert_eq!(brought(&mut world), 40);
+    Ok(())
+}
+
+/// Weapons of the last hours: units wanted and units traded in an hour, and what they cost.
+fn of_weapons(world: &Stepper, hours: usize) -> Result<(f64, f64), StepError> {
+    let all: Vec<MarketCleared> = world.events_of()?;
+    let weapons: Vec<_> = all.iter().filter(|market| market.commodity == "Weapon").rev().take(hours).collect();
+    let count = f64::from(u32::try_from(weapons.len()).expect("few"));
+    let mean = |of: &dyn Fn(&MarketCleared) -> f64| weapons.iter().map(|market| of(market)).sum::<f64>() / count;
+    let units = |units: i64| f64::from(u32::try_from(units).expect("few"));
+    Ok((mean(&|market| units(market.volume + market.bids_unfilled)), mean(&|market| market.price)))
+}
+
+#[test]
+fn a_war_makes_weapons_wanted_and_dear() -> Result<(), StepError> {
+    let mut spec = both();
+    section(&mut spec).rules.economy.alliances_told = 0;
+    let (mut peace, mut war) = (world_of(spec.clone())?, world_of(spec)?);
+    for world in [&mut peace, &mut war] {
+        world.days(5)?;
+    }
+    assert_eq!(of_weapons(&peace, 48)?, of_weapons(&war, 48)?, "the same world so far");
+    war.send("diplomacy.declare_war", json!({"by": "militia", "with": "maelstrom_gang"}))?;
+    for world in [&mut peace, &mut war] {
+        world.days(5)?;
+    }
+    let (calm, armed) = (of_weapons(&peace, 72)?, of_weapons(&war, 72)?);
+    println!("weapons wanted and their price: {calm:?} in peace, {armed:?} in war");
+    assert!(armed.0 > calm.0 * 1.1 || armed.1 > calm.1 * 1.1, "{calm:?} {armed:?}");
+    assert!(armed.1 > calm.1, "{calm:?} {armed:?}");
     Ok(())
 }
 

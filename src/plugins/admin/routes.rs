@@ -226,6 +226,20 @@ fn market_and_people() -> Vec<Route> {
         ),
         get(
             Read,
+            "/worlds/{world}/relations/{one}/{other}/history",
+            factions::history,
+            "What happened between two factions, from the database, over all resets of the world. A page.",
+        )
+        .asks(PAGE),
+        get(
+            Read,
+            "/worlds/{world}/standings",
+            factions::standings,
+            "How each pair of its factions stands, from the database, as of when it was last told: by pair. A page.",
+        )
+        .asks(&["cursor", "limit"]),
+        get(
+            Read,
             "/worlds/{world}/shocks",
             shocks::list,
             "Its shocks: those that are active or to come, then the last that have ended; and what other plugins signalled.",

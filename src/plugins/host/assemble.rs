@@ -11,6 +11,7 @@ use super::engine::Engine;
 use super::hosted::Hosted;
 use super::logs::MarketLine;
 use super::orders::OrderError;
+use super::relations;
 use super::unit::{Repeated, Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
@@ -21,7 +22,7 @@ use crate::plugins::bridge::dead_letter::{dead_letter, dead_letter_topic, record
 use crate::plugins::bridge::wire::{event_row, own_tick_row};
 use crate::plugins::store::{
     CommandRow, Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow,
-    ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
+    RelationRow, ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
 };
 
 /// What is to be told once a commit is durable.
@@ -47,6 +48,8 @@ struct Assembly<'a> {
     to_tell: ToTell,
     journal: BTreeMap<WorldId, Journal>,
     positions: BTreeMap<(String, i32), i64>,
+    /// How pairs of factions stand: a commit writes each once.
+    relations: BTreeMap<(WorldId, String, String), RelationRow>,
     wall: i64,
 }
 
@@ -57,8 +60,15 @@ impl Engine {
         let commit = Commit { epoch: self.lease.epoch(), commit_no, ..Commit::default() };
         let to_tell = ToTell { next_outbox: self.next_outbox.clone(), ..ToTell::default() };
         let wall = self.wall_micros();
-        let mut assembly =
-            Assembly { engine: self, commit, to_tell, journal: BTreeMap::new(), positions: BTreeMap::new(), wall };
+        let mut assembly = Assembly {
+            engine: self,
+            commit,
+            to_tell,
+            journal: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            relations: BTreeMap::new(),
+            wall,
+        };
         for unit in units {
             assembly.unit(unit);
         }
@@ -211,12 +221,23 @@ impl Assembly<'_> {
             });
             self.outbox(row);
         }
+        self.relations(id, shard, outcome);
         let last = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1) - 1;
         self.to_tell.days.extend(DayLine::of(&outcome.events, shard, last, own));
         for due in &outcome.due_ticks {
             self.outbox(own_tick_row(id, incarnation, due, shard, self.wall));
         }
         cleared
+    }
+
+    /// What is kept of relations between factions.
+    fn relations(&mut self, id: &WorldId, shard: ShardId, outcome: &Outcome) {
+        let of = relations::Of { world: id, shard, wall: self.wall, commit_no: self.commit.commit_no };
+        for standing in &outcome.relations.standing {
+            let key = (id.clone(), standing.faction_a.clone(), standing.faction_b.clone());
+            self.relations.insert(key, of.standing(standing));
+        }
+        self.commit.relation_history.extend(outcome.relations.happened.iter().map(|one| of.happening(one)));
     }
 
     fn market_state(&self, event: &EventRecord, shard: ShardId) -> Option<MarketStateRow> {
@@ -425,6 +446,7 @@ impl Assembly<'_> {
         let positions = self.positions.into_iter();
         self.commit.positions =
             positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect();
+        self.commit.relations = self.relations.into_values().collect();
         self.commit.next_outbox_ids = self.to_tell.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
         self.commit.marks.clone_from(&self.engine.pending_marks);
         self.to_tell.events.sort_by_key(|line| line.cursor);

@@ -331,6 +331,7 @@ mod tests {
         use super::super::unit::OrderWork;
         use crate::components::ids::WorldId;
         use crate::messages::outside::SignalsHeard;
+        use crate::messages::relation::RelationsTold;
         use crate::messages::{Input, Outcome};
 
         let applied = |work: Work, game_micros: i64| {
@@ -346,6 +347,7 @@ mod tests {
                 hash: crate::world::StateHash::default(),
                 report: None,
                 signals: SignalsHeard { taken: 2, refused: 1 },
+                relations: RelationsTold::default(),
             };
             let input = Input::Advance { game_micros: 1, wall_micros: 0, steps: 1 };
             let slot = Slot::Applied { input, outcome: Box::new(outcome), cost_micros: 2_000_000, sets: Vec::new() };

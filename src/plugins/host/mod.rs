@@ -51,6 +51,7 @@ mod parts;
 mod payloads;
 mod reading;
 mod registry;
+mod relations;
 pub mod restore;
 mod run_queue;
 pub mod steps;

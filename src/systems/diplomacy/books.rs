@@ -9,6 +9,7 @@ use crate::components::faction::{
     Affairs, Faction, Happening, PairId, Powers, RelationState, Relations, TreatyKind, What,
 };
 use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::relation::{PairHappening, PairStanding, RelationsTold};
 
 /// What each faction brings into its pairs, by number. Made anew whenever powers have moved.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
@@ -39,6 +40,7 @@ pub(super) struct Books<'a> {
     pub(super) relations: &'a mut Relations,
     pub(super) affairs: &'a mut Affairs,
     pub(super) updates: &'a mut Vec<DiplomacyUpdate>,
+    pub(super) told: &'a mut RelationsTold,
     pub(super) now: GameInstant,
 }
 
@@ -58,8 +60,34 @@ impl Books<'_> {
         let keeping = &self.model.rules.keeping;
         self.affairs.today.happenings += 1;
         self.affairs.today.changes += u64::from(matches!(what, What::Changed { .. }));
+        let told = self.told_of(pair, what, (love, trust, score), &words);
+        self.told.happened.extend(told);
         let happening = Happening { number: 0, hour: self.hour(), what, love, trust, score, words };
         self.affairs.histories.add(pair, happening, (keeping.history, keeping.history_total));
+    }
+
+    fn told_of(
+        &self,
+        pair: PairId,
+        what: What,
+        (love, trust, score): (f32, f32, f32),
+        words: &str,
+    ) -> Option<PairHappening> {
+        let (a, b) = self.relations.pairs().sides(pair)?;
+        let name = |number: u16| self.model.id(number).to_owned();
+        let (name_of, by, states) = named(what);
+        Some(PairHappening {
+            faction_a: name(a),
+            faction_b: name(b),
+            what: name_of,
+            by: by.map(name),
+            states,
+            love,
+            trust,
+            score,
+            words: words.to_owned(),
+            at: self.now,
+        })
     }
 
     /// Adds to a pair's love and trust; gives what was really added.
@@ -116,6 +144,38 @@ impl Books<'_> {
         }
         kinds
     }
+}
+
+/// The name of something that happened, who did it, and for a change of state from which to which.
+pub(super) fn named(what: What) -> (&'static str, Option<u16>, Option<(RelationState, RelationState)>) {
+    match what {
+        What::Changed { from, to } => ("state_changed", None, Some((from, to))),
+        What::Act(kind, by) => (kind.as_str(), Some(by), None),
+        What::Refused(_) => ("refused", None, None),
+        What::TreatyEnded(_) => ("treaty_ended", None, None),
+    }
+}
+
+/// How a pair stands, as the store keeps it.
+pub(super) fn standing(
+    (model, sides): (&Diplomacy, &Sides),
+    relations: &Relations,
+    pair: PairId,
+    at: GameInstant,
+) -> Option<PairStanding> {
+    let (view, (a, b)) = (relations.view(pair)?, relations.pairs().sides(pair)?);
+    let (one, other) = (sides.get(a), sides.get(b));
+    Some(PairStanding {
+        faction_a: model.id(a).to_owned(),
+        faction_b: model.id(b).to_owned(),
+        state: view.state,
+        since: instant(i64::from(view.since).saturating_mul(MICROS_PER_HOUR)),
+        score: view.score,
+        love: view.love,
+        trust: view.trust,
+        fear: [model.score.fear_of(&one, &other), model.score.fear_of(&other, &one)],
+        at,
+    })
 }
 
 /// Hours that a state lasts at least.

@@ -9,11 +9,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::books::{Books, Sides};
+use super::books::{Books, Sides, standing};
 use super::model::Diplomacy;
 use crate::components::clock::GameTime;
 use crate::components::faction::{ActKind, Affairs, Relations};
 use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::relation::RelationsTold;
 use crate::world::spec::ActFields;
 use crate::world::{Answer, WorldCommand};
 
@@ -30,6 +31,7 @@ pub struct Chancery<'w> {
     affairs: Option<ResMut<'w, Affairs>>,
     time: Res<'w, Time<GameTime>>,
     events: MessageWriter<'w, DiplomacyUpdate>,
+    told: ResMut<'w, RelationsTold>,
 }
 
 impl Chancery<'_> {
@@ -44,8 +46,9 @@ impl Chancery<'_> {
         let mut updates = Vec::new();
         // Looked at before anything is changed: what is refused leaves no mark.
         let (relations, affairs) = (relations.bypass_change_detection(), affairs.bypass_change_detection());
-        let mut books = Books { model, sides, relations, affairs, updates: &mut updates, now };
+        let mut books = Books { model, sides, relations, affairs, updates: &mut updates, told: &mut self.told, now };
         let done = books.act(&fields.of_kind(kind))?;
+        books.told.standing.extend(standing((model, sides), books.relations, done.pair, now));
         let view = books.relations.view(done.pair).ok_or("there is no such pair")?;
         let answer = json!({
             "state": view.state.as_str(), "score": round(view.score), "love": round(view.love),

@@ -12,6 +12,7 @@ use crate::components::clock::GameTime;
 use crate::components::faction::{ActKind, Affairs, Faction, RelationState, Relations};
 use crate::components::ids::StableId;
 use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::relation::RelationsTold;
 use crate::systems::random::{Draw, Draws};
 use crate::world::spec::ActFields;
 
@@ -33,7 +34,7 @@ pub fn deal(
     draws: Draws,
     factions: Query<(&StableId, &Faction)>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
-    mut events: MessageWriter<DiplomacyUpdate>,
+    (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
 ) -> Result {
     let rules = &model.rules.dealings;
     if rules.incidents <= 0.0 && rules.betrayal <= 0.0 {
@@ -52,6 +53,7 @@ pub fn deal(
         relations: &mut relations,
         affairs: &mut affairs,
         updates: &mut updates,
+        told: &mut told,
         now,
     };
     for ((by, faction), id) in (0_u16..).zip(&model.factions).zip(&ids) {

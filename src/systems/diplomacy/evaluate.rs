@@ -17,6 +17,7 @@ use crate::components::clock::GameTime;
 use crate::components::faction::{Affairs, Faction, PairId, RelationState, Relations};
 use crate::components::ids::StableId;
 use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::relation::RelationsTold;
 use crate::systems::random::{Draws, RowKey, SystemDraws};
 
 /// Room for what is made in a day and needed by nobody afterwards.
@@ -40,7 +41,7 @@ pub fn evaluate_relations(
     factions: Query<(&StableId, &Faction)>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
     mut scratch: Local<Scratch>,
-    mut events: MessageWriter<DiplomacyUpdate>,
+    (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
 ) -> Result {
     let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
     let scratch = &mut *scratch;
@@ -55,8 +56,15 @@ pub fn evaluate_relations(
     evaluate_rows(&model.score, &sides.0, relations, &draws, scratch);
     let Scratch { ids, restless, .. } = scratch;
     let mut updates = Vec::new();
-    let mut books =
-        Books { model: &model, sides: &sides, relations, affairs: &mut affairs, updates: &mut updates, now };
+    let mut books = Books {
+        model: &model,
+        sides: &sides,
+        relations,
+        affairs: &mut affairs,
+        updates: &mut updates,
+        told: &mut told,
+        now,
+    };
     for pair in restless.iter().map(|pair| PairId(*pair)) {
         settle(&mut books, pair, &draws, ids);
     }
@@ -150,12 +158,10 @@ fn settle(books: &mut Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[Stabl
     books.change(pair, to, &terms);
 }
 
-/// Whether two are too weary for a war, though the score is one for it: their exhaustion would end it at once.
+/// Whether two that are not at war are too weary for one.
 fn is_weary(books: &Books<'_>, pair: PairId, score: f32) -> bool {
     let Some((a, b)) = books.relations.pairs().sides(pair) else { return false };
-    let exhaustion = books.sides.get(a).exhaustion + books.sides.get(b).exhaustion;
-    let model = &books.model.score;
-    score + model.weariness * exhaustion >= model.band(RelationState::ColdWar).0
+    books.model.score.is_weary(score, &books.sides.get(a), &books.sides.get(b))
 }
 
 /// The day's mood between two.

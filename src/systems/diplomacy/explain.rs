@@ -9,7 +9,7 @@ use super::books::{instant, least_hours, terms};
 use super::commands::round;
 use super::queries::{Archive, Read};
 use crate::components::clock::MICROS_PER_HOUR;
-use crate::components::faction::{PairId, RelationState, TreatyKind};
+use crate::components::faction::{PairId, PairView, RelationState, TreatyKind};
 use crate::world::{Answer, WorldQuery};
 
 /// Asks why two factions stand as they do.
@@ -44,7 +44,7 @@ pub fn explain_pair(In(ask): In<AskExplain>, archive: Archive) -> Answer {
         answer.insert("moodMost".to_owned(), round(read.model.score.noise).into());
         answer.insert("leavesBelow".to_owned(), json!(finite(low)));
         answer.insert("leavesAbove".to_owned(), json!(finite(high)));
-        answer.insert("held".to_owned(), held(&read, pair, view.state, view.since));
+        answer.insert("held".to_owned(), held(&read, (pair, a, b), view));
         answer.insert("sides".to_owned(), json!([side(&read, a, b), side(&read, b, a)]));
         answer.insert("treaties".to_owned(), read.treaties(pair).into());
         answer.insert("history".to_owned(), read.history(pair).into());
@@ -62,13 +62,16 @@ fn side(read: &Read<'_>, one: u16, other: u16) -> Value {
 }
 
 /// Why the state cannot end yet, or none begin, whatever the score.
-fn held(read: &Read<'_>, pair: PairId, state: RelationState, since: i32) -> Value {
-    let least = i64::from(since) + i64::from(least_hours(read.model, state));
+fn held(read: &Read<'_>, (pair, a, b): (PairId, u16, u16), view: PairView) -> Value {
+    let least = i64::from(view.since) + i64::from(least_hours(read.model, view.state));
     let until = least.saturating_mul(MICROS_PER_HOUR);
     let lasts = read.relations.began.is_some() && read.now.is_some_and(|now| now < until);
     let truce = read.affairs.treaties.get(pair, TreatyKind::Truce);
     let truce = truce.filter(|truce| read.now.is_some_and(|now| truce.holds(now)));
+    let is_hostile = view.state != RelationState::War && view.score < read.model.score.band(RelationState::ColdWar).0;
+    let is_weary = read.model.score.is_weary(view.score, &read.sides.get(a), &read.sides.get(b));
     json!({
+        "tooWearyForWar": is_hostile && is_weary,
         "stateLastsUntil": lasts.then(|| instant(until).to_string()),
         "truceUntil": truce.map(|truce| instant(truce.ends).to_string()),
     })

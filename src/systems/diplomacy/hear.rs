@@ -7,19 +7,20 @@ use bevy_ecs::prelude::*;
 use bevy_time::Time;
 
 use super::books::{Books, Sides, hour_of};
-use super::change::told;
+use super::change::told as in_words;
 use super::model::Diplomacy;
 use super::setup::sign_treaties;
 use crate::components::clock::{GameInstant, GameTime};
 use crate::components::faction::{Affairs, PairId, Relations, TreatyKind, What};
 use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::relation::RelationsTold;
 
 /// Looks into the calendar. Runs in `Hear`, first.
 pub fn keep_calendar(
     (model, sides): (Res<Diplomacy>, Res<Sides>),
     time: Res<Time<GameTime>>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
-    mut events: MessageWriter<DiplomacyUpdate>,
+    (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
 ) -> Result {
     let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
     let (relations, affairs) = (&mut *relations, &mut *affairs);
@@ -27,7 +28,8 @@ pub fn keep_calendar(
         begin(&model, relations, affairs, now);
     }
     let mut updates = Vec::new();
-    let books = &mut Books { model: &model, sides: &sides, relations, affairs, updates: &mut updates, now };
+    let books =
+        &mut Books { model: &model, sides: &sides, relations, affairs, updates: &mut updates, told: &mut told, now };
     turn_treaties(books);
     let began = i64::from(books.relations.began.unwrap_or_default());
     let hours = i64::from(books.hour()).saturating_sub(began);
@@ -37,7 +39,7 @@ pub fn keep_calendar(
         if let Err(refused) = books.act(act)
             && let Some(pair) = pair_of(books, &act.by, &act.with)
         {
-            let words = format!("{} did not happen: {refused}", told(act.kind));
+            let words = format!("{} did not happen: {refused}", in_words(act.kind));
             books.note(pair, What::Refused(act.kind), (0.0, 0.0, 0.0), words);
         }
     }

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | Hear | [`keep_calendar`], [`move_powers`], [`deal`] | the calendar, the economy's statistics, wars | treaties, feelings, powers |
 //! | Evaluate | [`evaluate_relations`] | powers, feelings, the day's mood | feelings, scores, states, histories |
-//! | Tell | [`signal_economy`], [`summarise_diplomacy`] | states | signals, events |
+//! | Tell | [`signal_economy`], [`note_standings`], [`summarise_diplomacy`] | states | signals, events, what the store keeps |
 //!
 //! All of them run in [`DailyTick`](crate::schedules::DailyTick). Draws are keyed by the factions' stable ids. Relations
 //! are columns over pairs; only what leaves its state is looked at one by one.
@@ -47,4 +47,4 @@ pub use powers::move_powers;
 pub use queries::{AskFaction, AskFactions, AskMatrix, AskPair, list_factions, show_faction, show_matrix, show_pair};
 pub use score::{Feelings, ScoreModel, Side, Terms};
 pub use setup::{found_diplomacy, ready_diplomacy};
-pub use tell::{FactionSignal, signal_economy, summarise_diplomacy};
+pub use tell::{FactionSignal, note_standings, signal_economy, summarise_diplomacy};

@@ -9,13 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::books::{Sides, instant};
+use super::books::{Sides, instant, named};
 use super::change::hundredths;
 use super::commands::{NO_DIPLOMACY, NO_FACTION, round};
 use super::model::Diplomacy;
 use crate::components::clock::{GameTime, MICROS_PER_HOUR};
 use crate::components::faction::{
-    Affairs, Faction, Goals, Happening, PairId, PowerLevels, Powers, RelationState, Relations, Temperament, What,
+    Affairs, Faction, Goals, Happening, PairId, PowerLevels, Powers, RelationState, Relations, Temperament,
 };
 use crate::world::{Answer, WorldQuery};
 
@@ -168,12 +168,8 @@ impl Read<'_> {
     }
 
     pub(super) fn happening(&self, one: &Happening) -> Value {
-        let (what, by, from, to) = match one.what {
-            What::Changed { from, to } => ("state_changed", None, Some(from), Some(to)),
-            What::Act(kind, by) => (kind.as_str(), Some(self.model.id(by)), None, None),
-            What::Refused(_) => ("refused", None, None, None),
-            What::TreatyEnded(_) => ("treaty_ended", None, None, None),
-        };
+        let (what, by, states) = named(one.what);
+        let (by, from, to) = (by.map(|by| self.model.id(by)), states.map(|all| all.0), states.map(|all| all.1));
         json!({
             "number": one.number, "at": hour(one.hour), "what": what, "by": by, "from": from, "to": to,
             "loveChange": round(one.love), "trustChange": round(one.trust), "scoreChange": hundredths(one.score),

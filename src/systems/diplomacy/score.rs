@@ -204,6 +204,13 @@ impl ScoreModel {
         score >= low && score <= high
     }
 
+    /// Whether two that are not at war are too weary to begin one with this score: with their exhaustion, which counts as
+    /// soon as they are at war, it would be none for war.
+    pub fn is_weary(&self, score: f32, one: &Side, other: &Side) -> bool {
+        let [_, cold, ..] = self.bands;
+        score + self.weariness * (one.exhaustion + other.exhaustion) >= cold.low
+    }
+
     /// The state that follows from a score. A state is entered at one threshold and left at another.
     pub fn next_state(&self, state: RelationState, score: f32) -> RelationState {
         use RelationState::{Alliance, ColdWar, Peace, War};
@@ -314,6 +321,13 @@ mod tests {
         assert!((model.fear_of(&equal, &strong) - 0.3).abs() < 1e-6 && model.fear_of(&strong, &equal) == 0.0);
         let terms = model.terms(Feelings::default(), (&equal, &strong), RelationState::Peace, 0.0);
         assert!((terms.fear - 0.8 * 0.3 / 2.0).abs() < 1e-6);
+        // Exhaustion counts in war, and before one.
+        let worn = Side { exhaustion: 0.5, ..equal };
+        let score =
+            |state| model.terms(Feelings { love: -0.6, ..Feelings::default() }, (&worn, &equal), state, 0.0).score;
+        assert!((score(RelationState::ColdWar) + 0.9).abs() < 1e-6 && (score(RelationState::War) + 0.6).abs() < 1e-6);
+        assert!(model.is_weary(-0.9, &worn, &equal) && !model.is_weary(-0.9, &equal, &equal));
+        assert!(!model.is_weary(-1.1, &worn, &equal), "hatred that is large enough overcomes it");
         let near = Side { power: 7.4, inverse: 1.0 / 7.4, ..equal };
         assert!(model.fear_of(&equal, &near) == 0.0, "below one and a half times nobody fears");
     }

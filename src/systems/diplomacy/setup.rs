@@ -12,6 +12,7 @@ use super::score::single;
 use crate::components::clock::{GameInstant, GameTime, MICROS_PER_DAY};
 use crate::components::faction::{Affairs, DueAct, Faction, PairId, Powers, RelationState, Relations, Treaty};
 use crate::components::ids::StableIds;
+use crate::messages::relation::RelationsTold;
 
 /// Spawns the factions and puts every pair into the state that follows from its first score, which is no change. Runs
 /// once, in [`WorldSetup`](crate::schedules::WorldSetup).
@@ -49,7 +50,7 @@ pub fn found_diplomacy(
     // A world without a time yet counts from its first day; until then its treaties hold as if it had begun.
     let known = time.context().now;
     sign_treaties(&model, &mut relations, &mut affairs, known.unwrap_or(GameInstant::MIN));
-    let mut updates = Vec::new();
+    let (mut updates, mut told) = (Vec::new(), RelationsTold::default());
     let now = known.unwrap_or(GameInstant::MIN);
     let mut books = Books {
         model: &model,
@@ -57,6 +58,7 @@ pub fn found_diplomacy(
         relations: &mut relations,
         affairs: &mut affairs,
         updates: &mut updates,
+        told: &mut told,
         now,
     };
     first_states(&mut books, &given);

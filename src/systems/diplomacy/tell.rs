@@ -1,12 +1,20 @@
 //! What is told of the day: to the economy, of wars and alliances; to the outside, a summary.
 
-use bevy_ecs::prelude::*;
+// time: diplomacy: as of when the store has relations | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
 
-use super::books::Sides;
+use std::collections::BTreeSet;
+
+use bevy_ecs::error::Result;
+use bevy_ecs::prelude::*;
+use bevy_time::Time;
+
+use super::books::{Sides, standing};
 use super::model::Diplomacy;
+use crate::components::clock::GameTime;
 use crate::components::faction::{Affairs, PairId, RelationState, Relations};
 use crate::messages::diplomacy::DiplomacySummary;
 use crate::messages::outside::{EconomySignal, SignalKind};
+use crate::messages::relation::{PairHappening, RelationsTold};
 use crate::world::TakenMessage;
 
 /// What diplomacy tells the economy. A message of its own, so that nobody else who tells the economy something on the same
@@ -73,6 +81,28 @@ fn signal(
     let kind =
         if is_war { SignalKind::War { faction_a, faction_b } } else { SignalKind::Alliance { faction_a, faction_b } };
     Some(FactionSignal(EconomySignal { source: "diplomacy".to_owned(), hours, kind }))
+}
+
+/// Tells the store how pairs stand after the day: all, or where there are more than are stored, those to which something
+/// happened. Runs in `Tell`.
+pub fn note_standings(
+    (model, sides): (Res<Diplomacy>, Res<Sides>),
+    time: Res<Time<GameTime>>,
+    relations: Res<Relations>,
+    mut told: ResMut<RelationsTold>,
+) -> Result {
+    let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
+    let count = u32::try_from(relations.pairs().count()).unwrap_or(u32::MAX);
+    let of = |pair: PairId| standing((&model, &sides), &relations, pair, now);
+    if count <= model.rules.keeping.stored_pairs {
+        told.standing = (0..count).map(PairId).filter_map(of).collect();
+    } else {
+        let number = |id: &str| model.number(id);
+        let pair = |one: &PairHappening| relations.pairs().of(number(&one.faction_a)?, number(&one.faction_b)?);
+        let touched: BTreeSet<PairId> = told.happened.iter().filter_map(pair).collect();
+        told.standing = touched.into_iter().filter_map(of).collect();
+    }
+    Ok(())
 }
 
 /// Tells what the day came to. Runs in `Tell`, last.

@@ -144,7 +144,7 @@ fn explain(answer: &Value, output: Output) -> Result<(), CliError> {
     let text = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
     let number = |name: &str| answer[name].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:+.3}"));
     print(&format!(
-        "{} and {}: {} since {}\nscore {}; left below {}, above {}; the day's mood adds up to {}\nlasts until {}; truce until {}\n",
+        "{} and {}: {} since {}\nscore {}; left below {}, above {}; the day's mood adds up to {}\nlasts until {}; truce until {}{}\n",
         text("factionA"),
         text("factionB"),
         text("state"),
@@ -155,6 +155,7 @@ fn explain(answer: &Value, output: Output) -> Result<(), CliError> {
         number("moodMost"),
         answer["held"]["stateLastsUntil"].as_str().unwrap_or("-"),
         answer["held"]["truceUntil"].as_str().unwrap_or("-"),
+        if answer["held"]["tooWearyForWar"] == true { "; too weary for war" } else { "" },
     ))?;
     for (name, columns) in [("terms", TERMS.as_slice()), ("history", HISTORY.as_slice())] {
         print("\n")?;

@@ -295,11 +295,15 @@ pub struct KeepingRules {
     /// Treaties in force at once. 1 to 1,000,000.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub treaties: u32,
+    /// Pairs whose standing is written to the database every day, if there are no more; of more pairs only those to which
+    /// something happened. 0 to 100,000.
+    #[schemars(range(min = 0, max = 100_000))]
+    pub stored_pairs: u32,
 }
 
 impl Default for KeepingRules {
     fn default() -> Self {
-        Self { history: 20, history_total: 100_000, incident_ids: 1_000, treaties: 100_000 }
+        Self { history: 20, history_total: 100_000, incident_ids: 1_000, treaties: 100_000, stored_pairs: 1_000 }
     }
 }
 
@@ -310,5 +314,6 @@ impl KeepingRules {
         findings.between(&place.key("historyTotal"), f64::from(self.history_total), 1.0, 1e6);
         findings.between(&place.key("incidentIds"), f64::from(self.incident_ids), 1.0, 1e5);
         findings.between(&place.key("treaties"), f64::from(self.treaties), 1.0, 1e6);
+        findings.between(&place.key("storedPairs"), f64::from(self.stored_pairs), 0.0, 1e5);
     }
 }
