@@ -11,7 +11,7 @@ use super::engine::Engine;
 use super::hosted::Hosted;
 use super::logs::MarketLine;
 use super::orders::OrderError;
-use super::relations;
+use super::relations::KeptRelations;
 use super::unit::{Repeated, Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
@@ -22,7 +22,7 @@ use crate::plugins::bridge::dead_letter::{dead_letter, dead_letter_topic, record
 use crate::plugins::bridge::wire::{event_row, own_tick_row};
 use crate::plugins::store::{
     CommandRow, Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow,
-    RelationRow, ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
+    ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
 };
 
 /// What is to be told once a commit is durable.
@@ -48,8 +48,7 @@ struct Assembly<'a> {
     to_tell: ToTell,
     journal: BTreeMap<WorldId, Journal>,
     positions: BTreeMap<(String, i32), i64>,
-    /// How pairs of factions stand: a commit writes each once.
-    relations: BTreeMap<(WorldId, String, String), RelationRow>,
+    relations: KeptRelations,
     wall: i64,
 }
 
@@ -66,7 +65,7 @@ impl Engine {
             to_tell,
             journal: BTreeMap::new(),
             positions: BTreeMap::new(),
-            relations: BTreeMap::new(),
+            relations: KeptRelations::default(),
             wall,
         };
         for unit in units {
@@ -87,6 +86,7 @@ impl Assembly<'_> {
             && !stillborn
         {
             if let Some(change) = order.change.as_ref().filter(|change| !self.is_overtaken(change)) {
+                self.relations.heed(change);
                 self.commit.worlds.push(change.clone());
             }
             let no = self.commit.commit_no;
@@ -221,23 +221,13 @@ impl Assembly<'_> {
             });
             self.outbox(row);
         }
-        self.relations(id, shard, outcome);
+        self.relations.take((id, shard), &outcome.relations, (self.wall, self.commit.commit_no));
         let last = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1) - 1;
         self.to_tell.days.extend(DayLine::of(&outcome.events, shard, last, own));
         for due in &outcome.due_ticks {
             self.outbox(own_tick_row(id, incarnation, due, shard, self.wall));
         }
         cleared
-    }
-
-    /// What is kept of relations between factions.
-    fn relations(&mut self, id: &WorldId, shard: ShardId, outcome: &Outcome) {
-        let of = relations::Of { world: id, shard, wall: self.wall, commit_no: self.commit.commit_no };
-        for standing in &outcome.relations.standing {
-            let key = (id.clone(), standing.faction_a.clone(), standing.faction_b.clone());
-            self.relations.insert(key, of.standing(standing));
-        }
-        self.commit.relation_history.extend(outcome.relations.happened.iter().map(|one| of.happening(one)));
     }
 
     fn market_state(&self, event: &EventRecord, shard: ShardId) -> Option<MarketStateRow> {
@@ -446,7 +436,7 @@ impl Assembly<'_> {
         let positions = self.positions.into_iter();
         self.commit.positions =
             positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect();
-        self.commit.relations = self.relations.into_values().collect();
+        self.relations.fill(&mut self.commit);
         self.commit.next_outbox_ids = self.to_tell.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
         self.commit.marks.clone_from(&self.engine.pending_marks);
         self.to_tell.events.sort_by_key(|line| line.cursor);

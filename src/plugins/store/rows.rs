@@ -4,6 +4,8 @@
 
 use uuid::Uuid;
 
+use super::relations::{RelationHistoryRow, RelationRow};
+
 /// Number of a shard, below the partition count of `world.command`.
 pub type ShardId = i32;
 
@@ -379,74 +381,6 @@ pub struct MarketStateRow {
     pub recorded_at: i64,
     /// Further measures, as a JSON object.
     pub measures: String,
-    /// The commit that holds it.
-    pub commit_no: i64,
-}
-
-/// How two factions of a world stand, as it was told last.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RelationRow {
-    /// The world.
-    pub world_id: String,
-    /// The shard.
-    pub shard: ShardId,
-    /// The faction whose id comes first.
-    pub faction_a: String,
-    /// The other.
-    pub faction_b: String,
-    /// `WAR`, `COLD_WAR`, `PEACE` or `ALLIANCE`.
-    pub state: String,
-    /// Game time in which the state began (microseconds).
-    pub since: i64,
-    /// Score of the last evaluation.
-    pub score: f64,
-    /// Love, -1 to 1.
-    pub love: f64,
-    /// Trust, -1 to 1.
-    pub trust: f64,
-    /// How much the first fears the other, 0 to 1.
-    pub fear_a: f64,
-    /// How much the other fears the first, 0 to 1.
-    pub fear_b: f64,
-    /// Game time of it (microseconds).
-    pub game_time: i64,
-    /// Wall time of the record (microseconds).
-    pub recorded_at: i64,
-    /// The commit that holds it.
-    pub commit_no: i64,
-}
-
-/// Something that happened between two factions of a world.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct RelationHistoryRow {
-    /// The world.
-    pub world_id: String,
-    /// The shard.
-    pub shard: ShardId,
-    /// The faction whose id comes first.
-    pub faction_a: String,
-    /// The other.
-    pub faction_b: String,
-    /// `state_changed`, `refused`, `treaty_ended`, or what was done.
-    pub what: String,
-    /// The faction that did it.
-    pub by: Option<String>,
-    /// For a change of state, the one that ended.
-    pub from: Option<String>,
-    /// For a change of state, the one that began.
-    pub to: Option<String>,
-    /// What it added to love.
-    pub love_change: f64,
-    /// What it added to trust.
-    pub trust_change: f64,
-    /// For a change of state, the change of the score since the state before began; otherwise 0.
-    pub score_change: f64,
-    /// In words.
-    pub words: String,
-    /// Game time of it (microseconds).
-    pub game_time: i64,
-    /// Wall time of the record (microseconds).
-    pub recorded_at: i64,
     /// The commit that holds it.
     pub commit_no: i64,
 }
