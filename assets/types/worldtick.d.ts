@@ -1,5 +1,37 @@
 // Types of worldtick's messages and files. Made from the JSON Schemas: cargo xtask schemas
 
+/** What can happen between two factions. */
+export type ActKind = "war_declared" | "alliance_formed" | "betrayal" | "treaty_signed" | "treaty_broken" | "trade" | "incident";
+
+/** Something that is going to happen between two factions. */
+export interface ActSpec {
+  /** What. */
+  kind: ActKind;
+  /**
+   * In how many days of game time, counted from the world's beginning. It happens with the first daily tick from then
+   * on. 0 to 36,500.
+   */
+  inDays: number;
+  /** The faction that does it. */
+  by: string;
+  /** The faction that it is done to, or with. */
+  with: string;
+  /** The kind of the treaty, for `treaty_signed` and `treaty_broken`. */
+  treaty?: TreatyKind | null;
+  /** Game time from which the treaty holds, for `treaty_signed`; without it, from now. */
+  begins?: GameInstant | null;
+  /** Game time at which the treaty ends, for `treaty_signed` and `alliance_formed`; it or `days`. */
+  ends?: GameInstant | null;
+  /** Days that the treaty holds, for `treaty_signed` and `alliance_formed`; it or `ends`. 1 to 36,500. */
+  days?: number | null;
+  /** How strong it is: above 0 to 1 for `trade`, -1 to 1 for `incident`, where below 0 is hostile. */
+  strength?: number | null;
+  /** The incident's own id: one that is known does not happen again. For `incident`; 1 to 64 printable characters. */
+  id?: string | null;
+  /** Why, in words: 1 to 200 characters. */
+  reason?: string | null;
+}
+
 /** How an NPC came to do something else. */
 export type ActivityReason = "decision" | "nothing_possible" | "caught_up";
 
@@ -142,6 +174,14 @@ export interface BehaviourSpec {
   simulationConfig?: TierRulesSpec;
   /** Sets of preferences that NPCs refer to. */
   presets?: PresetsSpec;
+}
+
+/** A number for each state. */
+export interface ByState {
+  war: number;
+  cold_war: number;
+  peace: number;
+  alliance: number;
 }
 
 /** A kind of activity. */
@@ -301,6 +341,24 @@ export type ConditionSpec = {
   params?: unknown;
 };
 
+/** What war does to factions each day, and how they recover from it. */
+export interface ConflictRules {
+  /** Share of the military power that a war against an equal costs; against a stronger one more. 0 to 0.5. */
+  losses?: number;
+  /** What an evenly fought war adds to exhaustion. 0 to 0.5. */
+  exhaustion?: number;
+  /** Share of territory, economy and morale that a war costs. 0 to 0.5. */
+  damage?: number;
+  /** Share of each power at first below which war does not bring it. 0 to 1. */
+  floor?: number;
+  /** Share of the way back to what a power should be, without war. 0 to 1. */
+  recovery?: number;
+  /** What a day without war takes from exhaustion. 0 to 1. */
+  rest?: number;
+  /** Exhaustion counts for so many wars at once at most. 1 to 10. */
+  warsMax?: number;
+}
+
 /** Something that many people of a place do at once. */
 export interface CrowdSignal {
   /** What they do. */
@@ -325,6 +383,16 @@ export interface CrowdSignal {
 
 /** Kinds of crowd signals: a closed list. */
 export type CrowdSignalType = "food_demand_rising" | "food_demand_falling" | "population_influx" | "population_exodus" | "economic_activity_spike" | "social_unrest" | "trading_volume_change";
+
+/** How often factions do something by themselves. */
+export interface DealingRules {
+  /** Incidents that a faction causes in a day, on average. 0 to 1. */
+  incidents?: number;
+  /** How strong they are at most. 0 to 1. */
+  strength?: number;
+  /** Chance that a faction of no loyalty betrays an ally in a day. 0 to 1. */
+  betrayal?: number;
+}
 
 /** How strong a demand is. */
 export type DemandLevel = "very_low" | "low" | "normal" | "high" | "very_high" | "critical";
@@ -356,6 +424,60 @@ export interface DemandSignal {
 /** How closely a named tier is simulated. */
 export type DetailLevel = "full" | "simplified" | "schedule_only";
 
+/** By which rules relations change. */
+export interface DiplomacyRules {
+  /** How the five kinds of power make one. */
+  powerWeights?: PowerWeights;
+  /** How the score of a pair is made. */
+  score?: ScoreRules;
+  /** What treaties add to love. */
+  treaties?: TreatyRules;
+  /** At which scores states are entered and left, and how long they last at least. */
+  states?: StateRules;
+  /** How love and trust move by themselves. */
+  drift?: DriftRules;
+  /** What is done to love and trust by what happens. */
+  effects?: EffectsRules;
+  /** What war does to factions, and how they recover. */
+  conflict?: ConflictRules;
+  /** How often factions do something by themselves. */
+  dealings?: DealingRules;
+  /** How the economy and diplomacy reach each other. */
+  economy?: EconomyLinkRules;
+  /** What is remembered. */
+  keeping?: KeepingRules;
+}
+
+/** The factions of a world, how they stand to each other at first, and by which rules that changes. */
+export interface DiplomacySpec {
+  /** The factions: 2 to 4,096. */
+  factions: FactionSpec[];
+  /** How pairs of them stand at first; a pair that is not listed stands as the goals of both imply. */
+  relations?: RelationSpec[];
+  /** Treaties that hold from the beginning, or from a given instant. */
+  treaties?: TreatySpec[];
+  /** What is going to happen, whatever becomes of the world. At most 1,000. */
+  events?: ActSpec[];
+  /** By which rules relations change. */
+  rules?: DiplomacyRules;
+}
+
+/** What a day of diplomacy came to. */
+export interface DiplomacySummary {
+  /** The world. */
+  location: string;
+  /** Pairs of factions. */
+  relations: number;
+  /** Changes of state since the summary before. */
+  changes: number;
+  /** Pairs by their state. */
+  by_state: ByState;
+  /** Treaties. */
+  treaties: number;
+  /** Things that happened between factions since the summary before, changes of state among them. */
+  happenings: number;
+}
+
 /** Two factions stand otherwise than before. */
 export interface DiplomacyUpdate {
   /** One faction. */
@@ -364,7 +486,7 @@ export interface DiplomacyUpdate {
   faction_b_id: string;
   /** How they stand now. */
   new_relation_state: RelationState;
-  /** Change of the score behind it. */
+  /** Change of the score behind it, in hundredths, since the state before began: -15.5 is a score that fell by 0.155. */
   score_change: number;
   /** Why, in words. */
   reason: string;
@@ -388,6 +510,40 @@ export interface Distribution {
   p99: number;
   /** Gini coefficient, 0 (all have the same) to 1 (one has everything). */
   gini: number;
+}
+
+/** How love and trust move by themselves, each day. */
+export interface DriftRules {
+  /** Share of the way back to what love is by nature, for a faction of forgiveness 1. 0 to 1. */
+  love?: number;
+  /** By how much trust rises in peace and alliance. 0 to 1. */
+  trustRise?: number;
+  /** By how much trust falls in cold war and war. 0 to 1. */
+  trustFall?: number;
+  /** Up to where trust rises in peace. -1 to 1. */
+  trustPeace?: number;
+  /** Up to where trust rises in an alliance. -1 to 1. */
+  trustAlliance?: number;
+  /** Down to where trust falls in cold war and war. -1 to 1. */
+  trustColdWar?: number;
+  /** How far the goals of a pair that the file does not list make it love or hate each other by nature. 0 to 2. */
+  nature?: number;
+}
+
+/** How the economy and diplomacy reach each other. Without an economy in the world it has no meaning. */
+export interface EconomyLinkRules {
+  /** Commodities of which armies are made: how much of them is made moves everybody's military power. */
+  weapons?: string[];
+  /** Days over which is averaged what is usual. 1 to 1,000. */
+  usualDays?: number;
+  /** By how much of itself a power moves at most, either way. 0 to 0.9. */
+  reach?: number;
+  /** Wars of which the economy hears at most, those of the strongest first. 0 to 16. */
+  warsTold?: number;
+  /** Alliances of which the economy hears at most, those of the strongest first. 0 to 16. */
+  alliancesTold?: number;
+  /** Hours for which the economy heeds it, unless it is told again. 1 to 720. */
+  toldHours?: number;
 }
 
 /** How agents behave. */
@@ -465,6 +621,34 @@ export interface EconomySpec {
   treasury?: TreasurySpec | null;
 }
 
+/** What something that happens adds to love and trust. */
+export interface EffectRules {
+  /** To love. -2 to 2. */
+  love?: number;
+  /** To trust. -2 to 2. */
+  trust?: number;
+}
+
+/** What is done to love and trust by what happens. */
+export interface EffectsRules {
+  /** A war is declared. */
+  warDeclared?: EffectRules;
+  /** A war ends: part of what it was about is settled. */
+  warEnded?: EffectRules;
+  /** An alliance is formed. */
+  allianceFormed?: EffectRules;
+  /** One betrays the other. */
+  betrayal?: EffectRules;
+  /** A treaty is signed. */
+  treatySigned?: EffectRules;
+  /** A treaty is broken. */
+  treatyBroken?: EffectRules;
+  /** A trade of strength 1 is made. */
+  trade?: EffectRules;
+  /** An incident of strength 1 happens; one of strength -1 does the opposite. */
+  incident?: EffectRules;
+}
+
 /** What an activity does. */
 export interface EffectsSpec {
   /** Energy in an hour, -100 to 100. */
@@ -499,7 +683,53 @@ export interface EventsSpec {
   npcActivityChanged?: SharesSpec;
 }
 
+/** A faction. */
+export interface FactionSpec {
+  /** Its name on the wire: 1 to 64 of small letters, digits, `_` and `-`. */
+  id: string;
+  /** Its name for people; without it, its id. */
+  name?: string;
+  /** Its powers at first, to which it recovers. */
+  powers: PowersSpec;
+  /** What it strives for. */
+  goals?: GoalsSpec;
+  /** How it goes about it. */
+  temperament?: TemperamentSpec;
+  /**
+   * Commodities of the world's economy that it lives from, and how much of its income comes from each: 0 to 1, and no
+   * more than 1 together. What is made of them and what they bring moves its economic power.
+   */
+  livesFrom?: Record<string, number>;
+}
+
 export type GameInstant = string;
+
+/** What a faction strives for; each 0 to 1. */
+export interface GoalsSpec {
+  /** Land: two that both want it are rivals by nature. */
+  expansion?: number;
+  /** Trade: two that both want it are partners by nature, and what happens between them is of that kind more often. */
+  commerce?: number;
+  /** Safety: how much it makes of a stronger neighbour. */
+  security?: number;
+}
+
+/** What is remembered. */
+export interface KeepingRules {
+  /** What happened to a pair: the last so many. 1 to 200. */
+  history?: number;
+  /** What happened to all pairs together: the last so many. 1 to 1,000,000. */
+  historyTotal?: number;
+  /** Ids of incidents: one that is known does not happen again. 1 to 100,000. */
+  incidentIds?: number;
+  /** Treaties in force at once. 1 to 1,000,000. */
+  treaties?: number;
+  /**
+   * Pairs whose standing is written to the database every day, if there are no more; of more pairs only those to which
+   * something happened. 0 to 100,000.
+   */
+  storedPairs?: number;
+}
 
 /** A market was cleared. */
 export interface MarketCleared {
@@ -834,6 +1064,34 @@ export interface PopulationSpec {
   agents?: AgentSpec[];
 }
 
+/** Weights of the five kinds of power in a faction's power. They add up to 1. */
+export interface PowerWeights {
+  /** Of military power. 0 to 1. */
+  military?: number;
+  /** Of economic strength. 0 to 1. */
+  economy?: number;
+  /** Of territory. 0 to 1. */
+  territory?: number;
+  /** Of technology. 0 to 1. */
+  technology?: number;
+  /** Of morale. 0 to 1. */
+  morale?: number;
+}
+
+/** The five kinds of power. */
+export interface PowersSpec {
+  /** Military power. 0 to 100. */
+  military: number;
+  /** Economic strength; without it, 0.8 of the military power. 0 to 100. */
+  economy?: number | null;
+  /** Territory; without it, 0.6 of the military power. 0 to 100. */
+  territory?: number | null;
+  /** Technology; without it, 0.7 of the military power. 0 to 100. */
+  technology?: number | null;
+  /** Morale; without it, 0.7 and 0.03 for each point of military power, 1 at most. 0 to 1. */
+  morale?: number | null;
+}
+
 /** What somebody likes. What is not said falls to the next of the cascade: session, NPC, routine. */
 export interface PreferencesSpec {
   /** By activity, 0 to 1; 0.5 is neutral. */
@@ -898,6 +1156,18 @@ export interface Range {
   min: number;
   /** The most. */
   max: number;
+}
+
+/** How two factions stand at first. */
+export interface RelationSpec {
+  /** The two. */
+  between: string[];
+  /** Love: what it is by nature, to which it goes back. -1 to 1. */
+  love?: number;
+  /** Trust at first. -1 to 1. */
+  trust?: number;
+  /** Their state at first; without it, what the score says. */
+  state?: RelationState | null;
 }
 
 /** How two factions stand. */
@@ -1060,6 +1330,24 @@ export interface SchedulerState {
   moves: MoveCount[];
 }
 
+/** How the score of a pair is made of love, trust, treaties, fear and weariness. */
+export interface ScoreRules {
+  /** Weight of trust. 0 to 1. */
+  trust?: number;
+  /** What hatred counts beside love below 0: half as much again. 0 to 1. */
+  hate?: number;
+  /** Weight of fear. 0 to 2. */
+  fear?: number;
+  /** A faction is feared from so many times the power of the other on. 1 to 10. */
+  fearFrom?: number;
+  /** Fear for each part by which the power of the other exceeds one's own. 0 to 1. */
+  fearSlope?: number;
+  /** Weight of the exhaustion of both: it ends wars, and keeps new ones from beginning. 0 to 2. */
+  weariness?: number;
+  /** The day's mood: evenly between minus and plus this. 0 to 0.5. */
+  noise?: number;
+}
+
 /** How activities are weighed. */
 export interface ScoringSpec {
   /** Version of the entry, for people. */
@@ -1160,6 +1448,26 @@ export interface SocialTrend {
   estimated_duration_hours?: number | null;
 }
 
+/** Scores at which states are entered and left, and days of game time that they last at least. */
+export interface StateRules {
+  /** War is entered below. -2 to 2. */
+  warEnter?: number;
+  /** War is left above. -2 to 2. */
+  warLeave?: number;
+  /** Cold war is entered below. -2 to 2. */
+  coldWarEnter?: number;
+  /** Cold war is left above. -2 to 2. */
+  coldWarLeave?: number;
+  /** An alliance is entered above. -2 to 2. */
+  allianceEnter?: number;
+  /** An alliance is left below. -2 to 2. */
+  allianceLeave?: number;
+  /** Days that a war lasts at least. 0 to 3,650. */
+  warLeastDays?: number;
+  /** Days that any other state lasts at least, a declared war and a betrayal apart. 0 to 3,650. */
+  otherLeastDays?: number;
+}
+
 /** Sums over a window. */
 export interface StatsMetrics {
   /** Actions of all agents: orders of which at least a part was filled. */
@@ -1200,6 +1508,16 @@ export interface StepSummary {
   moves: MoveCount[];
   /** Focus entries that ran out. */
   focusEnded: number;
+}
+
+/** How a faction goes about what it wants; each 0 to 1. */
+export interface TemperamentSpec {
+  /** How often what it does to others is hostile. */
+  aggression?: number;
+  /** How seldom it betrays an ally. */
+  loyalty?: number;
+  /** How fast its love and hatred go back to what they are by nature. */
+  forgiveness?: number;
 }
 
 /** The tick itself. */
@@ -1373,6 +1691,35 @@ export interface TreasurySpec {
   wages?: WagesSpec | null;
 }
 
+/** What a treaty is about. A pair has at most one of each kind. */
+export type TreatyKind = "alliance" | "trade" | "non_aggression" | "truce";
+
+/** What treaties in force add to love; each kind once. */
+export interface TreatyRules {
+  /** An alliance. 0 to 1. */
+  alliance?: number;
+  /** Trade. 0 to 1. */
+  trade?: number;
+  /** Non-aggression. 0 to 1. */
+  nonAggression?: number;
+  /** Days for which a truce holds after a war: no new one begins. 0 to 3,650. */
+  truceDays?: number;
+}
+
+/** A treaty between two factions. */
+export interface TreatySpec {
+  /** The two. */
+  between: string[];
+  /** What it is about. */
+  kind: TreatyKind;
+  /** Game time from which it holds; without it, from the beginning. */
+  begins?: GameInstant | null;
+  /** Game time at which it ends; it or `days`. */
+  ends?: GameInstant | null;
+  /** Days of game time that it holds, from its beginning; it or `ends`. 1 to 36,500. */
+  days?: number | null;
+}
+
 /** Kinds of trends: a closed list. */
 export type TrendType = "rumor" | "social_movement" | "cultural_shift" | "public_opinion" | "viral_content";
 
@@ -1483,6 +1830,8 @@ export interface WorldFile {
   meta?: WorldMeta;
   /** The economy; without it the world has none. */
   economy?: EconomySpec | null;
+  /** Factions and how they stand to each other; without it the world has none. */
+  diplomacy?: DiplomacySpec | null;
   /** How NPCs behave; without it nobody does anything. */
   behaviour?: BehaviourSpec | null;
   /** Places and people; without it the world begins with nobody. */
@@ -1575,6 +1924,9 @@ export type CrowdSignalEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 /** `simulation.event.demand_signal`: its payload stands at top level or under `data`. */
 export type DemandSignalEvent = Partial<BaseEvent> & { event_type: "simulation.event.demand_signal" } & (DemandSignal | { data: DemandSignal });
 
+/** `simulation.event.diplomacy_summary`: its payload stands at top level or under `data`. */
+export type DiplomacySummaryEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_summary" } & (DiplomacySummary | { data: DiplomacySummary });
+
 /** `simulation.event.diplomacy_update`: its payload stands at top level or under `data`. */
 export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_update" } & (DiplomacyUpdate | { data: DiplomacyUpdate });
 
@@ -1606,4 +1958,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacySummaryEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;

@@ -138,7 +138,7 @@ fn standing_json(row: &RelationRow) -> Value {
 fn happening_json(row: &RelationHistoryRow) -> Value {
     json!({
         "what": row.what, "by": row.by, "from": row.from, "to": row.to, "loveChange": row.love_change,
-        "trustChange": row.trust_change, "scoreChange": row.score_change, "words": row.words,
+        "trustChange": row.trust_change, "scoreChange": (row.score_change * 1_000.0).round() / 10.0, "words": row.words,
         "gameTime": game(row.game_time), "recordedAt": wall(row.recorded_at),
     })
 }

@@ -8,6 +8,8 @@ use serde_json::Value;
 const CELL: usize = 28;
 /// Room for names, left and above.
 const MARGIN: usize = 170;
+/// Room for what leans out of the last columns.
+const OVERHANG: usize = 90;
 
 /// The ids of the factions of a matrix.
 pub(super) fn ids(matrix: &Value) -> Vec<&str> {
@@ -40,11 +42,14 @@ pub(super) fn svg(matrix: &Value) -> String {
     let names: Vec<String> =
         factions.iter().map(|faction| escaped(faction["name"].as_str().unwrap_or_default())).collect();
     let side = MARGIN + names.len() * CELL + 20;
-    let height = side + 40;
+    let (width, height) = (MARGIN + names.len() * CELL + OVERHANG, side + 40);
     let mut out = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{side}\" height=\"{height}\" viewBox=\"0 0 {side} {height}\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" \
          font-family=\"sans-serif\" font-size=\"12\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
+    if let Some(at) = matrix["at"].as_str() {
+        let _ = writeln!(out, "<text x=\"20\" y=\"24\" fill=\"#555555\">{}</text>", escaped(at));
+    }
     for (row, name) in names.iter().enumerate() {
         let at = MARGIN + row * CELL;
         let middle = at + CELL / 2 + 4;
@@ -63,6 +68,8 @@ pub(super) fn svg(matrix: &Value) -> String {
             );
             if !state.is_empty() && row != column {
                 let (x, y) = (x + CELL / 2, at + CELL / 2 + 3);
+                // No `-0.0`.
+                let score = if score.abs() < 0.05 { 0.0 } else { score };
                 let ink = if matches!(state, "WAR" | "ALLIANCE") { "#ffffff" } else { "#333333" };
                 let _ = writeln!(
                     out,
