@@ -6,6 +6,7 @@ use crate::components::ids::WorldId;
 use crate::systems::npc::extend::Extensions;
 use crate::world::spec::WorldSpec;
 
+pub mod crowd;
 pub mod economy;
 pub mod npc;
 pub mod scheduler;
@@ -23,7 +24,7 @@ pub mod metrics;
 #[cfg(feature = "server")]
 pub mod store;
 
-/// Everything that the server's worlds are made of: the simulation, the economy, the scheduler and NPCs.
+/// Everything that the server's worlds are made of: the simulation, the economy, the crowd, the scheduler and NPCs.
 ///
 /// ```
 /// use bevy_app::App;
@@ -69,6 +70,7 @@ impl PluginGroup for WorldPlugins {
         PluginGroupBuilder::start::<Self>()
             .add(simulation::SimulationPlugin { spec: self.spec })
             .add(economy::EconomyPlugin)
+            .add(crowd::CrowdPlugin)
             .add(scheduler::SchedulerPlugin)
             .add(npc::NpcPlugin)
     }

@@ -1,5 +1,6 @@
 //! One game world: it takes inputs, one at a time, and says what came of them.
 
+mod bulk;
 mod clock;
 mod column;
 mod control;
@@ -13,6 +14,7 @@ mod saving;
 mod snapshot;
 pub mod spec;
 
+pub use bulk::PersistBulk;
 pub use faults::{WorldError, WorldFault};
 pub(crate) use faults::{note_failure, panic_text};
 pub use game_world::GameWorld;

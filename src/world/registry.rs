@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::bulk::{BulkColumn, PersistBulk};
 use super::column::{Column, ComponentColumn, ResourceColumn};
 use super::hash::{Part, PartSum, forget_part};
 use super::noted::{self, NotedColumn};
@@ -143,6 +144,9 @@ pub trait RegisterExt {
     /// Lets a resource survive restarts and count in the state hash.
     fn persist_resource<T: Resource + Persist>(&mut self) -> &mut Self;
 
+    /// The same for a resource so large that it is hashed and saved as it lies in memory.
+    fn persist_bulk<T: PersistBulk>(&mut self) -> &mut Self;
+
     /// Lets an event leave the world. Also adds it as a Bevy message.
     fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self;
 
@@ -182,6 +186,11 @@ impl RegisterExt for App {
 
     fn persist_resource<T: Resource + Persist>(&mut self) -> &mut Self {
         registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(ResourceColumn::<T>::new()));
+        self
+    }
+
+    fn persist_bulk<T: PersistBulk>(&mut self) -> &mut Self {
+        registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(BulkColumn::<T>::new()));
         self
     }
 

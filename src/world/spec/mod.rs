@@ -3,6 +3,7 @@
 //! Names are camelCase, as in `meta.simulation` of the systems that worlds come from. Unknown keys are errors.
 
 mod behaviour;
+mod crowd;
 mod economy;
 mod findings;
 mod import;
@@ -20,6 +21,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use behaviour::*;
+pub use crowd::*;
 pub use economy::*;
 pub(crate) use findings::nearest;
 pub use findings::{SpecFault, SpecWarning};
@@ -72,6 +74,9 @@ pub struct WorldSpec {
     /// Places and people; without it the world begins with nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub npcs: Option<NpcsSpec>,
+    /// A crowd on a grid; without it the world has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd: Option<CrowdSpec>,
     /// Sections of other plugins, by the plugin's name; the plugin checks its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, Value>,
@@ -140,6 +145,7 @@ impl WorldSpec {
             economy: None,
             behaviour: None,
             npcs: None,
+            crowd: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -187,6 +193,13 @@ impl WorldSpec {
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
+        }
+        if let Some(crowd) = &self.crowd {
+            let names = |economy: &EconomySpec| economy.commodities.iter().map(|known| known.name.clone()).collect();
+            let commodities: Option<Vec<String>> = self.economy.as_ref().map(names);
+            let commodities: Option<Vec<&str>> =
+                commodities.as_ref().map(|names| names.iter().map(String::as_str).collect());
+            crowd::check(crowd, commodities.as_deref(), &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {

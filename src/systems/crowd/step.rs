@@ -1,0 +1,203 @@
+//! A step of a whole crowd: its chunks side by side, then what agents do with vendors and with each other.
+
+use bevy_ecs::prelude::Resource;
+use bevy_tasks::TaskPool;
+
+use super::choose::Hour;
+use super::desk::{Desk, Wish};
+use super::draw::{StepKeys, below, bits};
+use super::live::{Step, live_chunk};
+use super::meet::{change_doing, of_agent, settle_meetings};
+use super::params::Params;
+use crate::components::crowd::{Crowd, CrowdBooks, CrowdFlow, Doing, Ground, SectorTally, Tallies};
+
+/// Agents from which on a crowd is worth several threads.
+const PARALLEL_FROM: usize = 30_000;
+
+/// The buffers of a crowd. They carry nothing from one step to the next.
+#[derive(Resource, Debug, Clone, Default)]
+pub struct CrowdFloor {
+    desks: Vec<Desk>,
+    wishes: Vec<Wish>,
+    meets: Vec<u64>,
+}
+
+impl CrowdFloor {
+    /// Bytes that the buffers take.
+    pub fn bytes(&self) -> usize {
+        self.desks.iter().map(Desk::bytes).sum::<usize>()
+            + self.wishes.capacity() * size_of::<Wish>()
+            + self.meets.capacity() * 8
+    }
+}
+
+/// What holds for the steps of a tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// Seed of the world.
+    pub seed: u64,
+    /// Steps of a day.
+    pub steps_a_day: u32,
+    /// Hour of the day of the tick's first step.
+    pub hour: u32,
+    /// Price of a meal, least and most, in minor units.
+    pub price: (u32, u32),
+    /// Meals that each vendor has room for; nothing where none ever sells out.
+    pub stock: Option<u16>,
+    /// Share of that room that is filled up after each hour, in thousandths.
+    pub supply_milli: u32,
+}
+
+/// Lives so many steps. `tallies` holds what the sectors saw of them afterwards.
+///
+/// The same comes of it with any number of threads: chunks share nothing, and what was counted for each thread is added
+/// up.
+#[expect(clippy::too_many_arguments, reason = "the parts of a crowd, borrowed one by one")]
+pub fn live_steps(
+    steps: u32,
+    terms: &Terms,
+    params: &Params,
+    ground: &Ground,
+    crowd: &mut Crowd,
+    books: &mut CrowdBooks,
+    tallies: &mut Tallies,
+    floor: &mut CrowdFloor,
+    pool: Option<&TaskPool>,
+) {
+    let sectors = ground.sectors.len();
+    let pool = pool.filter(|pool| pool.thread_num() > 1 && crowd.len() >= PARALLEL_FROM);
+    floor.desks.resize_with(pool.map_or(1, TaskPool::thread_num), Desk::default);
+    floor.desks.iter_mut().for_each(|desk| desk.begin_tick(sectors));
+    tallies.begin(books.steps, steps as usize, sectors);
+    tallies.price = terms.price;
+    for index in 0..steps {
+        let of_day = (terms.hour + index * 24 / terms.steps_a_day.max(1)) % 24;
+        let agents = crowd.len().max(1) as u64;
+        let step = Step {
+            ground,
+            params,
+            keys: StepKeys::new(terms.seed, books.steps),
+            hour: Hour {
+                of_day: i16::try_from(of_day).unwrap_or(0),
+                // Whoever works is paid alike: no more than the employers have, even if all are at work.
+                wage: params.wage.min(u32::try_from(books.employers / agents).unwrap_or(u32::MAX)),
+                last: (ground.width - 1, ground.height - 1),
+            },
+            favourite: usize::from((books.steps / u64::from(terms.steps_a_day.max(1))) % 2 == 1),
+            price: (terms.price.0, terms.price.1.saturating_sub(terms.price.0)),
+            limited: terms.stock.is_some(),
+        };
+        live_chunks(crowd, &step, &mut floor.desks, pool);
+        let row = tallies.step_mut(index as usize);
+        settle_step(crowd, &step, terms, row, books, floor);
+        let hours = |index: u32| index * 24 / terms.steps_a_day.max(1);
+        if hours(index + 1) != hours(index) {
+            supply_vendors(crowd, terms);
+        }
+        books.steps += 1;
+    }
+    for desk in &floor.desks {
+        tallies.flows.add_all(&desk.flows);
+    }
+}
+
+/// Every chunk lives the step, on as many threads as there are desks.
+fn live_chunks(crowd: &mut Crowd, step: &Step<'_>, desks: &mut [Desk], pool: Option<&TaskPool>) {
+    let sectors = step.ground.sectors.len();
+    desks.iter_mut().for_each(|desk| desk.begin(sectors));
+    let each = crowd.chunks.len().div_ceil(desks.len().max(1)).max(1);
+    let shares = crowd.chunks.chunks_mut(each).zip(desks);
+    match pool {
+        Some(pool) => {
+            pool.scope(|scope| {
+                for (chunks, desk) in shares {
+                    scope.spawn(async move { chunks.iter_mut().for_each(|chunk| live_chunk(chunk, step, desk)) });
+                }
+            });
+        }
+        None => shares.for_each(|(chunks, desk)| chunks.iter_mut().for_each(|chunk| live_chunk(chunk, step, desk))),
+    }
+}
+
+/// What the threads have counted is added up; wishes and meetings are settled; the books are brought up to date.
+fn settle_step(
+    crowd: &mut Crowd,
+    step: &Step<'_>,
+    terms: &Terms,
+    tallies: &mut [SectorTally],
+    books: &mut CrowdBooks,
+    floor: &mut CrowdFloor,
+) {
+    let CrowdFloor { desks, wishes, meets } = floor;
+    wishes.clear();
+    meets.clear();
+    let (mut wages, mut meals) = (0, 0);
+    for desk in desks {
+        desk.add_to(tallies);
+        wishes.extend_from_slice(&desk.wishes);
+        meets.extend_from_slice(&desk.meets);
+        wages += desk.wages;
+        meals += desk.meals;
+    }
+    meals += serve_wishes(crowd, wishes, terms, tallies, books.steps);
+    settle_meetings(meets, crowd, step.params, tallies, books);
+    books.employers = books.employers.saturating_sub(wages);
+    books.note(CrowdFlow::Wages, wages);
+    let spent: u64 = tallies.iter().map(|tally| tally.spent).sum();
+    books.vendors += spent;
+    books.note(CrowdFlow::Meals, spent);
+    books.meals += meals;
+    if step.params.wage > 0 {
+        // Where there are employers, vendors are theirs.
+        books.note(CrowdFlow::Earnings, books.vendors);
+        books.employers += std::mem::take(&mut books.vendors);
+    }
+    // A week's memory.
+    let week = u64::from(terms.steps_a_day.max(1)) * 7;
+    let (usual, now) = (books.usual_meals_milli, meals * 1_000);
+    books.usual_meals_milli = if books.steps == 0 { now } else { (usual * (week - 1) + now) / week };
+}
+
+/// Sells to whom it is enough for, beginning with another one in each step. Gives the meals sold.
+fn serve_wishes(
+    crowd: &mut Crowd,
+    wishes: &[Wish],
+    terms: &Terms,
+    tallies: &mut [SectorTally],
+    step: u64,
+) -> u64 {
+    let start = below(bits(terms.seed ^ 0x7769_7368, step), wishes.len() as u64);
+    let (last, first) = wishes.split_at(usize::try_from(start).unwrap_or(0).min(wishes.len()));
+    let mut meals = 0;
+    for wish in first.iter().chain(last) {
+        let stock = usize::try_from(wish.vendor).ok().and_then(|vendor| crowd.stock.get_mut(vendor));
+        let sold = stock.is_some_and(|stock| {
+            let any = *stock > 0;
+            *stock -= u16::from(any);
+            any
+        });
+        let Some((chunk, at)) = of_agent(crowd, wish.agent) else { continue };
+        let sector = chunk.sector.get(at).copied().unwrap_or(0);
+        let Some(tally) = tallies.get_mut(usize::from(sector)) else { continue };
+        if !sold {
+            tally.sold_out += 1;
+            continue;
+        }
+        if let (Some(money), Some(hunger)) = (chunk.money.get_mut(at), chunk.hunger.get_mut(at)) {
+            *money -= wish.price;
+            *hunger = (*hunger - wish.relief).max(0);
+        }
+        tally.spent += u64::from(wish.price);
+        meals += 1;
+        change_doing(chunk, at, Doing::BuyFood, tallies);
+    }
+    meals
+}
+
+/// Fills the vendors' stocks up, as far as the market gives.
+fn supply_vendors(crowd: &mut Crowd, terms: &Terms) {
+    let Some(room) = terms.stock else { return };
+    let most = u32::from(room) * terms.supply_milli.min(1_000) / 1_000;
+    let most = u16::try_from(most).unwrap_or(room);
+    crowd.stock.iter_mut().for_each(|stock| *stock = (*stock).max(most));
+}

@@ -1,0 +1,98 @@
+//! The way from each cell to the nearest vendor, by Manhattan distance, for all cells at once.
+//!
+//! Two sweeps over the grid are enough for that distance: each cell takes over the best of its neighbours above and to the
+//! left, then of those below and to the right (Rosenfeld and Pfaltz, "Sequential operations in digital picture processing",
+//! Journal of the ACM 13, 1966). It visits every cell twice and needs no queue, and the distances are those of a
+//! breadth-first search from all vendors.
+
+/// No way is known yet.
+const NONE: [i16; 2] = [i16::MAX, i16::MAX];
+
+/// For each cell, row by row, the columns east and rows south to the nearest of the cells in `vendors`; cut to 127.
+pub(super) fn find_ways(width: usize, height: usize, vendors: &[u32]) -> Vec<[i8; 2]> {
+    let mut ways = vec![NONE; width * height];
+    for vendor in vendors {
+        if let Some(way) = ways.get_mut(*vendor as usize) {
+            *way = [0, 0];
+        }
+    }
+    let mut above: &mut [[i16; 2]] = &mut [];
+    for row in ways.chunks_exact_mut(width.max(1)) {
+        take_over(row, above, -1);
+        let mut left = NONE;
+        for way in row.iter_mut() {
+            *way = nearer(*way, beside(left, -1));
+            left = *way;
+        }
+        above = row;
+    }
+    let mut below: &mut [[i16; 2]] = &mut [];
+    for row in ways.chunks_exact_mut(width.max(1)).rev() {
+        take_over(row, below, 1);
+        let mut right = NONE;
+        for way in row.iter_mut().rev() {
+            *way = nearer(*way, beside(right, 1));
+            right = *way;
+        }
+        below = row;
+    }
+    ways.into_iter().map(|[east, south]| [cut(east), cut(south)]).collect()
+}
+
+fn take_over(row: &mut [[i16; 2]], neighbours: &[[i16; 2]], south: i16) {
+    for (way, [east, rows]) in row.iter_mut().zip(neighbours) {
+        if [*east, *rows] != NONE {
+            *way = nearer(*way, [*east, rows + south]);
+        }
+    }
+}
+
+#[inline(always)]
+fn beside([east, south]: [i16; 2], step: i16) -> [i16; 2] {
+    if [east, south] == NONE { NONE } else { [east + step, south] }
+}
+
+#[inline(always)]
+fn nearer(one: [i16; 2], other: [i16; 2]) -> [i16; 2] {
+    let length = |[east, south]: [i16; 2]| u32::from(east.unsigned_abs()) + u32::from(south.unsigned_abs());
+    if length(other) < length(one) { other } else { one }
+}
+
+fn cut(way: i16) -> i8 {
+    i8::try_from(way.clamp(-127, 127)).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// The way leads to a vendor, and none is nearer.
+        #[test]
+        fn ways_lead_to_the_nearest_vendor(
+            width in 1_usize..30, height in 1_usize..30, seeds in prop::collection::vec(any::<u32>(), 1..12),
+        ) {
+            let cells = u32::try_from(width * height).expect("few");
+            let vendors: Vec<u32> = seeds.iter().map(|seed| seed % cells).collect();
+            let ways = find_ways(width, height, &vendors);
+            let place = |cell: usize| (i64::try_from(cell % width).expect("few"), i64::try_from(cell / width).expect("few"));
+            for (cell, [east, south]) in ways.iter().enumerate() {
+                let (x, y) = place(cell);
+                let distances =
+                    vendors.iter().map(|vendor| place(*vendor as usize)).map(|(vx, vy)| (vx - x).abs() + (vy - y).abs());
+                let found = (x + i64::from(*east), y + i64::from(*south));
+                prop_assert!(vendors.iter().any(|vendor| place(*vendor as usize) == found), "{cell}");
+                prop_assert_eq!(Some(i64::from(east.abs()) + i64::from(south.abs())), distances.min());
+            }
+        }
+    }
+
+    #[test]
+    fn a_far_way_is_cut_and_still_leads_there() {
+        let ways = find_ways(1_000, 300, &[999]);
+        assert_eq!(ways[0], [127, 0]);
+        assert_eq!(ways[299 * 1_000 + 990], [9, -127]);
+    }
+}
