@@ -108,9 +108,7 @@ impl Town {
 
     fn steps(&mut self, count: u32, pool: Option<&TaskPool>) {
         let Self { params, terms, ground, crowd, books, tallies, floor } = self;
-        for _ in 0..count {
-            live_steps(1, terms, params, ground, crowd, books, tallies, floor, pool);
-        }
+        live_steps(count, terms, params, ground, crowd, books, tallies, floor, pool);
     }
 }
 
@@ -129,7 +127,8 @@ fn side_by_side(agents: u32, spread: bool) -> (f64, f64, usize) {
     let mut town = Town::new(&spec(agents, RulePreset::Originals, spread));
     let mut limit = Limit::new(&town.crowd);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-    let steps = (2_000_000 / agents).clamp(2, 200);
+    let steps = (2_000_000 / agents).clamp(2, 96);
+    town.steps(steps, None);
     let before = MADE.load(Ordering::Relaxed);
     let mut made = 0;
     for _ in 0..ROUNDS {

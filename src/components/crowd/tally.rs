@@ -27,6 +27,8 @@ pub struct SectorTally {
     pub left: u32,
     /// Money spent on meals, in minor units.
     pub spent: u64,
+    /// Agents that are hungry, cannot pay for a meal, and go on with their day.
+    pub going_without: u32,
     /// Agents that found a vendor sold out.
     pub sold_out: u32,
     /// Trades between agents.
@@ -50,9 +52,9 @@ impl SectorTally {
         self.by_doing.iter().sum()
     }
 
-    /// Agents that were hungry enough to go for food, whether they got any or not.
+    /// Agents that were hungry enough to go for food, whether they could and got any or not.
     pub fn hungry(&self) -> u32 {
-        self.count(Doing::Seek) + self.count(Doing::BuyFood) + self.count(Doing::Broke)
+        self.count(Doing::Seek) + self.count(Doing::BuyFood) + self.count(Doing::Broke) + self.going_without
     }
 
     /// Meals that were bought.

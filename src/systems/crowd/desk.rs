@@ -20,11 +20,17 @@ pub(super) struct Wish {
 pub(super) struct Desk {
     pub(super) needs: Box<ChunkBits>,
     pub(super) choice: Box<ChunkBits>,
+    /// Where agents of a city are bound for.
+    pub(super) goal: (Box<[i16; CHUNK_AGENTS]>, Box<[i16; CHUNK_AGENTS]>),
     pub(super) list: Box<[u16; CHUNK_AGENTS]>,
+    /// Ways to the nearest vendor of those in the list.
+    pub(super) ways: Box<[[i8; 2]; CHUNK_AGENTS]>,
     pub(super) sector: Box<[u8; CHUNK_AGENTS]>,
     /// Four tables of counts that agents use in turn: a count does not have to wait for the one before it.
     counts: [Vec<Counts>; 4],
     pub(super) spent: Vec<u64>,
+    /// Hungry agents that cannot pay for a meal and go on with their day.
+    pub(super) without: Vec<u32>,
     /// Influence above, and below it the agent's number turned round: the largest is the top.
     top: Vec<u64>,
     pub(super) entered: Vec<u32>,
@@ -44,7 +50,10 @@ impl Default for Desk {
         Self {
             needs: Box::new([0; CHUNK_AGENTS]),
             choice: Box::new([0; CHUNK_AGENTS]),
+            goal: (Box::new([0; CHUNK_AGENTS]), Box::new([0; CHUNK_AGENTS])),
             list: Box::new([0; CHUNK_AGENTS]),
+            ways: Box::new([[0; 2]; CHUNK_AGENTS]),
+            without: Vec::new(),
             sector: Box::new([0; CHUNK_AGENTS]),
             counts: [const { Vec::new() }; 4],
             spent: Vec::new(),
@@ -74,6 +83,8 @@ impl Desk {
         }
         self.spent.clear();
         self.spent.resize(sectors, 0);
+        self.without.clear();
+        self.without.resize(sectors, 0);
         self.top.clear();
         self.top.resize(sectors, 0);
         self.entered.clear();
@@ -125,6 +136,7 @@ impl Desk {
                 }
             }
             tally.spent += self.spent.get(sector).copied().unwrap_or(0);
+            tally.going_without += self.without.get(sector).copied().unwrap_or(0);
             tally.entered += self.entered.get(sector).copied().unwrap_or(0);
             tally.left += self.left.get(sector).copied().unwrap_or(0);
             let top = self.top.get(sector).copied().unwrap_or(0);
@@ -134,7 +146,7 @@ impl Desk {
 
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
-        CHUNK_AGENTS * 11 + self.wishes.capacity() * size_of::<Wish>() + self.meets.capacity() * 8
+        CHUNK_AGENTS * 17 + self.wishes.capacity() * size_of::<Wish>() + self.meets.capacity() * 8
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::draw::{below, bits, mix};
 use super::layout::{Layout, Quarter};
+use super::near::Near;
 use super::ways::find_ways;
 use crate::components::crowd::{CHUNK_AGENTS, Chunk, Crowd, CrowdBooks, FULL, Friendships, Ground};
 use crate::world::spec::{CrowdSpec, GridSpec, RulePreset, Rules};
@@ -17,9 +18,12 @@ const SHIFT: u64 = 6;
 const STATE: u64 = 7;
 const INFLUENCE: u64 = 8;
 const FRIENDS: u64 = 9;
+const WORKPLACE: u64 = 10;
 
 /// Cells along a side of the tiles by which homes are put into order: agents of a tile are neighbours in memory.
 const TILE: u32 = 32;
+/// Cells to a workplace.
+const WORKPLACE_CELLS: u64 = 100;
 /// Days for which employers can pay everybody in the beginning.
 const FUNDED_DAYS: u64 = 2;
 
@@ -120,15 +124,15 @@ fn friendships(agents: u32, key: u64) -> Friendships {
 
 /// The agents of a crowd as they begin, at home.
 pub fn found_crowd(spec: &CrowdSpec, seed: u64, ground: &Ground) -> Crowd {
-    let rules = spec.rules.values();
     let layout = Layout::new(spec, seed);
+    let founding = Founding::new(spec, &layout, seed, ground);
     let homes = place_homes(&layout.homes, spec.agents, key(seed, HOME));
     let mut chunks = Vec::with_capacity(homes.len().div_ceil(CHUNK_AGENTS));
     let mut first = 0_u32;
     for homes in homes.chunks(CHUNK_AGENTS) {
         let agents = first..first.saturating_add(small(homes.len()));
-        chunks.push(found_chunk(agents, homes, &rules, &layout, seed, ground));
-        first = first.saturating_add(small(homes.len()));
+        first = agents.end;
+        chunks.push(founding.chunk(agents, homes));
     }
     let stock = spec.grid.vendors.stock.and_then(|stock| u16::try_from(stock).ok());
     Crowd { chunks, stock: stock.map_or(Vec::new(), |stock| vec![stock; ground.vendors.len()]) }
@@ -153,64 +157,83 @@ fn place_homes(quarter: &Quarter, agents: u32, key: u64) -> Vec<[i16; 2]> {
     homes.into_iter().map(place).collect()
 }
 
-fn found_chunk(
-    agents: std::ops::Range<u32>,
-    homes: &[[i16; 2]],
-    rules: &Rules,
-    layout: &Layout,
+/// What the agents of a crowd are made from.
+struct Founding<'a> {
     seed: u64,
-    ground: &Ground,
-) -> Chunk {
-    let drawn = |purpose: u64| {
-        let key = key(seed, purpose);
-        agents.clone().map(move |agent| bits(key, u64::from(agent)))
-    };
-    let amount = |bits: u64, least: i64, most: i64| {
-        let span = u64::try_from(most - least + 1).unwrap_or(0);
-        u32::try_from(below(bits, span)).unwrap_or(0) + u32::try_from(least).unwrap_or(0)
-    };
-    let need = |bits: u64| i16::try_from(below(bits, u64::from(FULL.unsigned_abs()) + 1)).unwrap_or(0);
-    let is_city = rules.preset == RulePreset::City;
-    let x: Vec<i16> = homes.iter().map(|[x, _]| *x).collect();
-    let y: Vec<i16> = homes.iter().map(|[_, y]| *y).collect();
-    let work: Vec<(u32, u32)> = drawn(WORK).map(|bits| layout.work.cell(bits)).collect();
-    let state = |part: u64| drawn(STATE).map(move |state| bits(state, part));
-    Chunk {
-        first: agents.start,
-        sector: homes.iter().map(|[x, y]| ground.sector(*x, *y)).collect(),
-        hunger: state(1).map(need).collect(),
-        drive: state(2).map(need).collect(),
-        energy: state(3).map(|bits| FULL / 2 + need(bits) / 2).collect(),
-        money: state(4).map(|bits| amount(bits, rules.money.min, rules.money.max)).collect(),
-        things: state(5).map(|bits| if is_city { u8::try_from(below(bits, 5)).unwrap_or(0) } else { 0 }).collect(),
-        doing: vec![0; homes.len()],
-        work_x: work.iter().map(|(x, _)| column(*x)).collect(),
-        work_y: work.iter().map(|(_, y)| column(*y)).collect(),
-        shift: drawn(SHIFT).map(shift).collect(),
-        favourites: drawn(FAVOURITE).zip(homes).map(|(bits, home)| favourites(bits, *home, ground)).collect(),
-        influence: drawn(INFLUENCE).map(|bits| u8::try_from(below(bits, 101)).unwrap_or(0)).collect(),
-        home_x: x.clone(),
-        home_y: y.clone(),
-        x,
-        y,
+    rules: Rules,
+    ground: &'a Ground,
+    work: Near,
+    spots: Near,
+}
+
+impl<'a> Founding<'a> {
+    fn new(spec: &CrowdSpec, layout: &Layout, seed: u64, ground: &'a Ground) -> Self {
+        let rules = spec.rules.values();
+        let grid = &spec.grid;
+        let places = u32::try_from(layout.work.cells() / WORKPLACE_CELLS).unwrap_or(u32::MAX).max(1);
+        let work = scatter(&layout.work, grid, places, key(seed, WORKPLACE));
+        let work: Vec<[i16; 2]> =
+            work.iter().map(|cell| [column(cell % grid.width), column(cell / grid.width)]).collect();
+        // Neighbouring tiles are within two strides.
+        let side = i16::from(rules.stride).max(8);
+        let size = (ground.width, ground.height);
+        Self { work: Near::new(&work, size, side), spots: Near::new(&ground.spots, size, side), seed, rules, ground }
     }
+
+    fn chunk(&self, agents: std::ops::Range<u32>, homes: &[[i16; 2]]) -> Chunk {
+        let drawn = |purpose: u64| {
+            let key = key(self.seed, purpose);
+            agents.clone().map(move |agent| bits(key, u64::from(agent)))
+        };
+        let state = |part: u64| drawn(STATE).map(move |state| bits(state, part));
+        let x: Vec<i16> = homes.iter().map(|[x, _]| *x).collect();
+        let y: Vec<i16> = homes.iter().map(|[_, y]| *y).collect();
+        let near = |near: &Near, bits: u64, home: &[i16; 2]| near.draw(*home, bits).unwrap_or((*home, 0));
+        let work: Vec<[i16; 2]> = drawn(WORK).zip(homes).map(|(bits, home)| near(&self.work, bits, home).0).collect();
+        let spot = |bits: u64, home: &[i16; 2]| u16::try_from(near(&self.spots, bits, home).1).unwrap_or(0);
+        let favourites = |(drawn, home)| [spot(bits(drawn, 1), home), spot(bits(drawn, 2), home)];
+        let money = self.rules.money;
+        Chunk {
+            first: agents.start,
+            sector: homes.iter().map(|[x, y]| self.ground.sector(*x, *y)).collect(),
+            hunger: state(1).map(need).collect(),
+            drive: state(2).map(need).collect(),
+            energy: state(3).map(|bits| FULL / 2 + need(bits) / 2).collect(),
+            money: state(4).map(|bits| amount(bits, money.min, money.max)).collect(),
+            things: state(5).map(|bits| self.things(bits)).collect(),
+            doing: vec![0; homes.len()],
+            work_x: work.iter().map(|[x, _]| *x).collect(),
+            work_y: work.iter().map(|[_, y]| *y).collect(),
+            shift: drawn(SHIFT).map(shift).collect(),
+            favourites: drawn(FAVOURITE).zip(homes).map(favourites).collect(),
+            influence: drawn(INFLUENCE).map(|bits| u8::try_from(below(bits, 101)).unwrap_or(0)).collect(),
+            home_x: x.clone(),
+            home_y: y.clone(),
+            x,
+            y,
+        }
+    }
+
+    /// Things that somebody begins with: in a city up to four.
+    fn things(&self, bits: u64) -> u8 {
+        let most = if self.rules.preset == RulePreset::City { 5 } else { 1 };
+        u8::try_from(below(bits, most)).unwrap_or(0)
+    }
+}
+
+fn need(bits: u64) -> i16 {
+    i16::try_from(below(bits, u64::from(FULL.unsigned_abs()) + 1)).unwrap_or(0)
+}
+
+fn amount(bits: u64, least: i64, most: i64) -> u32 {
+    let span = u64::try_from(most - least + 1).unwrap_or(0);
+    u32::try_from(below(bits, span)).unwrap_or(0) + u32::try_from(least).unwrap_or(0)
 }
 
 /// When work begins: at six to ten in the morning, and for one in eight at six to ten in the evening.
 fn shift(drawn: u64) -> i16 {
     let early = i16::try_from(below(bits(drawn, 1), 5)).unwrap_or(0) + 6;
     if below(bits(drawn, 2), 8) == 0 { early + 12 } else { early }
-}
-
-/// Two social spots, each the one nearest home of four.
-fn favourites(drawn: u64, home: [i16; 2], ground: &Ground) -> [u16; 2] {
-    let spot = |number: u64| below(bits(drawn, number), ground.spots.len() as u64);
-    let far = |spot: u64| {
-        let [x, y] = usize::try_from(spot).ok().and_then(|spot| ground.spots.get(spot)).copied().unwrap_or(home);
-        (i32::from(x) - i32::from(home[0])).abs() + (i32::from(y) - i32::from(home[1])).abs()
-    };
-    let nearest = |from: u64| (from..from + 4).map(spot).min_by_key(|spot| (far(*spot), *spot)).unwrap_or(0);
-    [nearest(0), nearest(4)].map(|spot| u16::try_from(spot).unwrap_or(0))
 }
 
 /// The books of a crowd that begins.

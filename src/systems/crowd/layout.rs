@@ -3,18 +3,23 @@
 use super::draw::{below, bits};
 use crate::world::spec::{Area, CrowdSpec, DistrictKind, RulePreset};
 
-/// The areas of one kind, with their cells added up.
+/// The areas of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Quarter {
-    areas: Vec<Area>,
+    /// Each with the cells of those before it.
+    areas: Vec<(u64, Area)>,
     cells: u64,
 }
 
 impl Quarter {
     fn new(areas: Vec<Area>, grid: Area) -> Self {
         let areas = if areas.is_empty() { vec![grid] } else { areas };
-        let cells = areas.iter().map(Area::cells).sum();
-        Self { areas, cells }
+        let mut cells = 0;
+        let with_sum = |area: Area| {
+            cells += area.cells();
+            (cells - area.cells(), area)
+        };
+        Self { areas: areas.into_iter().map(with_sum).collect(), cells }
     }
 
     /// One of its cells, evenly, from 64 bits: column and row.
@@ -29,16 +34,11 @@ impl Quarter {
 
     /// A cell by its number among all of them.
     pub(super) fn nth(&self, number: u64) -> (u32, u32) {
-        let mut rest = number;
-        for area in &self.areas {
-            if rest < area.cells() {
-                let width = u64::from(area.width.max(1));
-                let within = |at: u64| u32::try_from(at).unwrap_or(0);
-                return (area.x + within(rest % width), area.y + within(rest / width));
-            }
-            rest -= area.cells();
-        }
-        self.areas.first().map_or((0, 0), |area| (area.x, area.y))
+        let index = self.areas.partition_point(|(before, _)| *before <= number).saturating_sub(1);
+        let Some((before, area)) = self.areas.get(index) else { return (0, 0) };
+        let (rest, width) = (number.saturating_sub(*before), u64::from(area.width.max(1)));
+        let within = |at: u64| u32::try_from(at).unwrap_or(0);
+        (area.x + within(rest % width), area.y + within(rest / width))
     }
 }
 
@@ -51,13 +51,15 @@ pub(super) struct Layout {
     pub(super) social: Quarter,
 }
 
-/// How generated sectors get their kinds, over and over, in an order that the seed shuffles.
-const PATTERN: [DistrictKind; 6] = [
+/// How generated blocks get their kinds, over and over, in an order that the seed shuffles.
+const PATTERN: [DistrictKind; 8] = [
     DistrictKind::Homes,
     DistrictKind::Work,
-    DistrictKind::Homes,
     DistrictKind::Vendors,
+    DistrictKind::Homes,
     DistrictKind::Social,
+    DistrictKind::Work,
+    DistrictKind::Homes,
     DistrictKind::Streets,
 ];
 
@@ -70,7 +72,7 @@ impl Layout {
         } else {
             match spec.rules.preset {
                 RulePreset::Originals => vec![(DistrictKind::Homes, lowest_quarter(grid))],
-                RulePreset::City => city(spec, grid, seed),
+                RulePreset::City => city(grid, seed),
             }
         };
         let of = |kind: DistrictKind| {
@@ -98,16 +100,14 @@ fn lowest_quarter(grid: Area) -> Area {
     Area { width: (grid.width / 4).max(1), height: (grid.height / 4).max(1), ..grid }
 }
 
-fn city(spec: &CrowdSpec, grid: Area, seed: u64) -> Vec<(DistrictKind, Area)> {
-    let mut blocks: Vec<Area> = spec.grid.all_sectors().iter().map(|sector| sector.area()).collect();
-    if blocks.len() < PATTERN.len() {
-        // Too few sectors for all kinds: strips from west to east instead.
-        let cut = |part: u32| u32::try_from(u64::from(grid.width) * u64::from(part) / 6).unwrap_or(grid.width);
-        blocks = (0..6).map(|part| Area { x: cut(part), width: cut(part + 1) - cut(part), ..grid }).collect();
-        blocks.retain(|area| area.width > 0);
-    }
+/// Blocks of up to 25 cells a side, so that there is work within reach of every home, however large the city.
+fn city(grid: Area, seed: u64) -> Vec<(DistrictKind, Area)> {
+    let side = (grid.width.max(grid.height) / 8).clamp(4, 25);
+    let starts = |length: u32| (0..length).step_by(side as usize);
+    let block = |x: u32, y: u32| Area { x, y, width: side.min(grid.width - x), height: side.min(grid.height - y) };
+    let blocks = starts(grid.height).flat_map(|y| starts(grid.width).map(move |x| block(x, y)));
     let mut order: Vec<(u64, Area)> =
-        blocks.iter().enumerate().map(|(index, area)| (bits(seed ^ 0x626c_6f63_6b73, index as u64), *area)).collect();
-    order.sort_unstable_by_key(|(key, _)| *key);
+        blocks.enumerate().map(|(index, area)| (bits(seed ^ 0x626c_6f63_6b73, index as u64), area)).collect();
+    order.sort_unstable_by_key(|(key, area)| (*key, area.y, area.x));
     PATTERN.into_iter().cycle().zip(order).map(|(kind, (_, area))| (kind, area)).collect()
 }

@@ -1,6 +1,6 @@
 //! A step of one chunk of agents: what the vectors leave open is done here, agent by agent, for the few that it concerns.
 
-use super::choose::{Hour, choose_city, choose_originals, draw_step, pick};
+use super::choose::{Hour, choose_city, choose_originals, draw_chunk, pick, pick_poor};
 use super::desk::{Desk, Wish};
 use super::draw::StepKeys;
 use super::meet::{self, Meeting};
@@ -25,13 +25,17 @@ pub(super) struct Step<'a> {
 
 /// Lives one step.
 pub(super) fn live_chunk(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
-    draw_step(chunk.first, &step.keys, &mut desk.needs, &mut desk.choice);
+    for (key, bits) in [(step.keys.needs, &mut desk.needs), (step.keys.choice, &mut desk.choice)] {
+        draw_chunk(chunk.first, key, bits.get_mut(..chunk.len()).unwrap_or(&mut []));
+    }
     match step.params.preset {
         RulePreset::Originals => {
             choose_originals(chunk, &desk.needs, &desk.choice, step.params, step.hour.last);
         }
         RulePreset::City => {
-            desk.wages += choose_city(chunk, &desk.needs, &desk.choice, step.params, &step.hour);
+            let wages = choose_city(chunk, desk, step.params, &step.hour);
+            desk.wages += wages;
+            count_poor(chunk, step, desk);
             gather_company(chunk, step, desk);
             gather_traders(chunk, step, desk);
         }
@@ -46,14 +50,29 @@ fn listed(list: &[u16; CHUNK_AGENTS], count: usize) -> impl Iterator<Item = usiz
     list.iter().take(count).map(|place| usize::from(*place))
 }
 
+/// Counts who is hungry and cannot pay, where they are as the step begins for them.
+fn count_poor(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
+    let count = pick_poor(chunk, step.params.hungry_at, step.hour.meal, &mut desk.list);
+    for at in listed(&desk.list, count) {
+        let sector = chunk.sector.get(at).copied().unwrap_or(0);
+        if let Some(without) = desk.without.get_mut(usize::from(sector)) {
+            *without += 1;
+        }
+    }
+}
+
 /// Hungry agents go towards the nearest vendor; who is there buys, or walks on if the money is not enough.
 fn seek_food(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
     let count = pick(&chunk.doing, Doing::Seek, &mut desk.list);
     let Chunk { first, x, y, hunger, money, doing, .. } = chunk;
     let (stride, (last_x, last_y)) = (step.params.stride, step.hour.last);
-    for at in listed(&desk.list, count) {
+    // Looked up all together: where the map is larger than the caches, the look-ups wait for memory side by side.
+    for (way, at) in desk.ways.iter_mut().zip(listed(&desk.list, count)) {
+        *way = x.get(at).zip(y.get(at)).map_or([0, 0], |(x, y)| step.ground.way(*x, *y));
+    }
+    for (at, way) in listed(&desk.list, count).zip(desk.ways.iter()) {
         let (Some(x), Some(y)) = (x.get_mut(at), y.get_mut(at)) else { continue };
-        let [east, south] = step.ground.way(*x, *y);
+        let [east, south] = *way;
         if [east, south] != [0, 0] {
             *x += i16::from(east).clamp(-stride, stride);
             *y += i16::from(south).clamp(-stride, stride);
@@ -129,13 +148,17 @@ fn gather_company(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
     }
 }
 
-/// Who wants to trade waits for another in the same cell.
+/// Cells along a side of the blocks within which people trade.
+const TRADE_CELLS: i16 = 16;
+
+/// Who wants to trade looks for another in the same block of cells.
 fn gather_traders(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
     let count = pick(&chunk.doing, Doing::Trade, &mut desk.list);
     for at in listed(&desk.list, count) {
         if let (Some(x), Some(y)) = (chunk.x.get(at), chunk.y.get(at)) {
+            let block = step.ground.cell(x - x % TRADE_CELLS, y - y % TRADE_CELLS);
             let agent = number(chunk.first, at);
-            desk.meets.push(meet::pack(Meeting::Trade, step.ground.cell(*x, *y), step.keys.meet, agent));
+            desk.meets.push(meet::pack(Meeting::Trade, block, step.keys.meet, agent));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! What agents do with each other: who stands in the same cell and wants the same is paired, and what comes of it is
+//! What agents do with each other: who stands in the same place (a cell, or for trades a block of cells) and wants the
+//! same is paired, and what comes of it is
 //! settled one pair after the other. No agent is compared with more than its neighbour in the list.
 
 use super::choose::MONEY_MAX;

@@ -14,6 +14,7 @@ mod keep;
 mod layout;
 mod live;
 mod meet;
+mod near;
 mod params;
 mod step;
 mod ways;

@@ -81,6 +81,7 @@ pub fn live_steps(
                 of_day: i16::try_from(of_day).unwrap_or(0),
                 // Whoever works is paid alike: no more than the employers have, even if all are at work.
                 wage: params.wage.min(u32::try_from(books.employers / agents).unwrap_or(u32::MAX)),
+                meal: terms.price.1,
                 last: (ground.width - 1, ground.height - 1),
             },
             favourite: usize::from((books.steps / u64::from(terms.steps_a_day.max(1))) % 2 == 1),

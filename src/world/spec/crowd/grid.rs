@@ -27,7 +27,7 @@ pub struct GridSpec {
     #[schemars(length(min = 1, max = 48))]
     pub sector_prefix: String,
     /// Districts one by one; what belongs to none is streets. At most 256. Without any they are laid out by the world's
-    /// seed, sector by sector.
+    /// seed, in blocks.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub districts: Vec<DistrictSpec>,
     /// Where food is sold.
