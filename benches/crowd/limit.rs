@@ -1,7 +1,7 @@
 //! The limit: the rules of the originals on plain arrays, written by hand, one loop over all agents. It keeps no sectors,
 //! no counts by sector and no books; it draws the same bits and walks the same ways.
 
-use worldtick::components::crowd::{Crowd, FULL, Ground};
+use worldtick::components::crowd::{Chunk, FULL, Ground};
 use worldtick::systems::crowd::StepKeys;
 
 /// Agents in plain arrays.
@@ -32,11 +32,11 @@ fn neighbour(x: i16, y: i16, last: (i16, i16), bits: u32) -> (i16, i16) {
 }
 
 impl Limit {
-    /// The agents of a crowd.
-    pub(crate) fn new(crowd: &Crowd) -> Self {
+    /// The agents of these chunks.
+    pub(crate) fn new(chunks: &[Chunk]) -> Self {
         let mut limit =
             Self { x: vec![], y: vec![], hunger: vec![], drive: vec![], money: vec![], done: [0; 2] };
-        for chunk in &crowd.chunks {
+        for chunk in chunks {
             limit.x.extend(&chunk.x);
             limit.y.extend(&chunk.y);
             limit.hunger.extend(&chunk.hunger);

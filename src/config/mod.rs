@@ -21,6 +21,7 @@ pub mod show;
 
 mod agents_file;
 mod convert;
+mod crowd;
 mod flaws;
 mod hide;
 mod keys;

@@ -11,8 +11,6 @@ type Counts = [u32; Doing::KINDS];
 pub(super) struct Wish {
     pub(super) agent: u32,
     pub(super) vendor: u32,
-    pub(super) price: u32,
-    pub(super) relief: i16,
 }
 
 /// The buffers of one thread.
@@ -70,9 +68,13 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// Begins a tick: nobody has gone anywhere.
-    pub(super) fn begin_tick(&mut self, sectors: usize) {
+    /// Begins a tick: nobody has gone anywhere. There is room for so many wishes and meetings, all that can be.
+    pub(super) fn begin_tick(&mut self, sectors: usize, wishes: usize, meets: usize) {
         self.flows.clear(sectors);
+        self.wishes.clear();
+        self.wishes.reserve_exact(wishes);
+        self.meets.clear();
+        self.meets.reserve_exact(meets);
     }
 
     /// Begins a step.

@@ -23,6 +23,15 @@ pub(super) struct Step<'a> {
     pub(super) limited: bool,
 }
 
+impl Step<'_> {
+    /// What a meal costs and gives, by these bits.
+    #[inline(always)]
+    pub(super) fn meal(&self, bits: u32) -> (u32, i16) {
+        let relief = self.params.meal_relief;
+        (self.price.0 + scaled(low(bits), self.price.1), relief.0 + part(high(bits), relief.1))
+    }
+}
+
 /// Lives one step.
 pub(super) fn live_chunk(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
     for (key, bits) in [(step.keys.needs, &mut desk.needs), (step.keys.choice, &mut desk.choice)] {
@@ -84,8 +93,7 @@ fn seek_food(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
         };
         let agent = number(*first, at);
         let bits = step.keys.meal.bits(agent);
-        let price = step.price.0 + scaled(low(bits), step.price.1);
-        let relief = step.params.meal_relief.0 + part(high(bits), step.params.meal_relief.1);
+        let (price, relief) = step.meal(bits);
         if *money < price {
             let bits = desk.choice.get(at).copied().unwrap_or(0);
             let (east, south) = neighbour(*x, *y, last_x, last_y, high(bits));
@@ -94,7 +102,7 @@ fn seek_food(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
             *doing = Doing::Broke.number();
         } else if step.limited {
             let vendor = step.ground.vendor_at(*x, *y).and_then(|vendor| u32::try_from(vendor).ok());
-            desk.wishes.push(Wish { agent, vendor: vendor.unwrap_or(u32::MAX), price, relief });
+            desk.wishes.push(Wish { agent, vendor: vendor.unwrap_or(u32::MAX) });
         } else {
             *money -= price;
             *hunger = (*hunger - relief).max(0);

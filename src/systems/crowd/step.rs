@@ -4,12 +4,13 @@ use bevy_ecs::prelude::Resource;
 use bevy_tasks::TaskPool;
 
 use super::choose::Hour;
-use super::desk::{Desk, Wish};
+use super::desk::Desk;
 use super::draw::{StepKeys, below, bits};
 use super::live::{Step, live_chunk};
 use super::meet::{change_doing, of_agent, settle_meetings};
 use super::params::Params;
-use crate::components::crowd::{Crowd, CrowdBooks, CrowdFlow, Doing, Ground, SectorTally, Tallies};
+use crate::components::crowd::{CHUNK_AGENTS, Crowd, CrowdBooks, CrowdFlow, Doing, Ground, SectorTally, Tallies};
+use crate::world::spec::RulePreset;
 
 /// Agents from which on a crowd is worth several threads.
 const PARALLEL_FROM: usize = 30_000;
@@ -18,16 +19,12 @@ const PARALLEL_FROM: usize = 30_000;
 #[derive(Resource, Debug, Clone, Default)]
 pub struct CrowdFloor {
     desks: Vec<Desk>,
-    wishes: Vec<Wish>,
-    meets: Vec<u64>,
 }
 
 impl CrowdFloor {
     /// Bytes that the buffers take.
     pub fn bytes(&self) -> usize {
-        self.desks.iter().map(Desk::bytes).sum::<usize>()
-            + self.wishes.capacity() * size_of::<Wish>()
-            + self.meets.capacity() * 8
+        self.desks.iter().map(Desk::bytes).sum()
     }
 }
 
@@ -67,12 +64,18 @@ pub fn live_steps(
     let sectors = ground.sectors.len();
     let pool = pool.filter(|pool| pool.thread_num() > 1 && crowd.len() >= PARALLEL_FROM);
     floor.desks.resize_with(pool.map_or(1, TaskPool::thread_num), Desk::default);
-    floor.desks.iter_mut().for_each(|desk| desk.begin_tick(sectors));
+    let agents = crowd.len();
+    let share = agents.div_ceil(floor.desks.len().max(1)).next_multiple_of(CHUNK_AGENTS);
+    let wishes = if terms.stock.is_some() { share.min(agents) } else { 0 };
+    let meets = if params.preset == RulePreset::City { agents } else { 0 };
+    for (index, desk) in floor.desks.iter_mut().enumerate() {
+        // The first has room for everybody's meetings: they are brought together there.
+        desk.begin_tick(sectors, wishes, if index == 0 { meets } else { meets.min(share) });
+    }
     tallies.begin(books.steps, steps as usize, sectors);
     tallies.price = terms.price;
     for index in 0..steps {
         let of_day = (terms.hour + index * 24 / terms.steps_a_day.max(1)) % 24;
-        let agents = crowd.len().max(1) as u64;
         let step = Step {
             ground,
             params,
@@ -80,7 +83,7 @@ pub fn live_steps(
             hour: Hour {
                 of_day: i16::try_from(of_day).unwrap_or(0),
                 // Whoever works is paid alike: no more than the employers have, even if all are at work.
-                wage: params.wage.min(u32::try_from(books.employers / agents).unwrap_or(u32::MAX)),
+                wage: params.wage.min(u32::try_from(books.employers / agents.max(1) as u64).unwrap_or(u32::MAX)),
                 meal: terms.price.1,
                 last: (ground.width - 1, ground.height - 1),
             },
@@ -129,19 +132,17 @@ fn settle_step(
     books: &mut CrowdBooks,
     floor: &mut CrowdFloor,
 ) {
-    let CrowdFloor { desks, wishes, meets } = floor;
-    wishes.clear();
-    meets.clear();
     let (mut wages, mut meals) = (0, 0);
-    for desk in desks {
+    for desk in &floor.desks {
         desk.add_to(tallies);
-        wishes.extend_from_slice(&desk.wishes);
-        meets.extend_from_slice(&desk.meets);
         wages += desk.wages;
         meals += desk.meals;
     }
-    meals += serve_wishes(crowd, wishes, terms, tallies, books.steps);
-    settle_meetings(meets, crowd, step.params, tallies, books);
+    meals += serve_wishes(crowd, &floor.desks, step, terms, tallies, books.steps);
+    if let Some((first, others)) = floor.desks.split_first_mut() {
+        others.iter().for_each(|desk| first.meets.extend_from_slice(&desk.meets));
+        settle_meetings(&mut first.meets, crowd, step.params, tallies, books);
+    }
     books.employers = books.employers.saturating_sub(wages);
     books.note(CrowdFlow::Wages, wages);
     let spent: u64 = tallies.iter().map(|tally| tally.spent).sum();
@@ -162,15 +163,17 @@ fn settle_step(
 /// Sells to whom it is enough for, beginning with another one in each step. Gives the meals sold.
 fn serve_wishes(
     crowd: &mut Crowd,
-    wishes: &[Wish],
+    desks: &[Desk],
+    step: &Step<'_>,
     terms: &Terms,
     tallies: &mut [SectorTally],
-    step: u64,
+    number: u64,
 ) -> u64 {
-    let start = below(bits(terms.seed ^ 0x7769_7368, step), wishes.len() as u64);
-    let (last, first) = wishes.split_at(usize::try_from(start).unwrap_or(0).min(wishes.len()));
+    let wishes = || desks.iter().flat_map(|desk| &desk.wishes);
+    let count: usize = desks.iter().map(|desk| desk.wishes.len()).sum();
+    let start = usize::try_from(below(bits(terms.seed ^ 0x7769_7368, number), count as u64)).unwrap_or(0);
     let mut meals = 0;
-    for wish in first.iter().chain(last) {
+    for wish in wishes().skip(start).chain(wishes().take(start)) {
         let stock = usize::try_from(wish.vendor).ok().and_then(|vendor| crowd.stock.get_mut(vendor));
         let sold = stock.is_some_and(|stock| {
             let any = *stock > 0;
@@ -184,11 +187,12 @@ fn serve_wishes(
             tally.sold_out += 1;
             continue;
         }
+        let (price, relief) = step.meal(step.keys.meal.bits(wish.agent));
         if let (Some(money), Some(hunger)) = (chunk.money.get_mut(at), chunk.hunger.get_mut(at)) {
-            *money -= wish.price;
-            *hunger = (*hunger - wish.relief).max(0);
+            *money -= price;
+            *hunger = (*hunger - relief).max(0);
         }
-        tally.spent += u64::from(wish.price);
+        tally.spent += u64::from(price);
         meals += 1;
         change_doing(chunk, at, Doing::BuyFood, tallies);
     }

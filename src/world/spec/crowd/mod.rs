@@ -31,7 +31,7 @@ pub struct CrowdSpec {
     /// Whether it lives; without it the section is checked and does nothing. `CROWD_SIMULATION_ENABLED` overrides it.
     pub enabled: bool,
     /// Agents, 1 and more, as many as the memory of a crowd (4 GiB) holds. `CROWD_NUM_AGENTS` overrides it.
-    #[schemars(range(min = 1, max = 40_000_000))]
+    #[schemars(range(min = 1))]
     pub agents: u32,
     /// Steps that the crowd lives in a day. 1 to 96; with `hourly` a multiple of 24.
     #[schemars(range(min = 1, max = 96))]
