@@ -1,6 +1,6 @@
-//! What a step of a crowd costs: `cargo bench --bench crowd`. About two minutes.
+//! What a step of a crowd costs: `cargo xtask bench crowd`. About two minutes.
 //!
-//! Five parts, each by its name alone as well (`cargo bench --bench crowd -- steps`). The agents live by the rules of the
+//! Five parts, each by its name alone as well (`cargo xtask bench crowd -- steps`). The agents live by the rules of the
 //! originals, 25 cells an agent, placed as there (homes in the lowest quarter of both axes) and spread over the map.
 //!
 //! - `steps`: one thread, ten thousand to a million agents, beside the limit: the same rules on plain arrays, one loop

@@ -5,7 +5,7 @@
 //! the finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
 
 /// The step of a Weyl sequence, as in [`crate::systems::random`].
-const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
+pub(super) const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The finaliser of SplitMix64.
 pub(super) const fn mix(state: u64) -> u64 {

@@ -1,6 +1,6 @@
 //! Places that are near: so that people work and meet within reach, whatever the size of the city.
 
-use super::draw::{below, bits};
+use super::draw::{GAMMA, below, mix};
 
 /// Places in tiles of cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,27 +43,30 @@ impl Near {
     pub(super) fn draw(&self, [x, y]: [i16; 2], drawn: u64) -> Option<([i16; 2], u32)> {
         for attempt in 0..48_u8 {
             let reach = i32::from(attempt / 12) + 1;
-            let span = u64::from((2 * reach + 1).unsigned_abs());
-            let offset = |bits: u64| i32::try_from(below(bits, span)).unwrap_or(0) - reach;
-            let (one, other) = (bits(drawn, 2 * u64::from(attempt)), bits(drawn, 2 * u64::from(attempt) + 1));
-            let (column, row) = (i32::from(x) / self.side + offset(one), i32::from(y) / self.side + offset(other));
+            let once = mix(drawn.wrapping_add(GAMMA.wrapping_mul(u64::from(attempt) + 1)));
+            // Sixteen bits each for column and row, the rest for one of those in the tile.
+            let offset = |part: u64| {
+                let span = u64::from((2 * reach + 1).unsigned_abs());
+                i32::try_from(((part & 0xFFFF) * span) >> 16).unwrap_or(0) - reach
+            };
+            let (column, row) = (i32::from(x) / self.side + offset(once), i32::from(y) / self.side + offset(once >> 16));
             if !(0..self.columns).contains(&column) || !(0..self.rows).contains(&row) {
                 continue;
             }
             let tile = (row * self.columns + column).unsigned_abs() as usize;
             let (Some(begin), Some(end)) = (self.starts.get(tile), self.starts.get(tile + 1)) else { continue };
-            if let Some(found) = self.places.get(*begin as usize..*end as usize).and_then(|all| any(all, one ^ other)) {
-                return Some(found);
+            let in_tile = self.places.get(*begin as usize..*end as usize).unwrap_or_default();
+            if !in_tile.is_empty() {
+                return any(in_tile, once);
             }
         }
-        any(&self.places, bits(drawn, 99))
+        any(&self.places, mix(drawn))
     }
 }
 
+/// One of some places, by the upper half of these bits.
 fn any(places: &[([i16; 2], u32)], drawn: u64) -> Option<([i16; 2], u32)> {
-    // Mixed once more: the bits have chosen the tile already.
-    let index = below(bits(drawn, 1), places.len() as u64);
-    places.get(usize::try_from(index).ok()?).copied()
+    places.get(usize::try_from(below(drawn, places.len() as u64)).ok()?).copied()
 }
 
 #[cfg(test)]

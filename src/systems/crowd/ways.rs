@@ -5,11 +5,71 @@
 //! Journal of the ACM 13, 1966). It visits every cell twice and needs no queue, and the distances are those of a
 //! breadth-first search from all vendors.
 
+/// For each cell, row by row, the columns east and rows south to the nearest of the cells in `vendors`; cut to 127.
+pub(super) fn find_ways(width: usize, height: usize, vendors: &[u32]) -> Vec<[i8; 2]> {
+    find_near(width, height, vendors).unwrap_or_else(|| find_far(width, height, vendors))
+}
+
+/// The furthest that a way may lead to be a word of [`find_near`].
+const NEAR_MAX: u32 = 126;
+/// A way of no length: distance above, then columns east and rows south, both with 128 added.
+const HERE: u32 = 0x80_80;
+/// A way that is longer than any.
+const NOWHERE: u32 = 0x7FFF_8080;
+/// One cell further, and the neighbour's way with it: to the west, to the east, to the north, to the south.
+const FROM_WEST: u32 = 0x1_0000 - 0x100;
+const FROM_EAST: u32 = 0x1_0000 + 0x100;
+const FROM_NORTH: u32 = 0x1_0000 - 1;
+const FROM_SOUTH: u32 = 0x1_0000 + 1;
+
+/// The same where vendors are near everywhere, as they are in all but odd worlds: a way is one word, so that a neighbour's
+/// is taken over by an addition and a minimum. Nothing where some way is too long for that.
+fn find_near(width: usize, height: usize, vendors: &[u32]) -> Option<Vec<[i8; 2]>> {
+    let mut ways = vec![NOWHERE; width * height];
+    for vendor in vendors {
+        *ways.get_mut(*vendor as usize)? = HERE;
+    }
+    let mut above: &[u32] = &[];
+    for row in ways.chunks_exact_mut(width.max(1)) {
+        for (way, above) in row.iter_mut().zip(above) {
+            *way = (*way).min(near(*above + FROM_NORTH));
+        }
+        let mut left = NOWHERE;
+        for way in row.iter_mut() {
+            left = (*way).min(near(left + FROM_WEST));
+            *way = left;
+        }
+        above = row;
+    }
+    let (mut below, mut furthest): (&[u32], u32) = (&[], 0);
+    for row in ways.chunks_exact_mut(width.max(1)).rev() {
+        for (way, below) in row.iter_mut().zip(below) {
+            *way = (*way).min(near(*below + FROM_SOUTH));
+        }
+        let mut right = NOWHERE;
+        for way in row.iter_mut().rev() {
+            right = (*way).min(near(right + FROM_EAST));
+            *way = right;
+            furthest = furthest.max(right);
+        }
+        below = row;
+    }
+    let part = |bits: u32| i8::try_from(i32::try_from(bits & 0xFF).unwrap_or(0) - 128).unwrap_or(0);
+    let reached = furthest >> 16 <= NEAR_MAX;
+    reached.then(|| ways.into_iter().map(|way| [part(way >> 8), part(way)]).collect())
+}
+
+/// A word of which no part has run over; what is too far is nowhere.
+#[inline(always)]
+fn near(way: u32) -> u32 {
+    if way >> 16 > NEAR_MAX { NOWHERE } else { way }
+}
+
 /// No way is known yet.
 const NONE: [i16; 2] = [i16::MAX, i16::MAX];
 
-/// For each cell, row by row, the columns east and rows south to the nearest of the cells in `vendors`; cut to 127.
-pub(super) fn find_ways(width: usize, height: usize, vendors: &[u32]) -> Vec<[i8; 2]> {
+/// The same for ways of any length.
+fn find_far(width: usize, height: usize, vendors: &[u32]) -> Vec<[i8; 2]> {
     let mut ways = vec![NONE; width * height];
     for vendor in vendors {
         if let Some(way) = ways.get_mut(*vendor as usize) {
@@ -77,6 +137,9 @@ mod tests {
             let cells = u32::try_from(width * height).expect("few");
             let vendors: Vec<u32> = seeds.iter().map(|seed| seed % cells).collect();
             let ways = find_ways(width, height, &vendors);
+            let length = |[east, south]: &[i8; 2]| u32::from(east.unsigned_abs()) + u32::from(south.unsigned_abs());
+            let far = find_far(width, height, &vendors);
+            prop_assert!(ways.iter().map(length).eq(far.iter().map(length)), "both ways to find them come to the same");
             let place = |cell: usize| (i64::try_from(cell % width).expect("few"), i64::try_from(cell / width).expect("few"));
             for (cell, [east, south]) in ways.iter().enumerate() {
                 let (x, y) = place(cell);
