@@ -117,3 +117,72 @@ fn a_name_that_librdkafka_does_not_know_is_a_wrong_configuration() {
     }
     assert!(!told.contains("hush"), "a value may be a secret: {told}");
 }
+
+const FARM: &str = "id: farm
+clock: manual
+economy:
+  commodities: [{ name: Bread, need: 1.0, signal: food }, { name: Ash, signal: own }]
+  roles: [{ name: Baker, output: Bread, quantity: 3 }]
+  population: { count: 40 }
+";
+
+/// Exit code and standard error.
+fn told(folder: &std::path::Path, arguments: &[&str]) -> (Option<i32>, String) {
+    let done = run(folder, arguments, "");
+    (done.status.code(), String::from_utf8(done.stderr).expect("text"))
+}
+
+#[test]
+fn a_world_file_that_is_not_there_is_74_and_a_wrong_one_65_and_what_is_odd_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("farm.yaml", FARM);
+    write("one.yaml", &FARM.replace("need: 1.0", "need: 11"));
+    write("two.yaml", &FARM.replace("quantity: 3", "quantity: 0"));
+    write("table.yaml", &FARM.replace("count: 40", "from: market_agent"));
+    for command in ["run", "explain", "compare"] {
+        let (code, words) = told(folder.path(), &["economy", command, "nowhere.yaml"]);
+        assert_eq!(code, Some(74), "{words}");
+        let (code, words) = told(folder.path(), &["economy", command, "one.yaml"]);
+        assert_eq!(code, Some(65), "{words}");
+        assert!(words.ends_with("1 error\n"), "it is no configuration: {words}");
+        let (code, words) = told(folder.path(), &["economy", command, "table.yaml"]);
+        assert_eq!(code, Some(65), "{words}");
+        assert!(words.contains("list them in the file") && !words.contains("::"), "{words}");
+    }
+    let (_, words) = told(folder.path(), &["economy", "compare", "one.yaml", "farm.yaml", "two.yaml"]);
+    assert!(words.contains("one.yaml:4:") && words.contains("two.yaml:5:") && words.contains("2 errors"), "{words}");
+    let (code, words) = told(folder.path(), &["economy", "explain", "farm.yaml", "--hours", "2"]);
+    assert_eq!(code, Some(0), "{words}");
+    assert!(
+        words.contains("warning: farm.yaml: `economy.commodities[1]`: `Ash`: nobody makes, uses or wants it"),
+        "{words}"
+    );
+    // No messages: another command checks it.
+    let (code, words) = told(folder.path(), &["validate", "farm.yaml"]);
+    assert_eq!(code, Some(65), "{words}");
+    assert!(words.contains("`worldtick config check farm.yaml` checks world files"), "{words}");
+}
+
+#[test]
+fn numbers_that_are_none_are_told_in_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("farm.yaml"), FARM).expect("written");
+    let add = ["shocks", "add", "farm", "--kind", "yield", "--commodity", "Bread"];
+    let run = ["economy", "run", "farm.yaml"];
+    let cases: [(&[&str], &[&str], &str); 8] = [
+        (&add, &["--factor", "nan"], "a number from 0 to 10"),
+        (&add, &["--factor", "inf"], "a number from 0 to 10"),
+        (&add, &["--factor", "-1"], "a number from 0 to 10"),
+        (&add, &["--for", "2.5h"], "a whole number of hours"),
+        (&add, &["--in", "-3"], "a whole number of hours"),
+        (&run, &["--days", "-1"], "-1 is not in 1..=4000"),
+        (&run, &["--seed", "-1"], "a whole number from 0"),
+        (&["economy", "explain", "farm.yaml"], &["--agent", "-5"], "a whole number from 0"),
+    ];
+    for (command, more, expected) in cases {
+        let (code, words) = told(folder.path(), &[command, more].concat());
+        assert_eq!(code, Some(2), "{more:?}: {words}");
+        assert!(words.contains(expected) && !words.contains("tip:"), "{more:?}: {words}");
+    }
+}

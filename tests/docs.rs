@@ -145,7 +145,8 @@ Everything below `/api/v1` takes and gives JSON. Beside it there are `/livez`, `
 - **Errors** are problem documents (RFC 9457, `application/problem+json`): `status`, `title`, `detail`, and for what is wrong
   in a request `errors` with `pointer`, `code` and `detail`, all at once. 400: it cannot be read; 404: it is not there;
   409: not now; 412 and 428: see `If-Match`; 413: longer than `admin.body_bytes_max`; 415: its `Content-Type` is
-  not JSON; 422: it makes no sense, and nothing of it was done; 503: too much at a time, or something is away; 504: it took too
+  not JSON (nor YAML, for a world file) in UTF-8; 422: it makes no sense, and nothing of it was done: `errors` is always there,
+  with an empty `pointer` for what is said of the whole; 503: too much at a time, or something is away; 504: it took too
   long. Try these two again.
 - **Again and again**: a request that changes a world takes an `Idempotency-Key`. Sent again under the same key it is answered
   from the record and not run again; for anything else the key is refused with 409. The header `Command-Id` of the answer

@@ -7,7 +7,7 @@ use bevy_ecs::prelude::*;
 use worldtick::components::clock::ClockSource;
 use worldtick::components::ids::{StableId, StableIds};
 use worldtick::components::market::{
-    CommodityId, GoodsEntry, Ledger, MarketStatistics, MoneyEntry, Purse, Stock, Trader,
+    CommodityId, GoodsEntry, Ledger, MarketStatistics, MoneyEntry, PlaceId, Purse, Stock, Trader,
 };
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
@@ -17,7 +17,7 @@ use worldtick::systems::economy;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
 use worldtick::world::spec::{
-    EconomySpec, OrdersSpec, ReliefSpec, RenewalSpec, TreasurySpec, Unfilled, WagesSpec, WorldSpec,
+    EconomySpec, MarketPlaceSpec, OrdersSpec, ReliefSpec, RenewalSpec, TreasurySpec, Unfilled, WagesSpec, WorldSpec,
 };
 
 /// At one point of an hour, one trader is despawned, one is a trader no more, one that was is one again, and one comes.
@@ -127,5 +127,59 @@ fn whoever_comes_and_goes_does_so_again_in_a_replay_and_after_a_restart() -> Res
     assert_eq!(undisturbed.state_hash()?, restarted.state_hash()?);
     let (mut again, _) = undisturbed.replay()?;
     assert_eq!(again.state_hash().expect("a hash"), undisturbed.state_hash()?);
+    Ok(())
+}
+
+/// At one point of an hour every third trader is sent to the other place.
+fn scatter<const POINT: u64>(
+    hours: Res<MarketStatistics>,
+    mut traders: Query<(&StableId, &mut PlaceId), With<Trader>>,
+) {
+    for (id, mut place) in &mut traders {
+        if (id.0 + POINT + hours.hours).is_multiple_of(3) {
+            *place = PlaceId(1 - place.0);
+        }
+    }
+}
+
+/// Orders are settled where they are written, wherever their owners are by then.
+#[test]
+fn whoever_is_sent_elsewhere_in_the_middle_of_an_hour_is_settled_where_its_orders_are() -> Result<(), StepError> {
+    let mut spec = WorldSpec::default_world().expect("a valid world file");
+    spec.clock = ClockSource::Manual;
+    let economy = spec.economy.as_mut().expect("an economy");
+    everything(economy);
+    economy.population.count = 120;
+    // So few at the one that a number at the other is often none here.
+    let place = |name: &str, share| MarketPlaceSpec { name: name.to_owned(), share, ..MarketPlaceSpec::default() };
+    economy.places = vec![place("harbour", 0.7), place("hills", 0.3)];
+    let world = || {
+        let spec = spec.clone();
+        Stepper::new(move || {
+            let mut app = App::new();
+            app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin));
+            app.add_systems(HourlyTick, scatter::<0>.after(Review).before(Produce));
+            app.add_systems(HourlyTick, scatter::<1>.after(economy::meet_needs).before(economy::run_recipes));
+            app.add_systems(HourlyTick, scatter::<2>.after(Produce).before(Order));
+            app.add_systems(HourlyTick, scatter::<3>.after(Order).before(Clear));
+            app.add_systems(HourlyTick, scatter::<4>.after(economy::match_books).before(economy::settle_orders));
+            app.add_systems(HourlyTick, scatter::<5>.after(economy::settle_orders).before(economy::keep_treasury));
+            app.add_systems(HourlyTick, scatter::<6>.after(Clear).before(Learn));
+            app.add_systems(HourlyTick, churn::<5>.after(scatter::<3>).before(Clear));
+            app
+        })
+    };
+    let (mut undisturbed, mut restarted) = (world()?, world()?);
+    let mut traded = 0;
+    for _ in 0..30 {
+        undisturbed.hours(1)?;
+        restarted.hours(1)?.restart()?;
+        assert_balanced(&mut undisturbed);
+        let cleared = undisturbed.events_of::<worldtick::messages::market::MarketCleared>()?;
+        traded += cleared.iter().filter(|event| event.volume > 0).count();
+        undisturbed.take_events();
+    }
+    assert!(traded > 200, "{traded} markets traded");
+    assert_eq!(undisturbed.state_hash()?, restarted.state_hash()?);
     Ok(())
 }

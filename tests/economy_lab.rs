@@ -104,9 +104,15 @@ fn the_worst_day_is_a_whole_one_where_there_is_any() {
     for sample in &mut record.samples {
         (sample.meals_due, sample.meals_met) = if sample.hour == 48 { (10, 0) } else { (10, 10) };
     }
-    assert!(is_close(Summary::of(&record, 20).worst_day, 1.0), "four hours are no day");
-    assert!(is_close(Summary::of(&record, 24).worst_day, 23.0 / 24.0));
-    assert!(is_close(Summary::of(&record, 38).worst_day, 0.9), "of less than a day, of all of it");
+    assert!(is_close(Summary::of(&record, 20).worst_late_day, 1.0), "four hours are no day");
+    assert!(is_close(Summary::of(&record, 24).worst_late_day, 23.0 / 24.0));
+    assert!(is_close(Summary::of(&record, 38).worst_late_day, 0.9), "of less than a day, of all of it");
+    // The worst day of the whole run is never better than all of its meals.
+    (record.samples[3].meals_due, record.samples[3].meals_met) = (10, 0);
+    let summary = Summary::of(&record, 24);
+    assert!(is_close(summary.worst_day, 23.0 / 24.0) && summary.worst_day <= summary.meals, "{summary:?}");
+    record.samples[3].meals_due = 100;
+    assert!(is_close(Summary::of(&record, 24).worst_day, 230.0 / 330.0));
 }
 
 #[test]
@@ -163,6 +169,26 @@ fn a_page_is_whole_and_asks_for_nothing_from_outside() {
     assert_eq!(html.matches("<svg").count(), html.matches("</svg>").count());
     let odd = Chart { title: "<script>".into(), ..Chart::default() }.to_html();
     assert!(!odd.contains("<script"));
+}
+
+#[test]
+fn a_page_marks_the_hours_of_shocks() {
+    let text = include_str!("cmd/economy.in/village.yaml").replace(
+        "  population:",
+        "  shocks:\n    - { id: blight, kind: yield, role: Baker, factor: 0.5, startsInHours: 19, durationHours: 20 }\n  population:",
+    );
+    let spec = WorldSpec::from_yaml(&text).expect("a valid world file");
+    let record = Experiment::new(spec, 1, 61).expect("an experiment").run(|_, _| Ok(())).expect("a run");
+    let html = report(&record, 10);
+    // It acts from hour 20 on, and no more in hour 40; the picture is 782 wide from hour 1 to hour 61.
+    for (hour, what) in [(20.0, "blight started"), (40.0, "blight ended")] {
+        let x = 64.0 + (hour - 1.0) / 60.0 * 782.0;
+        let mark = format!("<line class=\"mark\" x1=\"{x:.1}\" x2=\"{x:.1}\"");
+        let marks: Vec<&str> = html.lines().filter(|line| line.starts_with(&mark)).collect();
+        assert_eq!(marks.len(), html.matches("<figure>").count(), "one in each picture at hour {hour}: {marks:?}");
+        assert!(marks.iter().all(|line| line.contains(&format!("<title>{what}</title>"))), "{marks:?}");
+        assert!(html.contains(&format!("<td>{hour}</td><td>simulation.event.market_shock</td>")), "{what}");
+    }
 }
 
 #[test]

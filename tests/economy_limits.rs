@@ -75,6 +75,41 @@ fn files_are_taken_up_to_the_limits_and_refused_beyond_with_their_place() {
     }
 }
 
+/// One shock of money after the other must leave it within its bounds, in the order in which they start.
+#[test]
+fn money_shocks_of_a_file_are_refused_where_they_come_to_too_much() {
+    let shocks = |shocks: &[(f64, u32)]| {
+        let shock =
+            |(factor, starts): &(f64, u32)| format!("  - {{ kind: money, factor: {factor}, startsInHours: {starts} }}");
+        file(900, &format!("shocks:\n{}", shocks.iter().map(shock).collect::<Vec<_>>().join("\n")))
+    };
+    for taken in [&[(10.0, 5)][..], &[(10.0, 5), (10.0, 9), (0.1, 7)], &[(0.1, 0), (10.0, 0), (10.0, 0), (0.1, 0)]] {
+        assert!(read(&shocks(taken)).is_ok(), "{taken:?}: {:?}", read(&shocks(taken)));
+    }
+    // The second would make it a hundredfold, and is passed over: the third finds what the first has left.
+    let report =
+        read(&shocks(&[(10.0, 5), (10.0, 9), (0.1, 11), (0.05, 1), (0.2, 12), (0.1, 12)])).expect_err("refused");
+    for words in ["everybody's money would be 100 times", "everybody's money would be 0.02", "0.05 is outside"] {
+        assert!(report.contains(words), "no `{words}` in:\n{report}");
+    }
+    let told = report.lines().filter(|line| line.starts_with("error: ") && line.contains("everybody's money would be"));
+    assert_eq!(told.count(), 2, "{report}");
+    assert!(report.contains(":11:") && report.contains(":15:"), "names lines:\n{report}");
+    // Nor may it come to more than an amount can be, if there is much from the start.
+    let much =
+        |factor: f64| {
+            file(900, &format!(
+            "population: {{ count: 1000000, moneyPerHead: 1000000000 }}\nparameters: {{ spendingHours: 1000 }}\n\
+             shocks: [{{ kind: money, factor: {factor} }}]"
+        ))
+        .replace("quantity: 3", "quantity: 9")
+        .replace("quantity: 1,", "quantity: 9,")
+        };
+    assert!(read(&much(8.9)).is_ok(), "{:?}", read(&much(8.9)));
+    let report = read(&much(9.1)).expect_err("refused");
+    assert!(report.contains("9000000000000000 minor units in all"), "{report}");
+}
+
 /// Full stores of an able people that believes in prices at the limit, and trade from outside at the limits.
 #[test]
 fn agents_at_the_limits_order_within_them() -> Result<(), StepError> {

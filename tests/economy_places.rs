@@ -54,6 +54,26 @@ fn every_place_has_a_market_for_every_commodity() -> Result<(), StepError> {
     Ok(())
 }
 
+/// A market tells of the wealth of those who trade there; all of them together are the world.
+#[test]
+fn wealth_is_counted_place_by_place() -> Result<(), StepError> {
+    let mut world = world()?;
+    world.hours(1)?;
+    let known = world.ask("economy.markets", json!({})).expect("markets");
+    let of = |row: &serde_json::Value, field: &str| row["wealth"][field].clone();
+    let places = known["places"].as_array().expect("places");
+    let traders = places.iter().filter_map(|place| of(place, "traders").as_u64()).sum::<u64>();
+    assert_eq!((places.len() > 1, Some(traders)), (true, of(&known, "traders").as_u64()));
+    assert!(places.windows(2).all(|two| of(&two[0], "wealth") != of(&two[1], "wealth")), "{known}");
+    for market in world.events_of::<MarketCleared>()? {
+        let place =
+            places.iter().find(|place| place["name"].as_str() == market.place.as_ref().map(|name| name.as_str()));
+        let told = serde_json::to_value(market.wealth).expect("json");
+        assert_eq!(told, of(place.expect("a place of the world"), "wealth"), "{}", market.market_id);
+    }
+    Ok(())
+}
+
 #[test]
 fn a_world_without_places_knows_nothing_of_them() -> Result<(), StepError> {
     let mut world = world_with(1, |economy| economy.places.clear())?;

@@ -318,6 +318,29 @@ fn shocks_and_money_have_bounds() -> Result<(), StepError> {
 }
 
 /// The money that shocks and trade from outside are held against is that of the people, on both sides of the comparison.
+/// Trade with the outside has made people rich before it begins: it would take all money beyond ten times of the file's.
+#[test]
+fn money_that_no_longer_fits_ends_without_having_started() -> Result<(), StepError> {
+    let mut world = world(13)?;
+    add(&mut world, json!({"id": "gift", "kind": "money", "factor": 5.0, "startsInHours": 20}))?;
+    let sale = json!({"id": "sale", "kind": "export", "commodity": "Food", "quantity": 500, "price": 500_000,
+        "durationHours": 19});
+    add(&mut world, sale)?;
+    world.hours(20)?;
+    let (endowed, before) = (ledger(&mut world).money(MoneyEntry::Endowed), ledger(&mut world).money_expected());
+    assert!(before > 2 * endowed, "{before} against {endowed}");
+    world.take_events();
+    world.hours(1)?;
+    let events = world.events_of::<MarketShock>()?;
+    let of_gift: Vec<_> = events.iter().filter(|event| event.shock_id == "gift").map(|event| event.phase).collect();
+    assert_eq!((of_gift, ledger(&mut world).money(MoneyEntry::Granted)), (vec![ShockPhase::Ended], 0));
+    let known = world.ask("economy.shocks", json!({})).expect("shocks");
+    let gift = known["shocks"].as_array().expect("a list").iter().find(|shock| shock["id"] == "gift").expect("known");
+    assert_eq!((&gift["state"], &gift["why"]), (&json!("ended"), &json!("out_of_bounds")));
+    assert_balanced(&mut world);
+    Ok(())
+}
+
 #[test]
 fn a_treasury_does_not_count_in_the_bounds_of_money() -> Result<(), StepError> {
     let mut spec = file(17, 100, json!([]));
@@ -361,6 +384,15 @@ fn a_world_file_may_bring_its_own() -> Result<(), StepError> {
             of("drought", ShockPhase::Ended)
         ]
     );
+    // Numbers pass over names that the file gives, before and behind.
+    let shocks = json!([
+        {"kind": "money", "factor": 2.0},
+        {"id": "shock-1", "kind": "money", "factor": 2.0},
+        {"kind": "money", "factor": 0.5},
+    ]);
+    let named = world_of(file(1, 20, shocks))?.world().ecs().resource::<Shocks>().clone();
+    let ids: Vec<&str> = named.live.iter().map(|shock| shock.influence.id.as_str()).collect();
+    assert_eq!(ids, ["shock-2", "shock-1", "shock-3"]);
     // What is wrong is told with everything else, line and column.
     let wrong = "id: w\nclock: manual\neconomy:\n  commodities:\n    - { name: Food, need: 1.0, signal: food }\n    \
                  - { name: Wood, signal: none }\n  roles:\n    - { name: Farmer, output: Food, quantity: 3 }\n    \

@@ -40,6 +40,8 @@ fn tell(In(order): In<Tell>, mut signals: MessageWriter<EconomySignal>) -> Answe
     let whole = order.number as i64;
     let kind = match order.what.as_str() {
         "food" => SignalKind::FoodDemand { change_percent: order.number },
+        // JSON has no word for it, but a plugin may compute it.
+        "odd food" => SignalKind::FoodDemand { change_percent: f64::NAN },
         "war" => SignalKind::War { faction_a: "north".into(), faction_b: order.name.clone() },
         "alliance" => SignalKind::Alliance { faction_a: order.name.clone(), faction_b: "north".into() },
         _ => SignalKind::Trade {
@@ -146,6 +148,24 @@ fn war_and_alliance_mean_what_the_world_file_says() -> Result<(), StepError> {
     Ok(())
 }
 
+/// Who ends something need not say again what it was, nor rightly.
+#[test]
+fn a_word_of_no_hours_ends_a_signal_whatever_else_it_says() -> Result<(), StepError> {
+    let mut world = world()?;
+    for (begun, number, ended) in [("food", 50.0, "food"), ("food", 50.0, "odd food"), ("import", 40.0, "import")] {
+        send(&mut world, begun, 50, number, "Food")?;
+        world.hours(1)?;
+        assert_eq!(world.world().ecs().resource::<Shocks>().signals.len(), 1);
+        send(&mut world, ended, 0, -1e9, "Food")?;
+        assert_eq!(world.world().ecs().resource::<Shocks>().signals, [], "{ended}");
+    }
+    assert_eq!(refused(&mut world).0, 0);
+    // Of what is named wrongly nobody knows what to end.
+    send(&mut world, "war", 0, 0.0, "")?;
+    assert_eq!(refused(&mut world).0, 1);
+    Ok(())
+}
+
 #[test]
 fn a_war_makes_weapons_dear() -> Result<(), StepError> {
     let price = |is_war: bool| -> Result<f64, StepError> {
@@ -174,6 +194,7 @@ fn what_is_out_of_bounds_is_refused_counted_and_changes_nothing() -> Result<(), 
     let cases = [
         ("food", 10, 401.0, "", "401 percent is outside -90 to 400"),
         ("food", 10, -91.0, "", "outside"),
+        ("odd food", 10, 0.0, "", "NaN percent is outside"),
         ("food", 721, 10.0, "", "721 hours are more than the 720"),
         ("war", 10, 0.0, "south", "does not say what it means: see `economy.signals.war`"),
         ("alliance", 10, 0.0, "north", "stands on both sides"),
@@ -194,7 +215,7 @@ fn what_is_out_of_bounds_is_refused_counted_and_changes_nothing() -> Result<(), 
     for number in 0..70 {
         send(&mut world, "alliance", 9, 0.0, &format!("f{number}"))?;
     }
-    assert_eq!(refused(&mut world).0, 16);
+    assert_eq!(refused(&mut world).0, 17);
     assert_eq!(world.world().ecs().resource::<Shocks>().signals.len(), 64);
     Ok(())
 }
@@ -407,6 +428,15 @@ fn hours_and_days_are_summed_up() -> Result<(), StepError> {
         assert!(of_day.iter().all(|hour| hour.metrics.unique_agents <= Some(agents)) && agents <= 200);
     }
     assert!(hours.iter().all(|hour| hour.time_window_minutes == Some(60) && hour.metrics.total_transactions > Some(0)));
+    // A day of one hour tells what its hour told: nothing of the hours before.
+    world.take_events();
+    world.tick(worldtick::messages::TickType::Hourly)?;
+    world.tick(worldtick::messages::TickType::Daily)?;
+    let short = world.events_of::<AggregatedStats>()?;
+    assert_eq!(short.iter().map(|stats| stats.stats_type).collect::<Vec<_>>(), {
+        [StatsType::HourlySummary, StatsType::DailySummary]
+    });
+    assert_eq!(short[0].metrics, short[1].metrics);
     // A day with no hour in it has nothing to tell.
     world.take_events();
     world.tick(worldtick::messages::TickType::Daily)?;

@@ -298,3 +298,99 @@ fn by_products_worth_more_than_the_work_are_refused() {
     let report = read(&rich).expect_err("refused");
     assert!(report.contains("`Flour` would come from nothing"), "{report}");
 }
+
+/// With all else that is wrong, each at the roles that are to blame.
+#[test]
+fn everything_that_comes_from_nothing_is_told_with_the_rest_at_its_recipe() {
+    let report = read(
+        "\
+commodities:
+  - { name: Bread, need: 1 }
+  - { name: Flour }
+  - { name: Bran, spendingShare: 0.5 }
+  - { name: Ore }
+  - { name: Slag, spendingShare: 0.4 }
+  - { name: Coal }
+  - { name: Pick }
+  - { name: Rope }
+  - { name: Lamp }
+roles:
+  - { name: Baker, output: Bread, quantity: 8, inputs: { Flour: 1 } }
+  - { name: Miller, output: Flour, quantity: 4, byProducts: { Bran: 5 } }
+  - { name: Sifter, output: Bran, quantity: 4 }
+  - { name: Miner, output: Ore, quantity: 1, byProducts: { Slag: 9 } }
+  - { name: Raker, output: Slag, quantity: 2 }
+  - { name: Collier, output: Coal, quantity: 1, inputs: { Pick: 0.5, Lamp: 1 } }
+  - { name: Toolmaker, output: Pick, quantity: 1, inputs: { Coal: 3 } }
+  - { name: Roper, output: Rope, quantity: 1, inputs: { Rope: 1 } }
+  - { name: Lampmaker, output: Lamp, quantity: 1 }
+treasury: { salesTax: 0.9 }
+shocks: [{ kind: need, commodity: Gold, factor: 2, durationHours: 9 }]
+population: { moneyPerHead: -5 }
+",
+    )
+    .expect_err("refused");
+    for part in ["add up to 0.9", "salesTax", "`Gold`", "moneyPerHead", "outside"] {
+        assert!(report.contains(part), "no `{part}` in:\n{report}");
+    }
+    // Two lines stand before the first of the file.
+    for (line, part) in [
+        (15, "`Flour` would come from nothing"),
+        (17, "`Ore` would come from nothing"),
+        (19, "round and round, through `Coal`, `Pick`, the work"),
+        (20, "round and round, through `Coal`, `Pick`, the work"),
+        (21, "round and round, through `Rope`, the work"),
+    ] {
+        let blamed = |block: &str| block.starts_with(&format!("{line} ")) && block.contains(part);
+        assert!(report.split("error: line ").any(blamed), "no `{part}` in line {line}:\n{report}");
+    }
+    let told = |words: &str| report.lines().filter(|line| line.starts_with("error: ") && line.contains(words)).count();
+    assert_eq!((told("would come from nothing"), told("round and round")), (2, 3), "{report}");
+}
+
+/// A circle of so many roles: each hands on to the one before what is kept of the next one's product, and takes a little
+/// of all others but for the first.
+fn circle(length: usize, kept: f64) -> String {
+    let name = |number: usize| format!("G{}", number % length);
+    let wanted = |number: usize| if number == 0 { ", spendingShare: 1" } else { "" };
+    let good = |number: usize| format!("  - {{ name: {}{} }}\n", name(number), wanted(number));
+    let recipe = |number: usize| {
+        let others = (2..length).filter(|_| number > 0).map(|other| format!(", {}: 0.001", name(number + other)));
+        format!(
+            "  - {{ name: R{number}, output: {}, quantity: 100, inputs: {{ {}: {}{} }} }}\n",
+            name(number),
+            name(number + 1),
+            100.0 * kept,
+            others.collect::<String>()
+        )
+    };
+    let (goods, roles) = ((0..length).map(good), (0..length).map(recipe));
+    format!("commodities:\n{}roles:\n{}", goods.collect::<String>(), roles.collect::<String>())
+}
+
+/// Substitution alone takes rounds without end where a circle keeps nearly all of itself.
+#[test]
+fn circles_that_keep_nearly_all_are_told_from_those_that_keep_more() {
+    for kept in [0.9, 0.998, 0.9999] {
+        let economy = read(&circle(2, kept)).unwrap_or_else(|report| panic!("{kept}: {report}")).economy;
+        let implied = economy.expect("an economy").implied().expect("sound");
+        let expected = 0.01 / (1.0 - kept);
+        assert!(implied.work.iter().all(|hours| (hours / expected - 1.0).abs() < 1e-6), "{kept}: {:?}", implied.work);
+        // Of the second the first's whole product takes as much as is kept.
+        let shares = [1.0 / (1.0 + kept), kept / (1.0 + kept)];
+        assert!(implied.shares.iter().zip(shares).all(|(found, share)| (found - share).abs() < 1e-6), "{implied:?}");
+    }
+    // So much work that nobody could pay for it, but no word of more than there is.
+    let report = read(&circle(2, 1.0 - 1e-7)).expect_err("refused");
+    assert!(report.contains("imply a price of") && !report.contains("round and round"), "{report}");
+    for kept in [1.0, 1.0 + 1e-9, 1.0001, 1.2] {
+        let report = read(&circle(2, kept)).expect_err("refused");
+        assert!(report.contains("round and round, through `G0`, `G1`, the work"), "{kept}: {report}");
+    }
+    // The largest that a file may have: what each takes of the others makes it a little more.
+    read(&circle(64, 0.998)).unwrap_or_else(|report| panic!("{report}"));
+    let report = read(&circle(64, 1.0)).expect_err("refused");
+    let words = "round and round, through `G0`, `G1`, `G2`";
+    let told = report.lines().filter(|line| line.starts_with("error: ") && line.contains(words));
+    assert_eq!(told.count(), 64, "{report}");
+}

@@ -131,6 +131,11 @@ fn a_broker_that_comes_later_is_waited_for() {
     // Nobody waits for an answer until the broker comes.
     let asked = Instant::now();
     server.api().post("/api/v1/worlds/hand/step", &json!({"game_seconds": 3600})).problem(503);
+    // Nobody may take worlds that are not restored yet for removed.
+    for path in ["/api/v1/worlds", "/api/v1/worlds/hand", "/api/v1/worlds/nobody"] {
+        let told = server.api().get(path).problem(503);
+        assert!(told["detail"].as_str().is_some_and(|words| words.contains("being restored")), "{path}: {told}");
+    }
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
     kafka.run();
     let settings = KafkaSettings::new(kafka.plain.clone());

@@ -114,6 +114,11 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     assert!(said.contains("people.csv:4:1") && said.contains("no role `Pirate`"), "{said}");
     assert!(said.contains("people.csv:4:8") && said.contains("`x` is no whole number"), "{said}");
     assert_eq!(server.query_store("SELECT CAST(count(*) AS TEXT) FROM market_agent"), [["0"]]);
+    // So little money that nothing could have a price: it is that of the file, and nothing else is to be changed.
+    let (code, said) = import(&server, "role,money\nFarmer,1\nMiner,1\n");
+    assert_eq!(code, Some(65), "{said}");
+    assert!(said.contains("people.csv: money and recipes imply") && !said.contains("moneyPerHead"), "{said}");
+    assert!(said.contains("the `money` of the 2 agents, which is 2 in all"), "{said}");
     let (code, said) = import(&server, PEOPLE);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("imported 3 agents of world `town`"), "{said}");
@@ -124,6 +129,9 @@ fn a_world_begins_with_the_agents_of_the_table_and_keeps_them() {
     assert_eq!(server.query_store("SELECT CAST(count(*) AS TEXT) FROM market_agent"), [["3"]]);
 
     server.begin();
+    // Beside a server that runs it says what can be done, with what the command has.
+    let (_, said) = import(&server, PEOPLE);
+    assert!(said.contains("is in use by") && said.contains("stop it first") && !said.contains("--data-dir"), "{said}");
     assert_eq!(money(&server), [1500.0, 1400.0, 1300.0]);
     let agents = server.api().get("/api/v1/worlds/town/agents").ok();
     let first = agents["agents"][0]["id"].as_u64().unwrap();

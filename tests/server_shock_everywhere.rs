@@ -16,12 +16,16 @@ mod server_support;
 #[path = "server_support/services.rs"]
 mod services;
 
+use std::collections::BTreeSet;
+
 use bridge_support::{unique, wait_for};
 use program::program;
 use serde_json::{Value, json};
 use server_support::{TestServer, metric, world};
 use services::{Rows, Services};
 use uuid::Uuid;
+use worldtick::messages::SimulationEvent;
+use worldtick::messages::market::MarketCleared;
 
 /// Hours before the shock, and while it lasts.
 const HOURS: [usize; 2] = [6, 24];
@@ -92,6 +96,50 @@ fn told_prices(events: &[Value]) -> Vec<f64> {
     food.iter().map(|event| event["price"].as_f64().unwrap()).collect()
 }
 
+/// What a clearing says beside its columns.
+const COLUMNS: [&str; 6] = ["commodity", "market_id", "price", "volume", "bids_unfilled", "asks_unfilled"];
+
+/// Every measure of every clearing of food is the same in the event, in the row and in what the API shows.
+fn compare_measures(ground: &Ground, events: &[Value]) {
+    let world = &ground.world;
+    let mut told: Vec<&Value> = events.iter().filter(|event| event["market_id"] == "market-Food").collect();
+    told.sort_by_key(|event| event["timestamp"].as_str().unwrap().to_owned());
+    let rows = ground.rows.of(&format!(
+        "SELECT measures FROM market_state WHERE world_id = '{world}' AND market_id = 'market-Food' ORDER BY game_time"
+    ));
+    let api = ground.server.api();
+    let shown = api.get(&format!("/api/v1/worlds/{world}/markets/market-Food?limit=500")).ok();
+    // The latest first.
+    let shown: Vec<&Value> = shown["items"].as_array().unwrap().iter().rev().collect();
+    assert_eq!((told.len(), rows.len(), shown.len()), (HOURS[0] + HOURS[1] + 1, told.len(), told.len()));
+    // What an event may say, the place left out that this world has only one of.
+    let all = serde_json::to_value(MarketCleared::example()).unwrap();
+    let fields: Vec<&String> = all.as_object().unwrap().keys().filter(|name| *name != "place").collect();
+    let mut seen = BTreeSet::new();
+    for ((event, row), shown) in told.into_iter().zip(rows).zip(shown) {
+        let row: Value = serde_json::from_str(&row[0]).unwrap();
+        assert_eq!(shown["measures"], row);
+        for name in &fields {
+            let (event, row, shown) = (&event[*name], &row[*name], &shown[*name]);
+            if COLUMNS.contains(&name.as_str()) {
+                assert_eq!((shown, row), (event, &Value::Null), "{name}");
+            } else {
+                assert_eq!(row, event, "{name}");
+            }
+            if !event.is_null() {
+                seen.insert(name.as_str());
+            }
+        }
+        assert!(row.as_object().unwrap().keys().all(|name| fields.contains(&name)), "{row}");
+    }
+    let never: Vec<_> = fields.iter().filter(|name| !seen.contains(name.as_str())).collect();
+    assert!(never.is_empty(), "in no clearing: {never:?}");
+    let last = api.get(&format!("/api/v1/worlds/{world}/markets")).ok();
+    let last = last["items"].as_array().unwrap().iter().find(|market| market["market_id"] == "market-Food").unwrap();
+    let newest = api.get(&format!("/api/v1/worlds/{world}/markets/market-Food?limit=1")).ok();
+    assert_eq!(*last, newest["items"][0]);
+}
+
 fn follow(ground: &Ground) {
     refuse(ground);
     ground.tick(HOURS[0]);
@@ -120,6 +168,7 @@ fn follow(ground: &Ground) {
     ));
     let stored: Vec<f64> = stored.iter().map(|row| row[0].parse::<f64>().unwrap() / 100.0).collect();
     assert_eq!(stored, prices);
+    compare_measures(ground, &events);
 
     // In the metrics: the count, which all servers of a process share, and the last price.
     let text = || ground.server.api().get("/metrics").text;
@@ -138,6 +187,14 @@ fn follow(ground: &Ground) {
         assert!(report.contains(words), "no `{words}` in the report");
     }
     assert!(!report.contains("NaN"), "a value that is none");
+    let wealth = report.split("<h2>Wealth, goods at market prices included</h2>").nth(1).unwrap();
+    let wealth = wealth.split("</figure>").next().unwrap();
+    let lines: Vec<usize> = wealth
+        .lines()
+        .filter(|line| line.starts_with(r#"<path class="line""#))
+        .map(|line| line.matches('L').count())
+        .collect();
+    assert_eq!(lines, [prices.len() - 1; 3], "three lines, a point for each hour: {wealth}");
     // The world's time stands still while it is stepped by hand; the hours of its economy do not.
     let marks = report.split(r#"class="mark" x1=""#).skip(1).map(|rest| rest.split('"').next().unwrap());
     let mut marks: Vec<f64> = marks.map(|x| x.parse().unwrap()).collect();

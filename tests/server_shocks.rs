@@ -71,7 +71,7 @@ fn shocks_are_added_listed_and_ended_over_http() {
     tick(&api);
     let counted = wait_for("it is counted", || Some(api.get("/metrics").text).filter(|text| started(text) >= 1.0));
     assert!(started(&counted) >= 1.0);
-    let refused = metric(&counted, r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"}"#);
+    let refused = metric(&counted, r#"worldtick_economy_shocks_total{kind="import",phase="refused"}"#);
     assert!(refused >= 1.0, "those that were refused are counted as well: {refused}");
     let listed = shocks(&api);
     assert_eq!((&listed[0]["id"], &listed[0]["hoursLeft"], listed.len()), (&json!("locusts"), &json!(1), 1));
@@ -126,4 +126,107 @@ fn the_command_line_adds_lists_and_ends() {
     assert!(is_done && out.contains("ended"), "{out}");
     let (is_done, _, err) = run(&["end", "hand", "caravan"]);
     assert!(!is_done && err.contains("no live shock"), "{err}");
+}
+
+/// Where a shock acts can be given and seen wherever its other fields can.
+#[test]
+fn a_shock_has_a_place_on_the_command_line_in_lists_and_in_the_report() {
+    let places = "\neconomy:\n  places: [{ name: harbour, share: 0.6 }, { name: hills, share: 0.4 }]\n";
+    let server = TestServer::start(&[world("hand", "manual").replace("\neconomy:\n", places)]);
+    let address = format!("http://{}", server.running().admin_address());
+    let run = |arguments: &[&str]| {
+        let output = program(server.folder.path(), &[arguments, &["--server", &address]].concat()).output();
+        let output = output.expect("it runs");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.success(), text(&output.stdout), text(&output.stderr))
+    };
+    let add = ["shocks", "add", "hand", "--kind", "yield", "--role", "Miner", "--factor", "0.5", "--for", "9"];
+    let (is_done, _, err) = run(&[&add[..], &["--place", "valley"]].concat());
+    assert!(!is_done && err.contains("there is no place `valley`: the world has harbour, hills"), "{err}");
+    let (is_done, out, err) = run(&[&add[..], &["--place", "hills", "--id", "cave-in"]].concat());
+    assert!(is_done && out.contains("hills"), "{out}{err}");
+    let (_, out, _) = run(&["shocks", "list", "hand"]);
+    let rows: Vec<Vec<&str>> = out.lines().map(|line| line.split_whitespace().collect()).collect();
+    let column = rows[0].iter().position(|name| *name == "PLACE").expect("a column");
+    assert_eq!((rows[1][0], rows[1][column]), ("cave-in", "hills"), "{out}");
+    tick(&server.api());
+    tick(&server.api());
+    server.wait_until_published();
+    let (is_done, _, err) = run(&["markets", "report", "hand", "--out", "markets.html"]);
+    assert!(is_done, "{err}");
+    let report = std::fs::read_to_string(server.folder.path().join("markets.html")).expect("a report");
+    let table = report.split("<h2>Shocks</h2>").nth(1).expect("a table of shocks");
+    let rows: Vec<Vec<&str>> =
+        table.lines().filter(|line| line.starts_with("<tr>")).map(|row| row.split("</t").collect()).collect();
+    let column = rows[0].iter().position(|cell| cell.ends_with("<th>place")).expect("a column");
+    assert!(rows[1][column].ends_with("<td>hills"), "{table}");
+}
+
+const JSON_KIND: (&str, &str) = ("Content-Type", "application/json");
+
+#[test]
+fn what_is_refused_has_one_shape_and_is_counted_whichever_way_it_comes() {
+    let server = TestServer::start(&[world("hand", "manual"), "id: bare\nclock: manual\n".to_owned()]);
+    let api = server.api();
+    let text = || api.get("/metrics").text;
+    let kinds =
+        ["demand", "unknown"].map(|kind| format!(r#"worldtick_economy_shocks_total{{kind="{kind}",phase="refused"}}"#));
+    let orders = r#"worldtick_commands_total{source="api",outcome="refused"}"#;
+    let before = text();
+    // By the schema, by the world field by field, and by the world as a whole.
+    let cases = [
+        (PATH, json!({"kind": "bogus"}), vec!["/kind"]),
+        (PATH, json!({"kind": "demand"}), vec!["/commodity", "/durationHours", "/factor"]),
+        (PATH, json!({"kind": "demand", "commodity": "Gold", "factor": 1, "durationHours": 1}), vec!["/commodity"]),
+        ("/api/v1/worlds/bare/shocks", json!({"kind": "money", "factor": 2}), vec![""]),
+    ];
+    let count = cases.len();
+    for (path, body, expected) in cases {
+        let problem = api.post(path, &body).problem(422);
+        let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("{problem}"));
+        let mut pointers: Vec<&str> = errors.iter().map(|error| error["pointer"].as_str().unwrap()).collect();
+        pointers.sort_unstable();
+        assert_eq!(pointers, expected, "{problem}");
+        for part in ["code", "detail"] {
+            assert!(errors.iter().all(|error| error[part].as_str().is_some_and(|text| !text.is_empty())), "{problem}");
+        }
+    }
+    let configure = json!({"command": "world.tick", "payload": {"tick_type": "weekly"}});
+    api.post("/api/v1/worlds/hand/commands", &configure).problem(422);
+    let more = |series: &str| metric(&text(), series) - metric(&before, series);
+    wait_for("they are counted", || (more(orders) >= f64::from(u32::try_from(count + 1).ok()?)).then_some(()));
+    assert!(more(&kinds[0]) >= 2.0 && more(&kinds[1]) >= 1.0, "{}", text());
+}
+
+#[test]
+fn bodies_that_could_mean_two_things_are_refused() {
+    let server = TestServer::start(&[world("hand", "manual")]);
+    let api = server.api();
+    let doubled = r#"{"kind": "need", "kind": "money", "factor": 2}"#;
+    let problem = api.post_with(PATH, doubled, &[JSON_KIND]).problem(422);
+    assert!(
+        problem["errors"][0]["detail"].as_str().is_some_and(|words| words.contains("`kind` is there twice")),
+        "{problem}"
+    );
+    api.post_with(PATH, "{}", &[("Content-Type", "application/json; charset=utf-16")]).problem(415);
+    api.post_with("/api/v1/worlds", "id: more", &[("Content-Type", "text/plain")]).problem(415);
+    api.get("/api/v1/worlds/%ff%fe").problem(400);
+    // A whole number is one however it is written, and nothing has no sign.
+    let whole = r#"{"kind": "need", "commodity": "Food", "factor": -0.0, "durationHours": 5.0}"#;
+    let added = api.post_with(PATH, whole, &[JSON_KIND]);
+    assert_eq!((added.status, &added.json()["hoursLeft"]), (201, &json!(5)), "{}", added.text);
+    assert!(!api.get(PATH).text.contains("-0.0"));
+}
+
+#[test]
+fn agents_are_listed_by_place() {
+    let places = "economy:\n  places:\n    - { name: hills, share: 0.5 }\n    - { name: shore, share: 0.5 }\n";
+    let server = TestServer::start(&[world("two", "manual").replace("economy:\n", places)]);
+    let agents = |query: &str| {
+        let answer = server.api().get(&format!("/api/v1/worlds/two/agents?limit=500{query}")).ok();
+        answer["agents"].as_array().expect("agents").clone()
+    };
+    let (all, there) = (agents(""), agents("&place=hills"));
+    assert!(!there.is_empty() && there.len() < all.len(), "{} of {}", there.len(), all.len());
+    assert!(there.iter().all(|agent| agent["place"] == "hills"), "{there:?}");
 }

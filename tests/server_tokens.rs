@@ -151,7 +151,9 @@ fn a_token_acts_in_its_own_name_and_worlds_are_in_the_audit_by_theirs() {
     api.post("/api/v1/worlds/hand/pause", &json!({ "by": "bob" })).ok();
     assert_eq!(api.get("/api/v1/worlds/hand").ok()["status"]["by"], "bob");
 
-    let head = format!("POST /api/v1/worlds HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ROOT}");
+    let head = format!(
+        "POST /api/v1/worlds HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ROOT}\r\nContent-Type: application/yaml"
+    );
     let (status, reply) = api.raw(&head, "id: fresh\nclock: manual\n");
     assert_eq!(status, 201, "{reply}");
     let head = format!("DELETE /api/v1/worlds/fresh HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {ROOT}");

@@ -78,7 +78,7 @@ fn worlds_are_registered_and_removed_while_others_run() {
     for pointer in ["/id", "/clok", "/meta/simulation/timeScale"] {
         assert!(pointers.contains(&pointer), "{pointer}: {problem}");
     }
-    api.post_with("/api/v1/worlds", "id: [", &[]).problem(422);
+    api.post_with("/api/v1/worlds", "id: [", &[("Content-Type", "application/yaml")]).problem(422);
     api.delete("/api/v1/worlds/nobody").problem(404);
 
     // Removed: gone for readers and ticks, and its name is free for another incarnation.

@@ -422,6 +422,16 @@ export interface EconomyParameters {
   doubtMax?: number;
   /** Factor by which each failure raises doubt. 1 to 3. */
   doubtGrowth?: number;
+  /**
+   * Share of a market's trend, the change of its price over three clearings, that traders expect to come on top: the
+   * price that they learn lies so much further on. 0 to 1.
+   */
+  trendShare?: number;
+  /**
+   * Caution towards a market whose price jumps about: at a volatility v, the standard deviation of five clearings as
+   * a share of the price, a step towards its price is 1 / (1 + v × caution) of what it is at rest. 0 to 100.
+   */
+  volatilityCaution?: number;
   /** Hours over which Smith's alpha of a market is measured. 1 to 1,000. */
   alphaHours?: number;
 }
@@ -787,6 +797,11 @@ export interface PopulationSpec {
   count?: number;
   /** Money that each begins with, in minor units. 1 to 1,000,000,000. */
   moneyPerHead?: number;
+  /**
+   * How far the money at first goes apart: evenly from `moneyPerHead` less this share of it to as much more. What all
+   * have together stays the same. 0 to 1.
+   */
+  moneySpread?: number;
   /** Hours for which each begins with stocks of what it needs and uses. 0 to 200. */
   initialStockHours?: number;
   /** First beliefs are the initial prices times this: a test of how a world finds its prices. 0.01 to 100. */
@@ -813,8 +828,8 @@ export interface PopulationSpec {
   /** CSV file of agents, from the folder of the world file: read with it, as if they were listed in `agents`. */
   agentsFile?: string | null;
   /**
-   * Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
-   * no meaning. 2 to 20,000.
+   * Agents one by one; with them `count`, `moneyPerHead`, `moneySpread`, `initialStockHours` and the counts and shares
+   * of roles have no meaning. 2 to 20,000.
    */
   agents?: AgentSpec[];
 }

@@ -126,8 +126,14 @@ impl Bench {
                     self.results[trader as usize] += traded;
                 }
             }
-            let news = MarketNews { price: Some(2_000.0), best_bid: Some(1_990.0), best_ask: Some(2_010.0) };
-            let lesson = news.lesson();
+            let news = MarketNews {
+                price: Some(2_000.0),
+                best_bid: Some(1_990.0),
+                best_ask: Some(2_010.0),
+                trend: 0.01,
+                volatility: 0.01,
+            };
+            let lesson = news.lesson(&parameters);
             for ((belief, order), result) in self.beliefs.iter_mut().zip(&self.orders).zip(&self.results) {
                 let Order { side, price, quantity, .. } = *order;
                 let limit = if side == Side::Bid { price + 50 } else { price - 50 };

@@ -16,7 +16,7 @@ use crate::config::Secret;
 /// Where help shows these arguments.
 pub(super) const HEADING: &str = "Server";
 /// Where a server is if nobody says otherwise.
-pub(super) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
 /// How to reach the server, and in which form to write what it says.
 #[derive(Debug, Clone, Args)]
@@ -262,8 +262,13 @@ fn refused(mut answer: Response<Body>) -> CliError {
     };
     message = plain(&message);
     for error in problem.get("errors").and_then(Value::as_array).into_iter().flatten() {
-        let part = |name: &str| plain(error.get(name).and_then(Value::as_str).unwrap_or_default());
-        message.push_str(&format!("\n  {}: {}", part("pointer"), part("detail")));
+        let part = |name: &str| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        match (part("pointer"), part("detail")) {
+            // Of the whole request, and said already.
+            ("", detail) if said("detail") == Some(detail) => {}
+            ("", detail) => message.push_str(&format!("\n  {}", plain(detail))),
+            (pointer, detail) => message.push_str(&format!("\n  {}: {}", plain(pointer), plain(detail))),
+        }
     }
     let exit = match status.as_u16() {
         400 | 422 => Exit::BadData,

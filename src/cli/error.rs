@@ -72,7 +72,8 @@ impl CliError {
         if let Some(config) = &self.config {
             let count = config.count();
             let things = if count == 1 { "1 error".to_owned() } else { format!("{count} errors") };
-            return format!("{}{things} in the configuration\n", config.render(with_colour));
+            let of = if self.exit == Exit::Configuration { " in the configuration" } else { "" };
+            return format!("{}{things}{of}\n", config.render(with_colour));
         }
         if self.message.is_empty() {
             return String::new();

@@ -8,6 +8,8 @@ mod client;
 mod command_id;
 mod commands;
 mod error;
+mod files;
+mod numbers;
 mod output;
 
 use std::ffi::OsString;
@@ -18,6 +20,7 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 pub use client::ClientArgs;
+pub(crate) use client::DEFAULT_SERVER;
 pub use command_id::CommandArgs;
 pub use commands::audit::AuditCommand;
 pub use commands::config::ConfigCommand;

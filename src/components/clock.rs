@@ -16,13 +16,13 @@ pub const MICROS_PER_DAY: i64 = 24 * MICROS_PER_HOUR;
 
 /// An instant of game time: microseconds since 1970-01-01T00:00:00Z of the game's calendar.
 ///
-/// In JSON it is an RFC 3339 date-time, in snapshots an integer. Years -9999 to 9999.
+/// In JSON it is an RFC 3339 date-time, in snapshots an integer. From -9999-01-02T01:59:59Z to 9999-12-30T22:00:00Z: every time zone can show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GameInstant(i64);
 
 /// A text or number that is no instant of the calendar.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("`{0}` is no date-time: write it as 2077-01-15T14:00:00Z, between the years -9999 and 9999")]
+#[error("`{0}` is no date-time: write it as 2077-01-15T14:00:00Z, from -9999-01-02T01:59:59Z to 9999-12-30T22:00:00Z")]
 pub struct InvalidInstant(String);
 
 impl GameInstant {

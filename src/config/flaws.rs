@@ -7,9 +7,12 @@ use schemars::schema_for;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::guess::Guess;
+use super::problem::cut;
 use super::verify::Checker;
 use super::yaml_file;
 use crate::systems::npc::extend::Extensions;
+use crate::world::lenient::{self, Unfit};
 use crate::world::spec::{WorldSimulationConfig, WorldSpec};
 
 /// One thing that is wrong with a value.
@@ -26,7 +29,7 @@ pub struct Flaw {
 impl Flaw {
     /// A flaw at this place.
     pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+        Self { pointer: pointer.into(), code: code.into(), detail: cut(detail.into()) }
     }
 }
 
@@ -55,10 +58,7 @@ pub(crate) fn read_shaped<T: DeserializeOwned>(shape: &Shape, value: &Value) -> 
     if !flaws.is_empty() {
         return Err(flaws);
     }
-    serde_path_to_error::deserialize::<_, T>(value.clone()).map_err(|error| {
-        let pointer = pointer_of(&error.path().to_string(), value);
-        vec![Flaw::new(pointer, "invalid", error.into_inner().to_string())]
-    })
+    lenient::read(value).map_err(|unfit| vec![of_unfit(&unfit, value)])
 }
 
 /// Reads a world as its file describes it, for apps whose plugins have added these conditions, effects and factors.
@@ -133,6 +133,10 @@ fn invalid(report: &garde::Report, value: &Value) -> Vec<Flaw> {
     report.iter().map(told).collect()
 }
 
+fn of_unfit(unfit: &Unfit, value: &Value) -> Flaw {
+    Flaw::new(pointer_of(&unfit.path, value), "invalid", unfit.message.as_str())
+}
+
 /// Reads a value by its schema, and by the rules of its type.
 fn check<T: DeserializeOwned>(
     checker: Option<&Checker>,
@@ -140,26 +144,33 @@ fn check<T: DeserializeOwned>(
     rules: impl Fn(&T) -> Vec<Flaw>,
 ) -> Result<T, Vec<Flaw>> {
     let mut flaws = differences(checker, value);
-    match serde_path_to_error::deserialize::<_, T>(value.clone()) {
+    let unfit = match lenient::read::<T>(value) {
         Ok(read) => {
+            let known = flaws.len();
             for flaw in rules(&read) {
-                if !flaws.iter().any(|known| known.pointer == flaw.pointer) {
+                if !flaws.iter().take(known).any(|known| known.pointer == flaw.pointer) {
                     flaws.push(flaw);
                 }
             }
-            if flaws.is_empty() { Ok(read) } else { Err(flaws) }
+            return if flaws.is_empty() { Ok(read) } else { Err(flaws) };
         }
-        Err(error) if flaws.is_empty() => {
-            let pointer = pointer_of(&error.path().to_string(), value);
-            Err(vec![Flaw::new(pointer, "invalid", error.into_inner().to_string())])
-        }
-        Err(_) => Err(flaws),
+        Err(unfit) => unfit,
+    };
+    if flaws.is_empty() {
+        flaws.push(of_unfit(&unfit, value));
     }
+    // The rest is held against the rules as well.
+    if let Some(guess) = Guess::<T>::of(value) {
+        let told = rules(&guess.value).into_iter().filter(|flaw| guess.vouches_for(&flaw.pointer));
+        let fresh: Vec<Flaw> = told.filter(|flaw| !flaws.iter().any(|known| known.pointer == flaw.pointer)).collect();
+        flaws.extend(fresh);
+    }
+    Err(flaws)
 }
 
 /// A path of Rust's names (`tiers.active.max_npcs`, `roles[0].name`) as a JSON pointer into a value whose names may be
 /// camelCase.
-fn pointer_of(path: &str, value: &Value) -> String {
+pub(super) fn pointer_of(path: &str, value: &Value) -> String {
     let plain = path.replace('[', ".").replace(']', "");
     let mut pointer = String::new();
     for part in plain.split('.').filter(|part| !part.is_empty()) {

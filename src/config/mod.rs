@@ -13,6 +13,7 @@
 //! | `rules`, `rules_kafka` | what a schema cannot say |
 //! | `verify` | checks a value against a JSON Schema, with words for people |
 //! | `flaws` | the same for what comes over the wire, by JSON pointer |
+//! | `guess` | what does not fit its type as it may have been meant, so that all rules can be held against the rest |
 //! | `worlds` | world files and the catalogue of topics |
 //! | [`show`] | tables and files for people |
 
@@ -22,12 +23,15 @@ pub mod show;
 mod agents_file;
 mod convert;
 mod crowd;
+mod excerpt;
 mod flaws;
+mod guess;
 mod hide;
 mod keys;
 mod layers;
 pub(crate) mod located;
 mod merge;
+mod once;
 mod problem;
 mod rules;
 mod rules_kafka;
@@ -45,6 +49,7 @@ pub(crate) use flaws::{Shape, read_shaped};
 pub use keys::{Key, KeyKind, Section, all as all_keys, schema, sections};
 pub use layers::{FlagValue, Layers, Loaded, Setting, Source};
 pub use model::ServerConfig;
+pub(crate) use once::Once;
 pub use problem::{ConfigError, Problem, SourceProblems};
 pub use value::{HIDDEN, Seconds, Secret};
 pub(crate) use verify::nearest;

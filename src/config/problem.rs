@@ -4,9 +4,13 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, NamedSource, SourceCode};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, SourceCode};
 
+use super::excerpt::Excerpt;
 use super::located::ByteRange;
+
+/// Bytes of a message at most.
+const WORDS_MAX: usize = 1_000;
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +26,13 @@ pub struct Problem {
 impl Problem {
     /// A problem without a place.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), help: None, span: None }
+        Self { message: cut(message.into()), help: None, span: None }
     }
 
     /// The same with what to do about it.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(cut(help.into()));
         self
     }
 
@@ -38,6 +42,15 @@ impl Problem {
         self.span = span;
         self
     }
+}
+
+/// Words that repeat what somebody has written, which may be long.
+pub(super) fn cut(mut words: String) -> String {
+    if words.len() > WORDS_MAX {
+        words.truncate(words.floor_char_boundary(WORDS_MAX));
+        words.push('…');
+    }
+    words
 }
 
 /// Everything that is wrong with one source: a file, the environment, the command line.
@@ -65,7 +78,7 @@ impl SourceProblems {
     }
 
     fn diagnostics(&self) -> impl Iterator<Item = Shown<'_>> {
-        let source = self.text.as_ref().map(|text| NamedSource::new(&self.name, text.to_string()));
+        let source = self.text.as_ref().map(|text| Excerpt { name: self.name.clone(), text: text.clone() });
         let source = source.map(Arc::new);
         self.problems.iter().map(move |problem| Shown { of: self, problem, source: source.clone() })
     }
@@ -120,7 +133,7 @@ impl Error for ConfigError {}
 struct Shown<'a> {
     of: &'a SourceProblems,
     problem: &'a Problem,
-    source: Option<Arc<NamedSource<String>>>,
+    source: Option<Arc<Excerpt>>,
 }
 
 impl Shown<'_> {
@@ -165,9 +178,8 @@ impl Diagnostic for Shown<'_> {
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
         let span = self.problem.span.clone()?;
-        let length = self.source.as_ref()?.inner().len();
-        let start = span.start.min(length);
-        let label = LabeledSpan::new(Some("here".into()), start, span.end.clamp(start, length) - start);
+        let span = self.source.as_ref()?.marked(span);
+        let label = LabeledSpan::new(Some("here".into()), span.start, span.end - span.start);
         Some(Box::new(std::iter::once(label)))
     }
 }

@@ -1,8 +1,10 @@
 //! World files and the catalogue of topics: read, and checked as the configuration is.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::guess::Guess;
 use super::layers::Layers;
 use super::located::{Located, Node, dotted, join};
 use super::model::{KafkaSection, WorldsSection};
@@ -12,11 +14,12 @@ use super::yaml_file;
 use crate::components::ids::WorldId;
 use crate::plugins::bridge::topics::{DEFAULT_TOPICS, TopicCatalogue};
 use crate::systems::npc::extend::Extensions;
+use crate::world::lenient;
 use crate::world::spec::{DEFAULT_WORLD, SpecWarning, WorldSpec};
 
 /// World files that one folder may hold.
 const FILES_MAX: usize = 10_000;
-/// The largest world file.
+/// The largest world file, and the largest file of agents.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 /// A world file that can be used.
@@ -33,7 +36,7 @@ impl WorldFile {
     pub fn warnings(&self) -> Vec<String> {
         let name =
             self.path.as_ref().map_or_else(|| format!("world `{}`", self.spec.id), |path| path.display().to_string());
-        let told = |warning: SpecWarning| format!("{name}: `{}`: {}", dotted(&warning.pointer), warning.message);
+        let told = |warning: SpecWarning| format!("{name}: {}", said_of(&warning.pointer, &warning.message));
         self.spec.warnings().into_iter().map(told).collect()
     }
 }
@@ -210,11 +213,17 @@ fn world_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {
 
 pub(super) fn read_text(path: &Path) -> Result<String, SourceProblems> {
     let failed = |what: String| SourceProblems::of(path.display().to_string(), vec![Problem::new(what)]);
-    let size = std::fs::metadata(path).map_err(|error| failed(format!("cannot be read: {error}")))?.len();
-    if size > FILE_BYTES_MAX {
-        return Err(failed(format!("is {size} bytes large; at most {FILE_BYTES_MAX} are read")));
+    let unread = |error: std::io::Error| failed(format!("cannot be read: {error}"));
+    let mut bytes = Vec::new();
+    // Whatever size it says it has: a device has none, and goes on for ever.
+    let file = std::fs::File::open(path).map_err(unread)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(unread)?;
+    if bytes.len() as u64 > FILE_BYTES_MAX {
+        return Err(failed(format!("is larger than {FILE_BYTES_MAX} bytes, and no more are read of a file")));
     }
-    std::fs::read_to_string(path).map_err(|error| failed(format!("cannot be read: {error}")))
+    let text = String::from_utf8(bytes).map_err(|error| failed(format!("is not UTF-8: {}", error.utf8_error())))?;
+    // A mark before the text is no part of it, and of no line.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }
 
 fn parse_world(
@@ -227,37 +236,59 @@ fn parse_world(
     let tree = read(text).map_err(|problem| failed(vec![problem]))?;
     let checker = Checker::new(schemars::schema_for!(WorldSpec).to_value()).map_err(|problem| failed(vec![problem]))?;
     let mut problems = checker.problems(&tree);
-    match serde_path_to_error::deserialize::<_, WorldSpec>(tree.to_json()) {
+    let document = tree.to_json();
+    let unfit = match lenient::read::<WorldSpec>(&document) {
         Ok(mut spec) => {
-            if problems.is_empty() {
-                super::agents_file::take_in(name, &mut spec, &tree)?;
+            if let Err(wrong) = super::agents_file::take_in(name, &mut spec, &tree) {
+                if problems.is_empty() {
+                    return Err(wrong);
+                }
+                // Its turn comes when the world file itself is right.
+                spec.economy.iter_mut().for_each(|economy| economy.population.agents_file = None);
             }
-            problems.extend(broken_rules(&spec, extensions, &tree, &problems));
-            if problems.is_empty() {
-                return Ok((spec, tree));
-            }
+            problems.extend(broken_rules(&spec, extensions, &tree, &problems, |_| true));
+            return if problems.is_empty() { Ok((spec, tree)) } else { Err(failed(problems)) };
         }
-        // What the schema has said already need not be said again.
-        Err(error) if problems.is_empty() => {
-            let pointer = pointer_of(&error.path().to_string(), &tree);
-            problems.push(Problem::new(format!("`{}`: {}", error.path(), error.inner())).at(tree.value_at(&pointer)));
-        }
-        Err(_) => {}
+        Err(unfit) => unfit,
+    };
+    // What the schema has said already need not be said again.
+    if problems.is_empty() {
+        let pointer = pointer_of(&unfit.path, &tree);
+        problems.push(Problem::new(said_of(&pointer, &unfit.message)).at(tree.value_at(&pointer)));
+    }
+    // The rest is held against the rules as well.
+    if let Some(mut guess) = Guess::<WorldSpec>::of(&document) {
+        guess.value.economy.iter_mut().for_each(|economy| economy.population.agents_file = None);
+        let more = broken_rules(&guess.value, extensions, &tree, &problems, |at| guess.vouches_for(at));
+        problems.extend(more);
     }
     Err(failed(problems))
 }
 
+/// What is wrong at a place of the file.
+fn said_of(pointer: &str, message: &str) -> String {
+    match dotted(pointer) {
+        place if place.is_empty() => message.to_owned(),
+        place => format!("`{place}`: {message}"),
+    }
+}
+
 /// What the rules of the type say beyond its schema.
-fn broken_rules(spec: &WorldSpec, extensions: Option<&Extensions>, tree: &Located, known: &[Problem]) -> Vec<Problem> {
+fn broken_rules(
+    spec: &WorldSpec,
+    extensions: Option<&Extensions>,
+    tree: &Located,
+    known: &[Problem],
+    is_sure: impl Fn(&str) -> bool,
+) -> Vec<Problem> {
     let mut alone = garde::Report::new();
     spec.validate_alone(&garde::Path::empty(), &mut alone);
     let alone = alone.iter().map(|(path, error)| (pointer_of(&path.to_string(), tree), error.message().to_string()));
     let faults = spec.faults(extensions).into_iter().map(|fault| (fault.pointer, fault.message));
-    let told = |(pointer, message): (String, String)| {
-        Problem::new(format!("`{}`: {message}", dotted(&pointer))).at(tree.value_at(&pointer))
-    };
+    let told =
+        |(pointer, message): (String, String)| Problem::new(said_of(&pointer, &message)).at(tree.value_at(&pointer));
     let fresh = |problem: &Problem| !known.iter().any(|other| other.span == problem.span);
-    alone.chain(faults).map(told).filter(fresh).collect()
+    alone.chain(faults).filter(|(pointer, _)| is_sure(pointer)).map(told).filter(fresh).collect()
 }
 
 /// A path of Rust's names (`meta.simulation.time_scale`, `roles[0].name`) as a JSON pointer into a file, whose names
@@ -315,87 +346,4 @@ fn parse_topics(name: &str, text: &str) -> Result<TopicCatalogue, SourceProblems
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn everything_wrong_with_a_world_file_is_told_at_once_with_its_place() {
-        let text = "id: W!\nclok: live\nmeta:\n  simulation:\n    timeScale: 0\n    tickIntervalSeconds: fast\nstartsAt: tomorrow\n";
-        let wrong = parse_world("w.yaml", text, None).expect_err("refused");
-        let told = ConfigError { sources: vec![wrong] }.to_string();
-        for part in [
-            "w.yaml:1:5: `id` is \"W!\"",
-            "w.yaml:2:1: unknown key `clok` (did you mean `clock`?)",
-            "w.yaml:5:16: `meta.simulation.timeScale` is 0: too small (at least 0.1)",
-            "w.yaml:6:26: `meta.simulation.tickIntervalSeconds` is the text \"fast\", but must be a number",
-            "w.yaml:7:11: `startsAt` is \"tomorrow\", which is no date-time (write it as 2077-01-15T14:00:00Z)",
-        ] {
-            assert!(told.contains(part), "{part}\n is not in\n{told}");
-        }
-    }
-
-    #[test]
-    fn rules_beyond_the_schema_have_a_place_too() {
-        let text = format!("id: w\ndescription: {}\n", "x".repeat(2001));
-        let wrong = parse_world("w.yaml", &text, None).expect_err("refused");
-        assert!(ConfigError { sources: vec![wrong] }.to_string().starts_with("w.yaml:2:14: `description`"));
-    }
-
-    #[test]
-    fn two_files_for_one_world_are_refused() {
-        let folder = tempfile::tempdir().expect("a folder");
-        for name in ["a.yaml", "b.yml"] {
-            std::fs::write(folder.path().join(name), "id: w\n").expect("written");
-        }
-        let section = WorldsSection { dir: folder.path().to_owned() };
-        let told = read_worlds(&section, &Extensions::default()).expect_err("refused").to_string();
-        assert!(told.contains("b.yml:1:5: world `w` is described by"), "{told}");
-        assert!(told.contains("a.yaml already"), "{told}");
-    }
-
-    #[test]
-    fn a_world_file_may_be_json() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("w.json");
-        std::fs::write(&path, "{\n\t\"id\": \"w\",\n\t\"description\": \"\\ud83d\\ude80 \\/\"\n}\n").expect("written");
-        let files =
-            read_worlds(&WorldsSection { dir: folder.path().to_owned() }, &Extensions::default()).expect("valid");
-        assert_eq!(files[0].spec.description, "🚀 /");
-        std::fs::write(&path, "{\n  \"id\": \"w\",\n  \"clok\": \"live\"\n}\n").expect("written");
-        let told = read_world(&path, None).expect_err("refused").to_string();
-        assert!(told.contains("w.json:3:3: unknown key `clok`"), "{told}");
-        std::fs::write(&path, "{\"id\": \"w\",}\n").expect("written");
-        let told = check_files(&[path], &Layers::default(), &Extensions::default()).expect_err("refused").to_string();
-        assert!(told.contains("this is no JSON"), "{told}");
-    }
-
-    #[test]
-    fn what_is_odd_about_a_world_is_told_and_does_not_refuse_it() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("w.yaml");
-        let text = "id: w\nbehaviour:\n  activityCategories: { work: {} }\n  activities: { dig: { category: work, minDurationSeconds: 60 } }\n";
-        std::fs::write(&path, text).expect("written");
-        let odd = check_files(&[path], &Layers::default(), &Extensions::default()).expect("valid");
-        assert_eq!(odd.len(), 1, "{odd:?}");
-        assert!(odd[0].contains("`behaviour.activities.dig`: it can never be chosen"), "{odd:?}");
-    }
-
-    #[test]
-    fn the_files_of_the_project_are_valid() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("assets/config");
-        let files = read_worlds(&WorldsSection { dir: root.join("worlds") }, &Extensions::default()).expect("valid");
-        assert!(!files.is_empty());
-        assert!(read_topics(&KafkaSection::default()).is_ok());
-        check_files(&[root.join("topics.yaml")], &Layers::default(), &Extensions::default()).expect("valid");
-    }
-
-    #[test]
-    fn paths_of_rust_find_the_keys_of_the_file() {
-        let tree = yaml_file::read("meta:\n  simulation:\n    timeScale: 1\n    snake_key: 2\n").expect("YAML");
-        assert_eq!(pointer_of("meta.simulation.time_scale", &tree), "/meta/simulation/timeScale");
-        assert_eq!(pointer_of("meta.simulation.snake_key", &tree), "/meta/simulation/snake_key");
-        let tree = yaml_file::read("activities:\n  eat.at.home:\n    effects: 1\n").expect("YAML");
-        assert_eq!(pointer_of("activities.eat.at.home.effects", &tree), "/activities/eat.at.home/effects");
-        assert_eq!(pointer_of("activities.eat.out[3]", &tree), "/activities/eat/out/3");
-    }
-}
+mod tests;

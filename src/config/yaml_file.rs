@@ -4,26 +4,52 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Number, Value};
-use serde_saphyr::{Location, Spanned};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{Location, NonFiniteFloatPolicy, Spanned};
 
 use super::located::{ByteRange, Entry, Located, Node};
+use super::once::Once;
 use super::problem::Problem;
 
 /// Reads a YAML file.
 pub(crate) fn read(text: &str) -> Result<Located, Problem> {
-    let tree: Spanned<Tree> = serde_saphyr::from_str(text).map_err(|error| {
-        let message = error.without_snippet().to_string();
-        // The place is shown beside the message.
-        let message = message.split_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+    // What is no number for JSON comes as text, for the schema to find fault with at its place.
+    let options = serde_saphyr::options! { non_finite_float_policy: NonFiniteFloatPolicy::AsString };
+    let tree: Spanned<Tree> = serde_saphyr::from_str_with_options(text, options).map_err(|error| {
         let span = error.location().and_then(|place| bytes(&place).or_else(|| line_and_column(text, &place)));
-        Problem::new(format!("this is no YAML: {message}")).at(span)
+        Problem::new(in_words(error.without_snippet())).at(span)
     })?;
     Ok(located(tree))
 }
 
+/// Why a text is not read, in words for people.
+fn in_words(error: &serde_saphyr::Error) -> String {
+    match error {
+        serde_saphyr::Error::Budget { breach, .. } => match breach {
+            BudgetBreach::Depth { .. } => "it is nested too deep to be read".to_owned(),
+            BudgetBreach::Documents { .. } => "it holds too many documents: one is read".to_owned(),
+            _ => "it has too much in it to be read: too many values, keys and aliases for one file".to_owned(),
+        },
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            "it holds more than one document: put each into a file of its own".to_owned()
+        }
+        serde_saphyr::Error::DuplicateMappingKey { key: Some(key), .. } => {
+            format!("this is no YAML: the key `{key}` is there twice")
+        }
+        other => {
+            let message = other.to_string();
+            // The place is shown beside the message.
+            let message = message.split_once(" at line ").map_or(message.as_str(), |(message, _)| message);
+            // What follows is for programmers.
+            let message = message.split_once(", set DuplicateKeyPolicy").map_or(message, |(message, _)| message);
+            format!("this is no YAML: {message}")
+        }
+    }
+}
+
 /// Reads a JSON file. It is YAML, too, which knows the places; what is JSON alone has none.
 pub(crate) fn read_json(text: &str) -> Result<Located, Problem> {
-    let value: Value = serde_json::from_str(text).map_err(|error| {
+    let Once(value) = serde_json::from_str(text).map_err(|error| {
         let before: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
         let at = text.floor_char_boundary((before + error.column().saturating_sub(1)).min(text.len()));
         let message = error.to_string();

@@ -19,6 +19,12 @@ pub enum LabError {
     /// The world has no economy.
     #[error("the world `{0}` has no economy: its file has no section `economy`")]
     NoEconomy(String),
+    /// Its agents are in a database, which is not read here.
+    #[error(
+        "the agents of the world `{0}` are in the database (`population.from: market_agent`), and only the file is run: to \
+         try it out, list them in the file (`agents`) or beside it (`agentsFile`) and leave out `from`"
+    )]
+    NoAgents(String),
     /// It would be too long, or last no hour.
     #[error("{0} hours are outside 1 to {HOURS_MAX}")]
     Hours(u32),
@@ -45,8 +51,9 @@ impl Experiment {
     /// # Errors
     /// When the world has no economy, or the hours are outside 1 to [`HOURS_MAX`].
     pub fn new(mut spec: WorldSpec, seed: u64, hours: u32) -> Result<Self, LabError> {
-        if spec.economy.is_none() {
-            return Err(LabError::NoEconomy(spec.id.to_string()));
+        let Some(economy) = &spec.economy else { return Err(LabError::NoEconomy(spec.id.to_string())) };
+        if economy.population.waits_for_agents() {
+            return Err(LabError::NoAgents(spec.id.to_string()));
         }
         if hours == 0 || hours > HOURS_MAX {
             return Err(LabError::Hours(hours));

@@ -5,7 +5,8 @@
 
 use super::numbers::{count, real};
 use crate::components::ids::StableId;
-use crate::components::market::{Belief, Personality, Side};
+use crate::components::market::{Belief, CommodityId, Market, MarketHour, Personality, Side};
+use crate::components::money::{Goods, Money};
 use crate::systems::economy::book::{Book, Order, PRICE_MAX};
 use crate::systems::economy::{MarketNews, Placed, learn};
 use crate::systems::random::{Draw, SystemDraws};
@@ -41,6 +42,8 @@ pub struct Smith {
     parameters: EconomyParameters,
     dealers: Vec<Dealer>,
     book: Book,
+    /// What is remembered of its prices.
+    market: Market,
     equilibrium: f64,
     surplus: f64,
 }
@@ -63,7 +66,8 @@ impl Smith {
             let price = (equilibrium * belief_factor * noise).clamp(1.0, f64::from(PRICE_MAX));
             dealer.belief = Belief { price, doubt: parameters.doubt_max / 4.0 };
         }
-        Self { rule, parameters, dealers, book: Book::default(), equilibrium, surplus }
+        let market = Market::new(CommodityId(0), String::new(), Money::ZERO);
+        Self { rule, parameters, dealers, book: Book::default(), market, equilibrium, surplus }
     }
 
     /// The price at which the true values balance, in minor units.
@@ -100,8 +104,15 @@ impl Smith {
             price: clearing.price().map(f64::from),
             best_bid: clearing.best_bid.map(f64::from),
             best_ask: clearing.best_ask.map(f64::from),
+            trend: self.market.trend(),
+            volatility: self.market.volatility(),
         };
-        let lesson = news.lesson();
+        // As in a world, what everybody learns from is counted before this clearing is.
+        if let Some(price) = clearing.price() {
+            let volume = Goods(i64::try_from(clearing.volume).unwrap_or(i64::MAX));
+            self.market.remember(MarketHour { price: Money(i64::from(price)), volume });
+        }
+        let lesson = news.lesson(&self.parameters);
         for dealer in &mut self.dealers {
             dealer.belief = learn(dealer.belief, Some(&dealer.placed), &lesson, &dealer.personality, &self.parameters);
         }

@@ -39,8 +39,10 @@ pub struct Summary {
     pub markets: Vec<MarketSummary>,
     /// Share of the needs that were met, of the whole run.
     pub meals: f64,
-    /// Share of the needs that were met on the worst whole day; of less than a day, in all of it.
+    /// Share of the needs that were met on the worst whole day of the run; of less than a day, in all of it.
     pub worst_day: f64,
+    /// The same, of the days from that hour on.
+    pub worst_late_day: f64,
     /// What was eaten and enjoyed against a planner's optimum: the work in it, less that in what came from outside,
     /// against the work that there was.
     pub consumption: f64,
@@ -55,22 +57,26 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Statistics from the hour after `settled` on; meals of the whole run. A day is 24 hours of the run.
+    /// Statistics from the hour after `settled` on; meals and their worst day of the whole run. A day is 24 hours.
     pub fn of(record: &Record, settled: u32) -> Self {
         let late: Vec<&Sample> = record.samples.iter().filter(|sample| sample.hour > settled).collect();
         let meals = |samples: &[&Sample]| {
             let sums = samples.iter().fold((0, 0), |(met, due), s| (met + s.meals_met, due + s.meals_due));
             share(sums.0, sums.1)
         };
+        let worst_day = |samples: &[&Sample]| {
+            if samples.len() < DAY {
+                return meals(samples);
+            }
+            samples.chunks_exact(DAY).map(meals).fold(1.0, f64::min)
+        };
+        let all: Vec<&Sample> = record.samples.iter().collect();
         let gini = |sample: &&Sample| sample.money.gini;
         Self {
             markets: (0..record.commodities.len()).map(|commodity| market(record, commodity, &late)).collect(),
-            meals: meals(&record.samples.iter().collect::<Vec<_>>()),
-            worst_day: if late.len() < DAY {
-                meals(&late)
-            } else {
-                late.chunks_exact(DAY).map(meals).fold(1.0, f64::min)
-            },
+            meals: meals(&all),
+            worst_day: worst_day(&all),
+            worst_late_day: worst_day(&late),
             consumption: consumption(record, &late),
             gini_low: late.iter().map(gini).fold(f64::INFINITY, f64::min),
             gini_high: late.iter().map(gini).fold(0.0, f64::max),

@@ -343,7 +343,7 @@ impl SimulationEvent for AggregatedStats {
 
     fn example() -> Self {
         Self {
-            location: "night-city/harbour".into(),
+            location: "night-city".into(),
             stats_type: StatsType::HourlySummary,
             time_window_minutes: Some(60),
             metrics: StatsMetrics {

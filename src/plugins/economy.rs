@@ -31,7 +31,8 @@ use bevy_ecs::prelude::*;
 
 use crate::components::market::{
     Beliefs, Budget, Chronicle, DaySums, Ledger, Livelihood, Market, MarketStatistics, Measures, Moves, Personality,
-    PlaceId, Purse, Resting, Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthStatistics,
+    PlaceId, Purse, Resting, Role, Shocks, Stock, Storeroom, TradeHistory, Trader, Treasury, WealthOfPlaces,
+    WealthStatistics,
 };
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::outside::EconomySignal;
@@ -73,6 +74,7 @@ persist! {
     DaySums: "economy.day",
     MarketStatistics: "economy.statistics",
     WealthStatistics: "economy.wealth",
+    WealthOfPlaces: "economy.wealth_of_places",
 }
 
 impl Persist for Ledger {
@@ -112,6 +114,7 @@ impl Plugin for EconomyPlugin {
             .persist_resource::<Ledger>()
             .persist_resource::<MarketStatistics>()
             .persist_resource::<WealthStatistics>()
+            .persist_resource::<WealthOfPlaces>()
             .persist_resource::<Moves>()
             .persist_resource::<Shocks>()
             .persist_resource::<DaySums>()

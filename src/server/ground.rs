@@ -98,6 +98,7 @@ impl Ground {
             _ if self.is_deposed() => return Err(HostFailure::Fenced.into()),
             restored => restored?,
         }
+        self.view.set_restored();
         self.spawn_inbound(places.positions, record_sender)?;
         drop(closed);
         self.phase.has_started();

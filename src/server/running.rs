@@ -46,6 +46,11 @@ pub(super) struct Ending {
     pub(super) early: Option<LeaveAtOnce>,
 }
 
+/// What the commands that talk to a server have to be told where it does not listen at the usual address.
+fn named_server(admin: &str) -> String {
+    if admin == crate::cli::DEFAULT_SERVER { String::new() } else { format!(" --server {admin}") }
+}
+
 /// A server that runs.
 pub struct Running {
     parts: Ending,
@@ -89,9 +94,10 @@ impl Running {
              admin API   {admin}/api/v1\n\n\
              Things to try in another terminal:\n  \
              kcat -b {servers} -t simulation.event -C\n  \
-             worldtick events tail          (from a checkout: cargo run --release -- events tail)\n  \
+             worldtick events tail{server}          (from a checkout: cargo run --release -- events tail{server})\n  \
              curl -s '{admin}/readyz?verbose'\n",
             version = env!("CARGO_PKG_VERSION"),
+            server = named_server(&admin),
             worlds = parts.worlds.join(", "),
             store = parts.store_location,
         )
@@ -210,4 +216,15 @@ fn left(deadline: Instant) -> Duration {
 fn now() -> Instant {
     // time: stop: the deadline | real | std::time::Instant | read when told to stop
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::named_server;
+
+    #[test]
+    fn what_is_advised_works_at_another_address() {
+        assert_eq!(named_server("http://127.0.0.1:8080"), "");
+        assert_eq!(named_server("http://127.0.0.1:8099"), " --server http://127.0.0.1:8099");
+    }
 }

@@ -8,6 +8,7 @@ mod faults;
 mod game_world;
 mod hash;
 mod inputs;
+pub(crate) mod lenient;
 mod noted;
 mod registry;
 mod saving;

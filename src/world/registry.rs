@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 use super::bulk::{BulkColumn, PersistBulk};
 use super::column::{Column, ComponentColumn, ResourceColumn};
 use super::hash::{Part, PartSum, forget_part};
+use super::lenient;
 use super::noted::{self, NotedColumn};
 use crate::messages::SimulationEvent;
 
@@ -252,7 +253,7 @@ where
     let mut system = IntoSystem::into_system(system);
     system.initialize(world);
     Box::new(move |world, payload| {
-        let input: C = serde_path_to_error::deserialize(payload).map_err(|error| error.to_string())?;
+        let input: C = lenient::read(&payload).map_err(|unfit| unfit.told())?;
         let answer = system.run(input, world).map_err(|error| error.to_string())?;
         system.apply_deferred(world);
         answer

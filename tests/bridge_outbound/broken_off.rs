@@ -14,7 +14,11 @@ use crate::support::{Outbox, assert_in_order_per_key, bodies, config, expected, 
 
 /// Lets a mock cluster answer some requests with errors, and publishes rows 11 to `last` through it, each with
 /// so many bytes of padding.
-fn publish_through(errors: &[(RDKafkaApiKey, RDKafkaRespErr)], last: i64, padding: usize) -> (Vec<Rec>, Vec<PublisherEvent>) {
+fn publish_through(
+    errors: &[(RDKafkaApiKey, RDKafkaRespErr)],
+    last: i64,
+    padding: usize,
+) -> (Vec<Rec>, Vec<PublisherEvent>) {
     let cluster = rdkafka::mocking::MockCluster::new(1).expect("mock");
     let settings = KafkaSettings::new(cluster.bootstrap_servers());
     let (topic, progress) = (unique("event"), unique("progress"));

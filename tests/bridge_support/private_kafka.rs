@@ -5,7 +5,12 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use uuid::Uuid;
+
 use super::wait_for;
+
+/// How often a node is begun anew that ended instead of starting.
+const STARTS_MAX: u32 = 3;
 
 /// A node that ends with the test.
 pub struct PrivateKafka {
@@ -34,9 +39,16 @@ impl PrivateKafka {
     /// Starts one where `WORLDTICK_TEST_KAFKA_LIBS` names a folder with Kafka's jars. Where services are required it
     /// must.
     pub fn start() -> Option<Self> {
-        let mut kafka = Self::prepare()?;
-        kafka.run();
-        Some(kafka)
+        let mut failed = String::new();
+        for _ in 0..STARTS_MAX {
+            let mut kafka = Self::prepare()?;
+            match kafka.try_run() {
+                Ok(()) => return Some(kafka),
+                // Somebody else may have taken one of its ports in between.
+                Err(error) => failed = error,
+            }
+        }
+        panic!("{failed}");
     }
 
     /// One that has its ports and does not run yet.
@@ -79,6 +91,11 @@ impl PrivateKafka {
 
     /// Runs it, for the first time or again.
     pub fn run(&mut self) {
+        self.try_run().expect("Kafka starts");
+    }
+
+    /// Why it ended instead of starting, if it did.
+    fn try_run(&mut self) -> Result<(), String> {
         let log = self.folder.path().join("kafka.log");
         let child = Command::new("java")
             .args(["-Xms64m", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"])
@@ -89,10 +106,15 @@ impl PrivateKafka {
             .stderr(Stdio::null())
             .spawn()
             .expect("java runs");
-        self.child = Some(child);
+        let told = || fs::read_to_string(&log).unwrap_or_default();
+        let child = self.child.insert(child);
         wait_for("Kafka starts", || {
-            fs::read_to_string(&log).unwrap_or_default().contains("Kafka Server started").then_some(())
-        });
+            if told().contains("Kafka Server started") {
+                return Some(Ok(()));
+            }
+            let ended = child.try_wait().expect("its state");
+            ended.map(|status| Err(format!("Kafka ended with {status}:\n{}", told())))
+        })
     }
 
     /// Ends it in good order.
@@ -126,8 +148,13 @@ impl Drop for PrivateKafka {
     }
 }
 
+/// Below what Linux hands out for outgoing connections, so that none of those takes the port of a node that is away.
 fn free_ports() -> [u16; 4] {
-    let listeners = [(); 4].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+    let listeners = [(); 4].map(|()| {
+        let candidates =
+            std::iter::repeat_with(|| 15_000 + u16::try_from(Uuid::new_v4().as_u128() % 17_000).expect("small"));
+        candidates.take(1_000).find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok()).expect("a free port")
+    });
     listeners.map(|listener| listener.local_addr().expect("address").port())
 }
 

@@ -13,12 +13,13 @@ const FROM: usize = 100;
 
 #[test]
 fn with_the_originals_population_the_market_settles_within_their_band() {
-    // 100 agents with 50 to 500 of money, the mean of it here, all of the same skill; learning rates 0.1 to 0.5 and the
+    // 100 agents with 50 to 500 of money, all of the same skill; learning rates 0.1 to 0.5 and the
     // other traits 0 to 1, as they are by default. There food has no production: its price is where the beliefs of
     // those who cannot lose began. Here it is the work in it times money per head over the spending hours.
     let spec = with(DEFAULT.spec(), |economy| {
         economy.population.count = 100;
         economy.population.money_per_head = 27_500;
+        economy.population.money_spread = 225.0 / 275.0;
         economy.population.skill = Range { min: 1.0, max: 1.0 };
     });
     let implied = spec.economy.as_ref().expect("an economy").implied().expect("sound").prices[0];

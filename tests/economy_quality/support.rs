@@ -48,12 +48,16 @@ pub struct Ground {
 pub static DEFAULT: Ground = Ground::new("default world", default_world, &[]);
 /// Another, on which some parameters of behaviour were chosen as well.
 pub static SECOND: Ground = Ground::new("mill valley", mill_valley, &[]);
-/// A third, on which nothing was chosen.
+/// A third, on which nothing was chosen. The goals are 5% and 10%: on 12 seeds fish reaches 3.9% and 14%, salt 6.7% and 17%,
+/// boats 21% and 38% (43% in shorter runs).
 pub static THIRD: Ground = Ground::new(
     "salt coast",
     salt_coast,
-    &[missed("Fish", 0.06, 0.16), missed("Salt", 0.10, 0.25), missed("Boat", 0.35, 0.50)],
+    &[missed("Fish", 0.05, 0.16), missed("Salt", 0.08, 0.20), missed("Boat", 0.26, 0.48)],
 );
+
+/// Hours of a run at rest in a small ensemble: as many as the longest that is compared with it.
+pub const CALM_HOURS: u32 = 1_200;
 
 impl Ground {
     const fn new(name: &'static str, file: fn() -> WorldSpec, missed: &'static [Missed]) -> Self {
@@ -66,7 +70,7 @@ impl Ground {
 
     /// Runs at rest, one for each seed from 1: made once for all that is compared with them.
     pub fn calm(&self) -> &[Record] {
-        self.calm.get_or_init(|| runs(&self.spec(), seeds(2), hours(1_000, 10_000)))
+        self.calm.get_or_init(|| runs(&self.spec(), seeds(2), hours(CALM_HOURS, 10_000)))
     }
 }
 
@@ -119,8 +123,9 @@ pub fn price_ratios(with: &[Record], without: &[Record], commodity: usize) -> Ve
     (0..hours).map(|hour| all.iter().map(|seed| seed[hour]).sum::<f64>() / all.len() as f64).collect()
 }
 
-/// The mean of values; there are some.
+/// The mean of values.
 pub fn mean(values: &[f64]) -> f64 {
+    assert!(!values.is_empty(), "there is no mean of nothing: a run is shorter than what is asked of it");
     values.iter().sum::<f64>() / values.len() as f64
 }
 
@@ -154,7 +159,7 @@ pub fn show(title: &str, summaries: &[Summary]) {
             summary.worst_off_implied(),
             summary.consumption,
             summary.meals,
-            summary.worst_day,
+            summary.worst_late_day,
             summary.gini_low,
             summary.gini_high,
             summary.top_share,

@@ -23,7 +23,7 @@ fn hold_to_the_goals(title: &str, records: &[Record], deviation: f64, missed: &[
         assert!(summary.consumption >= 0.93, "{at}: consumption is {:.3} of the optimum", summary.consumption);
         assert!(summary.consumption <= 1.02, "{at}: consumption of {:.3} is more than can be", summary.consumption);
         assert!(summary.meals >= 0.99, "{at}: {:.4} of the meals", summary.meals);
-        assert!(summary.worst_day >= 0.97, "{at}: {:.4} of the meals on the worst day", summary.worst_day);
+        assert!(summary.worst_late_day >= 0.97, "{at}: {:.4} of the meals on the worst day", summary.worst_late_day);
         assert!(summary.gini_low >= 0.2 && summary.gini_high <= 0.6, "{at}: Gini {summary:?}");
         assert!(summary.top_share < 0.15, "{at}: the richest hundredth has {:.3}", summary.top_share);
         assert!(summary.role_extinct_hours <= 48, "{at}: a role had nobody for {} h", summary.role_extinct_hours);

@@ -221,6 +221,8 @@ fn readable(event: &Value) -> String {
     let short = event_type.strip_prefix("simulation.event.").unwrap_or(&event_type);
     let payload = event.get("data").filter(|data| data.is_object()).unwrap_or(event);
     let fields = payload.as_object().into_iter().flatten().filter(|(name, _)| !ENVELOPE.contains(&name.as_str()));
+    // Tables of measures are for programs: they have no end on a line.
+    let fields = fields.filter(|(_, value)| !value.is_object());
     let fields: Vec<String> = fields.map(|(name, value)| format!("{name}={}", cell(value))).collect();
     format!("{}  {}  {short}  {}", text("timestamp"), text("world_id"), fields.join(" "))
 }
@@ -265,7 +267,7 @@ mod tests {
     fn a_line_shows_the_payload_wherever_it_stands() {
         let flat = serde_json::json!({
             "event_type": "simulation.event.market_cleared", "timestamp": "2077-01-01T01:00:00Z", "world_id": "w",
-            "commodity": "Food", "price": 10.5, "volume": 3
+            "commodity": "Food", "price": 10.5, "volume": 3, "beliefs": {"mean": 10.0}, "wealth": {"gini": 0.2}
         });
         let data = serde_json::json!({
             "event_type": "simulation.event.market_cleared", "timestamp": "2077-01-01T01:00:00Z", "world_id": "w",

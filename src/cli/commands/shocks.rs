@@ -7,6 +7,7 @@ use super::worlds::{items, name};
 use crate::cli::client::{Client, ClientArgs, segment};
 use crate::cli::command_id::CommandArgs;
 use crate::cli::error::CliError;
+use crate::cli::numbers::{factor, hours};
 use crate::cli::output::{Column, list, object};
 use crate::components::ids::WorldId;
 
@@ -17,6 +18,7 @@ use crate::components::ids::WorldId;
   worldtick shocks add night-city --kind demand --commodity Weapon --factor 2 --for 72 --in 24
   worldtick shocks add night-city --kind role-vanished --role Miner --for 48
   worldtick shocks add night-city --kind import --commodity Food --quantity 50 --price 12 --for 100
+  worldtick shocks add two-towns --kind yield --role Miner --factor 0.3 --place hills --for 48
   worldtick shocks add night-city --kind money --factor 2
   worldtick shocks list night-city
   worldtick shocks end night-city locusts
@@ -53,20 +55,23 @@ pub enum ShocksCommand {
         /// The role
         #[arg(long)]
         role: Option<String>,
-        /// What is multiplied by it: 0 to 10, for money 0.1 to 10
+        /// The market place where it acts; without it, everywhere
         #[arg(long)]
+        place: Option<String>,
+        /// What is multiplied by it: 0 to 10, for money 0.1 to 10
+        #[arg(long, allow_negative_numbers = true, value_parser = factor)]
         factor: Option<f64>,
         /// Units that a trader from outside trades in an hour
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true)]
         quantity: Option<i64>,
         /// What a unit costs or brings there, in major units of money, as lists show it: 12 or 14.5
-        #[arg(long, value_parser = minor)]
+        #[arg(long, allow_negative_numbers = true, value_parser = minor)]
         price: Option<i64>,
         /// In so many hours; without it, at once
-        #[arg(long = "in", value_name = "HOURS")]
+        #[arg(long = "in", value_name = "HOURS", allow_negative_numbers = true, value_parser = hours)]
         starts_in: Option<u32>,
         /// For so many hours
-        #[arg(long = "for", value_name = "HOURS")]
+        #[arg(long = "for", value_name = "HOURS", allow_negative_numbers = true, value_parser = hours)]
         duration: Option<u32>,
     },
     /// List the shocks of a world: active, to come, ended
@@ -113,17 +118,19 @@ fn minor(text: &str) -> Result<i64, String> {
     format!("{whole}{part:0<2}").parse().map_err(|_| wrong())
 }
 
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 12] = [
     ("SHOCK", "/id"),
     ("STATE", "/state"),
     ("KIND", "/kind"),
     ("COMMODITY", "/commodity"),
     ("ROLE", "/role"),
+    ("PLACE", "/place"),
     ("FACTOR", "/factor"),
     ("QUANTITY", "/quantity"),
     ("PRICE (MAJOR)", "/price"),
     ("FROM HOUR", "/startHour"),
     ("TO HOUR", "/endHour"),
+    ("WHY", "/why"),
 ];
 
 pub(in crate::cli) fn run(args: &ShocksArgs) -> Result<(), CliError> {
@@ -132,13 +139,26 @@ pub(in crate::cli) fn run(args: &ShocksArgs) -> Result<(), CliError> {
     let output = args.client.output;
     let of = |world: &WorldId, rest: &str| format!("/api/v1/worlds/{}/shocks{rest}", segment(world.as_str()));
     match &args.command {
-        ShocksCommand::Add { world, kind, id, commodity, role, factor, quantity, price, starts_in, duration } => {
+        ShocksCommand::Add {
+            world,
+            kind,
+            id,
+            commodity,
+            role,
+            place,
+            factor,
+            quantity,
+            price,
+            starts_in,
+            duration,
+        } => {
             let text = |value: &Option<String>| value.as_deref().map(Value::from);
             let fields = [
                 ("kind", Some(name(*kind).replace('-', "_").into())),
                 ("id", text(id)),
                 ("commodity", text(commodity)),
                 ("role", text(role)),
+                ("place", text(place)),
                 ("factor", factor.map(Value::from)),
                 ("quantity", quantity.map(Value::from)),
                 ("price", price.map(Value::from)),

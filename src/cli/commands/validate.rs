@@ -69,6 +69,10 @@ pub(in crate::cli) fn run(args: &ValidateArgs) -> Result<(), CliError> {
     for file in &args.files {
         let name = if file == Path::new("-") { "standard input".to_owned() } else { file.display().to_string() };
         let bytes = read(file, &name)?;
+        if is_other(file, &bytes) {
+            let help = format!("`worldtick config check {name}` checks world files, catalogues and configurations");
+            return Err(CliError::new(Exit::BadData, format!("{name} holds no messages")).help(help));
+        }
         for (line, message) in split(&bytes) {
             messages += 1;
             let problems = match message {
@@ -101,6 +105,19 @@ fn read(path: &Path, name: &str) -> Result<Vec<u8>, CliError> {
         std::fs::File::open(path).and_then(|file| file.take(BYTES_MAX).read_to_end(&mut bytes))
     };
     outcome.map(|_| bytes).map_err(|error| CliError::io(name, &error))
+}
+
+/// Whether a file is of a kind that another command checks: by its name, or as a world in JSON.
+fn is_other(path: &Path, bytes: &[u8]) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+    if matches!(ending, "yaml" | "yml" | "toml") {
+        return true;
+    }
+    let Ok(Value::Object(fields)) = serde_json::from_slice::<Value>(bytes) else { return false };
+    let of_a_world = ["economy", "behaviour", "behavior", "npcs", "meta", "startsAt", "clock"];
+    !fields.contains_key("event_type")
+        && fields.contains_key("id")
+        && of_a_world.iter().any(|key| fields.contains_key(*key))
 }
 
 /// The messages of a file, each with the line on which it begins.
@@ -226,6 +243,14 @@ mod tests {
         assert_eq!(lines(""), []);
         let bad = split(b"{}\n\xff\n");
         assert!(bad[0].1.is_ok() && bad[1].1.as_ref().is_err_and(|problem| problem.code == "not_utf8"));
+    }
+
+    #[test]
+    fn a_world_file_is_no_message() {
+        assert!(is_other(Path::new("w.yaml"), b"id: w\n"));
+        assert!(is_other(Path::new("w.json"), br#"{"id": "w", "clock": "manual"}"#));
+        assert!(!is_other(Path::new("m.json"), br#"{"event_type": "x", "id": 1, "meta": {}}"#));
+        assert!(!is_other(Path::new("-"), b"hello"));
     }
 
     #[test]

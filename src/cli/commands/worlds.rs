@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a pause for so long ends at an instant of wall time")]
 
 use std::io::{BufRead, IsTerminal};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{Span, Timestamp, Zoned};
@@ -13,10 +13,9 @@ use super::import::{self, ImportArgs};
 use crate::cli::client::{Client, ClientArgs, segment};
 use crate::cli::command_id::CommandArgs;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::files::{tell_warnings, world_file};
 use crate::cli::output::{Column, Output, list, object, tell};
 use crate::components::ids::WorldId;
-use crate::config::read_world;
-use crate::world::spec::WorldSpec;
 
 /// Arguments of `worlds`.
 #[derive(Debug, Args)]
@@ -199,13 +198,6 @@ const APPLY_COLUMNS: [Column; 4] = [("VALUE", "/pointer"), ("FROM", "/from"), ("
 const HISTORY_COLUMNS: [Column; 5] =
     [("CHANGED AT", "/recorded_at"), ("BY", "/changed_by"), ("VALUE", "/pointer"), ("FROM", "/from"), ("TO", "/to")];
 
-/// The world of a file that is named. One that cannot be read is no wrong world, and a wrong one is wrong data.
-fn world_file(path: &Path) -> Result<WorldSpec, CliError> {
-    std::fs::File::open(path).map_err(|error| CliError::io(path.display(), &error))?;
-    let read = read_world(path, None).map_err(|error| CliError { exit: Exit::BadData, ..CliError::from(error) })?;
-    Ok(read.spec)
-}
-
 /// What changes, and whether it has.
 fn changes(answer: &Value, columns: &[Column], output: Output) -> Result<(), CliError> {
     let rows = answer.get("changes").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
@@ -262,7 +254,9 @@ pub(in crate::cli) fn run(args: &WorldsArgs) -> Result<(), CliError> {
             object(&client.get(&format!("/api/v1/worlds/{}", segment(world.as_str())), &[])?, output)
         }
         WorldsCommand::Create { file } => {
-            let spec = world_file(file)?;
+            let file = world_file(file)?;
+            tell_warnings(&file);
+            let spec = file.spec;
             let body = serde_json::to_value(&spec).map_err(|error| CliError::new(Exit::BadData, error.to_string()))?;
             object(&client.post("/api/v1/worlds", &body)?, output)
         }
@@ -279,7 +273,7 @@ pub(in crate::cli) fn run(args: &WorldsArgs) -> Result<(), CliError> {
             changes(&client.patch(&path, query, &patch)?, &SET_COLUMNS, output)
         }
         WorldsCommand::Apply { file, dry_run } => {
-            let spec = world_file(file)?;
+            let spec = world_file(file)?.spec;
             let body = serde_json::to_value(&spec).map_err(|error| CliError::new(Exit::BadData, error.to_string()))?;
             let world = format!("/api/v1/worlds/{}", segment(spec.id.as_str()));
             let answer = if *dry_run {
@@ -367,17 +361,6 @@ fn confirm(world: &WorldId, what: &str, then: &str) -> Result<(), CliError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_that_is_not_there_is_no_wrong_one() {
-        let folder = tempfile::tempdir().expect("a folder");
-        let file = folder.path().join("w.yaml");
-        assert_eq!(world_file(&file).expect_err("missing").exit, Exit::Io);
-        std::fs::write(&file, "id: w\nclok: live\n").expect("written");
-        assert_eq!(world_file(&file).expect_err("wrong").exit, Exit::BadData);
-        std::fs::write(&file, "id: w\nclock: live\n").expect("written");
-        assert_eq!(world_file(&file).map(|spec| spec.id.to_string()).ok().as_deref(), Some("w"));
-    }
 
     #[test]
     fn values_become_one_patch() {

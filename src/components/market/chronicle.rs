@@ -92,6 +92,11 @@ pub struct WealthStatistics {
     pub richest_share: f64,
 }
 
+/// The same at each place, in their order. Only worlds with several places have it.
+#[derive(Resource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct WealthOfPlaces(pub Vec<WealthStatistics>);
+
 #[cfg(test)]
 mod tests {
     use super::super::{Belief, PerCommodity};

@@ -14,7 +14,7 @@ mod trader;
 mod treasury;
 
 pub use belief::{Belief, Beliefs, Personality};
-pub use chronicle::{Chronicle, Sample, WealthStatistics};
+pub use chronicle::{Chronicle, Sample, WealthOfPlaces, WealthStatistics};
 pub use commodity::{CommodityId, PerCommodity, PlaceId, RoleId, Side};
 pub use history::{TRADE_HISTORY_MAX, TradeHistory, TradeRecord};
 pub use ledger::{GoodsEntry, Ledger, MoneyEntry};

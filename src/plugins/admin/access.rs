@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::callers::{Caller, Unknown};
+use super::content::is_text;
 use super::routes::RouteSpec;
 use super::scope::Scope;
 use super::{App, Problem, audit};
@@ -156,8 +157,11 @@ pub(super) fn source(extensions: &Extensions) -> String {
     address.map_or_else(|| "unknown".to_owned(), |address| address.to_string())
 }
 
-/// Lets a request through whose query has only what its route knows.
+/// Lets a request through whose path is text, and whose query has only what its route knows.
 pub(super) async fn known_query(State(route): State<RouteSpec>, request: Request, next: Next) -> Response {
+    if !is_text(request.uri().path()) {
+        return Problem::new(StatusCode::BAD_REQUEST, "the path is not UTF-8").into_response();
+    }
     match check_query(route.query, request.uri()) {
         Ok(()) => next.run(request).await,
         Err(words) => Problem::new(StatusCode::BAD_REQUEST, words).into_response(),

@@ -12,10 +12,11 @@ use axum::http::StatusCode;
 use futures_util::StreamExt as _;
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::Problem;
-use crate::config::{Shape, read_shaped};
+use super::content::must_be_json;
+use crate::config::{Once, Shape, read_shaped};
 
 const TOO_LARGE: &str = "the body is larger than admin.body_bytes_max allows";
 /// How many times the bytes that a body may have are read and thrown away before its sender is told. Whoever still writes
@@ -60,8 +61,9 @@ impl<S: Send + Sync, T: DeserializeOwned + JsonSchema + 'static> FromRequest<S> 
         let value = if empty {
             json!({})
         } else {
-            let Json(value) =
-                Json::<Value>::from_request(request, state).await.map_err(|error| body_problem(&error))?;
+            must_be_json(request.headers())?;
+            let Json(Once(value)) =
+                Json::<Once>::from_request(request, state).await.map_err(|error| body_problem(&error))?;
             value
         };
         // A list would do for serde, with the fields in their order.
@@ -76,8 +78,9 @@ impl<S: Send + Sync, T: DeserializeOwned + JsonSchema + 'static> FromRequest<S> 
 fn body_problem(error: &JsonRejection) -> Problem {
     match error.status() {
         StatusCode::BAD_REQUEST => Problem::new(StatusCode::BAD_REQUEST, error.body_text()),
-        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "send the body with `Content-Type: application/json`")
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            let words = error.body_text();
+            Problem::invalid("", "invalid", words.rsplit_once("type: ").map_or(words.as_str(), |(_, words)| words))
         }
         StatusCode::PAYLOAD_TOO_LARGE => Problem::new(StatusCode::PAYLOAD_TOO_LARGE, TOO_LARGE),
         status => Problem::new(status, error.body_text()),

@@ -21,6 +21,7 @@ pub mod access;
 mod audit;
 mod body;
 mod callers;
+mod content;
 pub mod health;
 pub mod lists;
 mod npcs;

@@ -55,10 +55,18 @@ pub(super) fn world_id(name: &str) -> Result<WorldId, Problem> {
     WorldId::new(name).map_err(|error| Problem::not_found(error.to_string()))
 }
 
+/// What is said of worlds while the store's are not all there: nobody may take them for removed.
+pub(super) fn being_restored() -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "worlds are being restored: ask again in a moment, or see /readyz")
+}
+
 /// A world that is there.
 pub(super) fn living(app: &App, id: &WorldId) -> Result<Arc<WorldView>, Problem> {
     let view = &app.parts.view;
     view.world(id).ok_or_else(|| {
+        if !view.is_restored() {
+            return being_restored();
+        }
         let known = view.worlds();
         Problem::not_found(no_such_world(id, known.iter().map(|world| &world.world_id)))
     })

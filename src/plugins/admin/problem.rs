@@ -87,13 +87,27 @@ impl Problem {
 
     /// The same, where a refusal means that there is no such thing.
     pub(super) fn refusal_as_not_found(self) -> Self {
-        if self.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16() { Self::not_found(self.detail) } else { self }
+        if self.is_refusal() { Self::not_found(self.in_words()) } else { self }
     }
 
     /// The same, where a refusal means that it is not the time for it.
     pub(super) fn refusal_as_conflict(self) -> Self {
-        let is_refusal = self.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16();
-        if is_refusal { Self::new(StatusCode::CONFLICT, self.detail) } else { self }
+        if self.is_refusal() { Self::new(StatusCode::CONFLICT, self.in_words()) } else { self }
+    }
+
+    fn is_refusal(&self) -> bool {
+        self.status == StatusCode::UNPROCESSABLE_ENTITY.as_u16()
+    }
+
+    /// What is wrong in a sentence, where it is not the request that is to be mended place by place.
+    fn in_words(self) -> String {
+        let words = self.errors.into_iter().map(|error| error.detail).reduce(|all, one| format!("{all}; {one}"));
+        words.unwrap_or(self.detail)
+    }
+
+    /// Whether any of what is wrong is told with these words in it.
+    pub(super) fn says(&self, words: &str) -> bool {
+        self.detail.contains(words) || self.errors.iter().any(|error| error.detail.contains(words))
     }
 
     /// What is wrong, in words.
@@ -134,6 +148,7 @@ impl IntoResponse for Problem {
 
 impl From<OrderError> for Problem {
     fn from(error: OrderError) -> Self {
+        let errors = error.flaws().map(Self::from_flaws).map(|problem| problem.errors).unwrap_or_default();
         let status = match error {
             OrderError::Invalid(flaws) => return Self::from_flaws(flaws),
             OrderError::Stale(_) => StatusCode::PRECONDITION_FAILED,
@@ -143,7 +158,7 @@ impl From<OrderError> for Problem {
             OrderError::Faulted(_) => StatusCode::INTERNAL_SERVER_ERROR,
             OrderError::Busy | OrderError::Stopping => StatusCode::SERVICE_UNAVAILABLE,
         };
-        Self::new(status, error.to_string())
+        Self { errors, ..Self::new(status, error.to_string()) }
     }
 }
 

@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 use super::access::wants;
 use super::body::Body;
 use super::callers::Caller;
+use super::content::must_be_world_file;
 use super::lists::{ListQuery, listed, page_limit, wall};
 use super::orders::{command, id_of_key, issued_by, living, order, world_id};
 use super::routes::of_command;
@@ -21,7 +22,7 @@ use super::{App, Problem};
 use crate::components::clock::GameInstant;
 use crate::config::check_world_text;
 use crate::messages::CommandMessage;
-use crate::plugins::host::{Order, Settings, order_of};
+use crate::plugins::host::{Order, Settings, count_refusal, order_of};
 use crate::plugins::store::{CommandRow, Page};
 use crate::world::spec::WorldSpec;
 
@@ -43,7 +44,8 @@ pub(super) fn text(body: Result<Bytes, BytesRejection>) -> Result<String, Proble
 }
 
 /// A world file, YAML or JSON: JSON is YAML, so that the kind need not be said.
-fn world_file(app: &App, body: Result<Bytes, BytesRejection>) -> Result<WorldSpec, Problem> {
+fn world_file(app: &App, headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<WorldSpec, Problem> {
+    must_be_world_file(headers)?;
     check_world_text(&text(body)?, &app.parts.extensions).map_err(Problem::from_flaws)
 }
 
@@ -52,7 +54,7 @@ pub(super) async fn create(
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let spec = Box::new(world_file(&app, body)?);
+    let spec = Box::new(world_file(&app, &headers, body)?);
     let head = command("world.register", &issued_by(&headers)?, &headers)?;
     let id = spec.id.clone();
     let answer = order(&app, id.as_str(), Order::Register { spec }, Some(head)).await?;
@@ -85,7 +87,7 @@ pub(super) async fn apply(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<Value>, Problem> {
     let dry_run = dry_run(query)?;
-    let settings = Settings::File(Box::new(world_file(&app, body)?));
+    let settings = Settings::File(Box::new(world_file(&app, &headers, body)?));
     let by = issued_by(&headers)?;
     let if_match = if_match(&app, &world, &headers, dry_run)?;
     let head = if dry_run { None } else { Some(command("world.apply", &by, &headers)?) };
@@ -134,7 +136,11 @@ pub(super) async fn send_command(
         issued_at: Timestamp::from_microsecond(head.issued_at).unwrap_or_default(),
         payload: body.payload,
     };
-    let asked = order_of(&message, &app.parts.extensions).map_err(|error| Problem::from(error).under("/payload"))?;
+    let asked = order_of(&message, &app.parts.extensions).map_err(|error| {
+        // It never comes to the engine, which counts all others.
+        count_refusal(head.source.as_str(), &message.command, None);
+        Problem::from(error).under("/payload")
+    })?;
     // What a route of its own would say of its body stands inside of this one.
     let place = if message.command == "world.configure" { "/payload/patch" } else { "/payload" };
     let answer = order(&app, &world, asked, Some(head)).await;

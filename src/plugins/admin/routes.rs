@@ -187,7 +187,7 @@ fn market_and_people() -> Vec<Route> {
             "Where its money and goods came from and went since its beginning, by kind, and what its treasury has.",
         ),
         get(Read, "/worlds/{world}/agents", worlds::agents, "Its agents: `after` (an id), `role`, `place`, `limit`.")
-            .asks(&["after", "limit", "role"]),
+            .asks(&["after", "limit", "role", "place"]),
         get(
             Read,
             "/worlds/{world}/explain",

@@ -12,10 +12,9 @@ use crate::systems::economy::{NO_SHOCK, SHOCK_IS_THERE};
 
 /// What a world's refusal means for a shock: that it is not there, or that there is one of its name.
 fn by_state(problem: Problem) -> Problem {
-    let detail = problem.detail();
-    if detail.starts_with(NO_SHOCK) {
+    if problem.detail().starts_with(NO_SHOCK) {
         problem.refusal_as_not_found()
-    } else if detail.contains(SHOCK_IS_THERE) {
+    } else if problem.says(SHOCK_IS_THERE) {
         problem.refusal_as_conflict()
     } else {
         problem

@@ -12,6 +12,7 @@ use super::lists::{ListQuery, listed, page_limit, wall};
 use super::orders::{command, issued_by, living, order, world_id};
 use super::registry::{DryRun, dry_run, if_match, text};
 use super::{App, Problem};
+use crate::config::Once;
 use crate::plugins::host::{Order, Settings, entity_tag};
 use crate::plugins::store::{ConfigChangeRow, Page};
 
@@ -36,7 +37,7 @@ pub(super) async fn change(
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, words));
     }
     let text = text(body)?;
-    let patch: Value = serde_json::from_str(&text)
+    let Once(patch) = serde_json::from_str(&text)
         .map_err(|error| Problem::new(StatusCode::BAD_REQUEST, format!("the body is no JSON: {error}")))?;
     if !patch.is_object() {
         return Err(Problem::invalid("", "type", "the patch must be a JSON object with what is to change"));

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::body::Body;
 use super::callers::Caller;
 use super::lists::{ListQuery, market_json, page_limit};
-use super::orders::{command, issued_by, living, order, world_id};
+use super::orders::{being_restored, command, issued_by, living, order, world_id};
 use super::{App, Problem};
 use crate::components::clock::GameInstant;
 use crate::config::Flaw;
@@ -43,9 +43,12 @@ fn status_json(status: &WorldStatus) -> Value {
     }
 }
 
-pub(super) async fn list(State(app): State<App>) -> Json<Value> {
+pub(super) async fn list(State(app): State<App>) -> Result<Json<Value>, Problem> {
+    if !app.parts.view.is_restored() {
+        return Err(being_restored());
+    }
     let items: Vec<Value> = app.parts.view.worlds().iter().map(|view| view_json(view)).collect();
-    Json(json!({ "items": items }))
+    Ok(Json(json!({ "items": items })))
 }
 
 pub(super) async fn show(State(app): State<App>, Path(world): Path<String>) -> Result<Json<Value>, Problem> {

@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::engine::Engine;
-use super::fingerprint;
 use super::orders::{Hitch, OrderError, Reply};
 use super::reading::order_of;
 use super::unit::{Commanded, OrderWork, Origin, Repeated, Slot, Unit, Work};
+use super::{fingerprint, measure};
 use crate::components::ids::WorldId;
 use crate::config::Flaw;
 use crate::messages::{CommandErrorDetail, CommandMessage, CommandOutcome, CommandResult};
@@ -26,6 +26,16 @@ pub enum CommandSource {
     Api,
     /// The topic `world.command`.
     Kafka,
+}
+
+impl CommandSource {
+    /// Its name in records and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Api => "api",
+            Self::Kafka => "kafka",
+        }
+    }
 }
 
 /// What a command says of itself.
@@ -109,7 +119,7 @@ impl Engine {
     /// A command to this world, with what tells it from others.
     pub(super) fn commanded(&self, id: &WorldId, head: CommandHead, fingerprint: String) -> Commanded {
         let (shard, incarnation) = (self.shard_of_world(id), self.living(id));
-        Commanded { head, world: id.clone(), shard, fingerprint, incarnation }
+        Commanded { head, world: id.clone(), shard, fingerprint, incarnation, shock: None }
     }
 
     /// Answers a command whose id has been seen before, or lets it wait for the one that is under way. Gives the reply
@@ -145,7 +155,13 @@ impl Engine {
         if asked.origin.is_some() || (keyed && error.is_final()) {
             let unit = asked.unit(OrderWork { answer: Some(Err(error)), ..OrderWork::default() });
             self.push_unit(unit);
-        } else if let Some(reply) = asked.reply {
+            return;
+        }
+        // What is recorded is counted with its record.
+        if let Some(command) = asked.command.filter(|_| error.is_final()) {
+            measure::refused(command.head.source.as_str(), &command.head.command, command.shock);
+        }
+        if let Some(reply) = asked.reply {
             // Whoever asked may have gone.
             let _ = reply.send(Err(error));
         }
@@ -174,7 +190,8 @@ impl Engine {
         let id = message.world_id.clone();
         let order = order_of(&message, &self.extensions);
         let print = fingerprint::of_message(&message, &order);
-        let command = self.commanded(&id, CommandHead::of(&message), print);
+        let mut command = self.commanded(&id, CommandHead::of(&message), print);
+        command.shock = measure::shock_kind(&message.command, message.payload.get("kind"));
         if let Some(repeated) = self.repeated(&command, known) {
             let mut unit = Unit::new(Some(origin), Work::Repeated(repeated));
             unit.command = Some(command);
@@ -226,10 +243,10 @@ pub(super) fn command_row(
     let clean = super::assemble::clean;
     let (outcome, answer, error) = match result {
         Ok(answer) => (CommandOutcome::Done, Some(answer.to_string()), None),
-        Err(OrderError::Invalid(flaws)) => {
-            (CommandOutcome::Refused, Some(flaws_json(flaws).to_string()), result.as_ref().err())
+        Err(error) => {
+            let flaws = error.flaws();
+            (CommandOutcome::Refused, flaws.map(|flaws| flaws_json(&flaws).to_string()), Some(error))
         }
-        Err(error) => (CommandOutcome::Refused, None, Some(error)),
     };
     CommandRow {
         command_id: command.head.command_id,
@@ -238,10 +255,7 @@ pub(super) fn command_row(
         command: clean(&command.head.command),
         issued_by: clean(&command.head.issued_by),
         issued_at: command.head.issued_at,
-        source: match command.head.source {
-            CommandSource::Api => "api".into(),
-            CommandSource::Kafka => "kafka".into(),
-        },
+        source: command.head.source.as_str().into(),
         outcome: outcome.as_str().into(),
         answer,
         error: error.map(|error| clean(&error.to_string())),

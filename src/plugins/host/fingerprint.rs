@@ -111,7 +111,7 @@ mod tests {
             keyed: true,
         };
         let world = crate::components::ids::WorldId::new("w").expect("an id");
-        let asked = Commanded { head, world, shard: 0, fingerprint: "one".into(), incarnation: None };
+        let asked = Commanded { head, world, shard: 0, fingerprint: "one".into(), incarnation: None, shock: None };
         let (now, before) = (Some(Uuid::from_u128(2)), Some(Uuid::from_u128(1)));
         let row = |command: &str, fingerprint: Option<&str>, incarnation| CommandRow {
             command: command.into(),

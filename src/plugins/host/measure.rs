@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::steps::{StepCause, cause, deferred};
-use super::unit::{Slot, Unit, Work};
+use serde_json::Value;
+
+use super::unit::{Commanded, Slot, Unit, Work};
+use crate::components::market::ShockKind;
 use crate::messages::shock::MarketShock;
 use crate::messages::tier::{LATENESS_BOUNDS, Lateness, StepReport};
 use crate::messages::{EventRecord, SimulationEvent};
 use crate::plugins::bridge::outbound::Published;
 use crate::plugins::metrics::WorldSeries;
-use crate::plugins::store::{Commit, MarketStateRow};
+use crate::plugins::store::{CommandRow, Commit, MarketStateRow};
 use crate::systems::economy::AddShock;
 use crate::world::WorldCommand;
 
@@ -49,10 +52,10 @@ pub(super) fn commit(
     }
     for row in &commit.commands {
         let (source, outcome) = (row.source.clone(), row.outcome.clone());
-        metrics::counter!("worldtick_commands_total", "source" => source, "outcome" => outcome).increment(1);
-        if row.command == AddShock::NAME && row.outcome == "refused" {
-            // It never was one of a kind.
-            metrics::counter!("worldtick_economy_shocks_total", "kind" => "unknown", "phase" => "refused").increment(1);
+        if outcome == REFUSED {
+            refused(&source, &row.command, shock_of(row, units));
+        } else {
+            metrics::counter!("worldtick_commands_total", "source" => source, "outcome" => outcome).increment(1);
         }
     }
     for row in &commit.dead_letters {
@@ -67,6 +70,30 @@ pub(super) fn commit(
     for row in latest.values() {
         market(row, of_worlds);
     }
+}
+
+const REFUSED: &str = "refused";
+
+/// A command that was refused, and the kind of the shock that it asked for if that is one that there is.
+pub(crate) fn refused(source: &str, command: &str, shock: Option<&'static str>) {
+    metrics::counter!("worldtick_commands_total", "source" => source.to_owned(), "outcome" => REFUSED).increment(1);
+    if command == AddShock::NAME {
+        let kind = shock.unwrap_or("unknown");
+        metrics::counter!("worldtick_economy_shocks_total", "kind" => kind, "phase" => REFUSED).increment(1);
+    }
+}
+
+/// The kind of the shock that a command asks for; nothing for other commands and other words.
+pub(super) fn shock_kind(command: &str, kind: Option<&Value>) -> Option<&'static str> {
+    let kind = kind.and_then(Value::as_str).filter(|_| command == AddShock::NAME)?;
+    ShockKind::ALL.iter().map(|known| known.as_str()).find(|known| *known == kind)
+}
+
+fn shock_of(row: &CommandRow, units: &[Unit]) -> Option<&'static str> {
+    let mut commands = units.iter().filter_map(|unit| unit.command.as_ref());
+    let of_row =
+        |command: &&Commanded| command.head.command_id == row.command_id && command.world.as_str() == row.world_id;
+    commands.find(of_row).and_then(|command| command.shock)
 }
 
 fn rows(commit: &Commit) -> u64 {
@@ -359,11 +386,31 @@ mod tests {
         metrics::with_local_recorder(&recorder, || {
             let of_worlds = WorldSeries::default();
             commit(&Commit { commands, ..Commit::default() }, None, &[], &of_worlds, |_| true);
+            // One that was answered and not recorded, and is of a kind that there is.
+            let kind = shock_kind(AddShock::NAME, Some(&"need".into()));
+            refused("api", AddShock::NAME, kind);
         });
+        assert_eq!(shock_kind(AddShock::NAME, Some(&"bogus".into())), None, "labels are not made by those who ask");
+        assert_eq!(shock_kind("npc.pin", Some(&"need".into())), None);
         let text = recorder.handle().render();
-        let counted: Vec<&str> =
-            text.lines().filter(|line| line.starts_with("worldtick_economy_shocks_total")).collect();
-        assert_eq!(counted, [r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"} 1"#]);
+        let counted = |name: &str| {
+            let mut lines: Vec<String> =
+                text.lines().filter(|line| line.starts_with(name)).map(str::to_owned).collect();
+            lines.sort_unstable();
+            lines
+        };
+        assert_eq!(
+            counted("worldtick_economy_shocks_total"),
+            [
+                r#"worldtick_economy_shocks_total{kind="need",phase="refused"} 1"#,
+                r#"worldtick_economy_shocks_total{kind="unknown",phase="refused"} 1"#
+            ]
+        );
+        assert!(
+            counted("worldtick_commands_total")
+                .contains(&r#"worldtick_commands_total{source="api",outcome="refused"} 4"#.to_owned()),
+            "{text}"
+        );
     }
 
     #[test]

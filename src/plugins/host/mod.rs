@@ -69,6 +69,7 @@ pub use configure::entity_tag;
 pub use engine::Engine;
 pub use hosted::shard_of;
 pub(crate) use load::hash_as_written;
+pub(crate) use measure::refused as count_refusal;
 pub use orders::{Order, OrderError, OrderMessage, Reply, STEP_GAME_MICROS_MAX, Settings, StepSpan, no_such_world};
 pub use parts::{EngineParts, HostFailure, Surroundings};
 pub use payloads::Payloads;

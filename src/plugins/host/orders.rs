@@ -6,9 +6,9 @@ use tokio::sync::oneshot;
 
 use super::commands::{Asked, CommandHead};
 use super::engine::Engine;
-use super::fingerprint;
-use super::unit::{OrderWork, Unit, Work};
+use super::unit::{Commanded, OrderWork, Unit, Work};
 use super::worker::Job;
+use super::{fingerprint, measure};
 use crate::components::clock::TimeScale;
 use crate::components::ids::WorldId;
 use crate::config::{Flaw, nearest};
@@ -170,8 +170,33 @@ pub enum OrderError {
 }
 
 fn told(flaws: &[Flaw]) -> String {
-    let each: Vec<String> = flaws.iter().map(|flaw| format!("{}: {}", flaw.pointer, flaw.detail)).collect();
-    each.join("; ")
+    let one = |flaw: &Flaw| match flaw.pointer.as_str() {
+        "" => flaw.detail.clone(),
+        pointer => format!("{pointer}: {}", flaw.detail),
+    };
+    flaws.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// A world's refusal place by place: worlds say `/factor: too large; /role: there is none`. What begins with no pointer is
+/// said of the whole.
+fn flaws_in(words: &str) -> Vec<Flaw> {
+    // What follows a semicolon belongs to what is before, unless it is a place.
+    let mut parts: Vec<String> = Vec::new();
+    for part in words.split("; ") {
+        match parts.last_mut() {
+            Some(last) if pointer_in(part).is_none() => last.extend(["; ", part]),
+            _ => parts.push(part.to_owned()),
+        }
+    }
+    let flaw = |part: String| match pointer_in(&part) {
+        Some((pointer, detail)) => Flaw::new(pointer, "invalid", detail),
+        None => Flaw::new("", "invalid", part),
+    };
+    parts.into_iter().map(flaw).collect()
+}
+
+fn pointer_in(part: &str) -> Option<(&str, &str)> {
+    part.split_once(": ").filter(|(pointer, _)| pointer.starts_with('/') && !pointer.contains(char::is_whitespace))
 }
 
 impl OrderError {
@@ -186,6 +211,25 @@ impl OrderError {
             Self::Faulted(_) => "faulted",
             Self::Busy => "busy",
             Self::Stopping => "stopping",
+        }
+    }
+
+    /// What a world says that refuses a command.
+    pub(super) fn of_world(words: &str) -> Self {
+        let flaws = flaws_in(words);
+        if flaws.iter().all(|flaw| flaw.pointer.is_empty()) {
+            Self::Refused(words.to_owned())
+        } else {
+            Self::Invalid(flaws)
+        }
+    }
+
+    /// What is wrong with what was asked, place by place; nothing where it is not the request that is wrong.
+    pub fn flaws(&self) -> Option<Vec<Flaw>> {
+        match self {
+            Self::Invalid(flaws) => Some(flaws.clone()),
+            Self::Refused(words) => Some(vec![Flaw::new("", "refused", words.as_str())]),
+            _ => None,
         }
     }
 
@@ -259,7 +303,9 @@ impl Engine {
         let OrderMessage { world: id, order, command, reply } = message;
         let commanded = command.clone().map(|head| {
             let print = fingerprint::of_order(&head.command, &order);
-            self.commanded(&id, head, print)
+            let kind = if let Order::Command(input) = &order { input.payload.get("kind") } else { None };
+            let shock = measure::shock_kind(&head.command, kind);
+            Commanded { shock, ..self.commanded(&id, head, print) }
         });
         let reply = match commanded.as_ref().filter(|command| command.head.keyed) {
             Some(command) => match self.answer_known(command, reply) {
@@ -338,5 +384,29 @@ impl Engine {
             Order::Recover { retry } => return self.begin_recovery(id, retry, asked),
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_world_says_of_places_is_told_place_by_place() {
+        let told = |words: &str| {
+            let flaws = OrderError::of_world(words).flaws().unwrap_or_default();
+            flaws.into_iter().map(|flaw| (flaw.pointer, flaw.detail)).collect::<Vec<_>>()
+        };
+        let pair = |pointer: &str, detail: &str| (pointer.to_owned(), detail.to_owned());
+        assert_eq!(
+            told("/factor: too large; at most 10; /npcs/0: there is nobody"),
+            [pair("/factor", "too large; at most 10"), pair("/npcs/0", "there is nobody")]
+        );
+        assert_eq!(told("name one; /npcs/0: nobody"), [pair("", "name one"), pair("/npcs/0", "nobody")]);
+        assert_eq!(told("the world has no economy: /x y: z"), [pair("", "the world has no economy: /x y: z")]);
+        assert!(matches!(OrderError::of_world("/a: b"), OrderError::Invalid(_)));
+        assert!(matches!(OrderError::of_world("no"), OrderError::Refused(_)));
+        assert_eq!(OrderError::Invalid(vec![Flaw::new("", "x", "all of it")]).to_string(), "all of it");
+        assert_eq!(OrderError::Busy.flaws(), None);
     }
 }

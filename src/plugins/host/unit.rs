@@ -133,6 +133,8 @@ pub(super) struct Commanded {
     pub(super) fingerprint: String,
     /// The incarnation of its world when it was taken.
     pub(super) incarnation: Option<Uuid>,
+    /// The kind of the shock that it asks for, if it is one that there is.
+    pub(super) shock: Option<&'static str>,
 }
 
 /// What is said of a command that comes under an id that is known.
@@ -214,7 +216,7 @@ impl Unit {
             Some(Slot::Gone { reason }) => Err(OrderError::Conflict(reason.clone())),
             Some(Slot::Answered(answer)) => answer.clone().map_err(OrderError::Refused),
             Some(Slot::Applied { outcome, .. }) => match (&outcome.reply, prepared) {
-                (Some(Err(error)), _) => Err(OrderError::Refused(error.clone())),
+                (Some(Err(error)), _) => Err(OrderError::of_world(error)),
                 (_, Some(prepared)) => prepared.clone(),
                 (Some(Ok(reply)), None) => Ok(reply.clone()),
                 (None, None) => Ok(json!({

@@ -1,6 +1,7 @@
 //! What the last commit made visible: readers look here and never touch a world.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
@@ -105,13 +106,15 @@ pub struct HostView {
     events: broadcast::Sender<Arc<Vec<EventLine>>>,
     steps: Arc<RwLock<BTreeMap<WorldId, VecDeque<Arc<StepView>>>>>,
     series: WorldSeries,
+    restored: Arc<AtomicBool>,
 }
 
 impl Default for HostView {
     fn default() -> Self {
         let events = broadcast::Sender::new(EVENTS_KEPT);
         let series = WorldSeries::default();
-        Self { status: Arc::default(), worlds: Arc::default(), events, steps: Arc::default(), series }
+        let restored = Arc::default();
+        Self { status: Arc::default(), worlds: Arc::default(), events, steps: Arc::default(), series, restored }
     }
 }
 
@@ -124,6 +127,15 @@ impl HostView {
     /// One world.
     pub fn world(&self, id: &WorldId) -> Option<Arc<WorldView>> {
         self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Whether all worlds are there that the store knows. Until then, one that is not there may yet come.
+    pub fn is_restored(&self) -> bool {
+        self.restored.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn set_restored(&self) {
+        self.restored.store(true, Ordering::Release);
     }
 
     /// The metrics that tell these worlds apart.

@@ -78,7 +78,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "worldtick_commands_total",
         &["source", "outcome"],
-        "Commands to worlds by where they came from (api, kafka) and what became of them (done, refused).",
+        "Commands to worlds by where they came from (api, kafka) and what became of them (done, refused); what cannot be read as a command is none.",
     ),
     gauge("worldtick_worlds", &["state"], "Worlds by state: running, paused, faulted."),
     gauge("worldtick_world_time_seconds", &["world"], "Game time of a world, in seconds since 1970 of its calendar."),
@@ -103,7 +103,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "worldtick_economy_shocks_total",
         &["kind", "phase"],
-        "Shocks of economies by kind and by what happened to them (started, ended); commands to add one that were refused, as of unknown kind (refused).",
+        "Shocks of economies by kind and by what happened to them (started, ended); commands to add one that were refused (refused), of a kind that there is none of as of kind unknown.",
     ),
     counter(
         "worldtick_economy_signals_total",

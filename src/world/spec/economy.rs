@@ -4,10 +4,11 @@
 
 pub(super) mod agents;
 mod check;
+mod content;
 mod implied;
 mod orders;
 mod places;
-mod recipes;
+pub(super) mod recipes;
 pub(crate) mod shock;
 pub(super) mod signal;
 mod treasury;
@@ -18,8 +19,9 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "server")]
 pub(crate) use agents::TWO_SOURCES;
-pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, agents_from_csv};
+pub use agents::{AGENTS_MAX, AgentFlaw, AgentSource, AgentSpec, FLAWS_MAX as AGENT_FLAWS_MAX, agents_from_csv};
 pub use implied::Implied;
 pub use orders::{OrdersSpec, Unfilled};
 pub use places::MarketPlaceSpec;
@@ -222,6 +224,12 @@ pub struct PopulationSpec {
     #[garde(range(min = 1, max = 1_000_000_000))]
     #[schemars(range(min = 1, max = 1_000_000_000))]
     pub money_per_head: i64,
+    /// How far the money at first goes apart: evenly from `moneyPerHead` less this share of it to as much more. What all
+    /// have together stays the same. 0 to 1.
+    #[serde(skip_serializing_if = "is_nought")]
+    #[garde(custom(check::between(0.0, 1.0)))]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub money_spread: f64,
     /// Hours for which each begins with stocks of what it needs and uses. 0 to 200.
     #[garde(custom(check::between(0.0, 200.0)))]
     #[schemars(range(min = 0.0, max = 200.0))]
@@ -263,11 +271,15 @@ pub struct PopulationSpec {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     pub agents_file: Option<String>,
-    /// Agents one by one; with them `count`, `moneyPerHead`, `initialStockHours` and the counts and shares of roles have
-    /// no meaning. 2 to 20,000.
+    /// Agents one by one; with them `count`, `moneyPerHead`, `moneySpread`, `initialStockHours` and the counts and shares
+    /// of roles have no meaning. 2 to 20,000.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[garde(skip)]
     pub agents: Vec<AgentSpec>,
+}
+
+fn is_nought(value: &f64) -> bool {
+    *value == 0.0
 }
 
 fn is_file(from: &AgentSource) -> bool {
@@ -279,6 +291,7 @@ impl Default for PopulationSpec {
         Self {
             count: 400,
             money_per_head: 150_000,
+            money_spread: 0.0,
             initial_stock_hours: 12.0,
             belief_factor: 1.0,
             skill: Range { min: 0.5, max: 2.2 },
@@ -381,6 +394,16 @@ pub struct EconomyParameters {
     #[garde(custom(check::between(1.0, 3.0)))]
     #[schemars(range(min = 1.0, max = 3.0))]
     pub doubt_growth: f64,
+    /// Share of a market's trend, the change of its price over three clearings, that traders expect to come on top: the
+    /// price that they learn lies so much further on. 0 to 1.
+    #[garde(custom(check::between(0.0, 1.0)))]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub trend_share: f64,
+    /// Caution towards a market whose price jumps about: at a volatility v, the standard deviation of five clearings as
+    /// a share of the price, a step towards its price is 1 / (1 + v × caution) of what it is at rest. 0 to 100.
+    #[garde(custom(check::between(0.0, 100.0)))]
+    #[schemars(range(min = 0.0, max = 100.0))]
+    pub volatility_caution: f64,
     /// Hours over which Smith's alpha of a market is measured. 1 to 1,000.
     #[garde(range(min = 1, max = 1000))]
     #[schemars(range(min = 1, max = 1000))]
@@ -405,6 +428,8 @@ impl Default for EconomyParameters {
             doubt_min: 0.015,
             doubt_max: 0.2,
             doubt_growth: 1.4,
+            trend_share: 0.25,
+            volatility_caution: 2.0,
             alpha_hours: 24,
         }
     }

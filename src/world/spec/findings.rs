@@ -29,8 +29,19 @@ pub struct SpecFault {
 
 impl fmt::Display for SpecFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.pointer, self.message)
+        f.write_str(&at(&self.pointer, &self.message))
     }
+}
+
+/// What is said of a place; of all of it, where there is none.
+pub(super) fn at(pointer: &str, message: &str) -> String {
+    if pointer.is_empty() { message.to_owned() } else { format!("{pointer}: {message}") }
+}
+
+/// A number as people write it: not in hundreds of digits.
+pub(crate) fn plain(value: f64) -> String {
+    let size = value.abs();
+    if size > 0.0 && !(1e-6..1e15).contains(&size) { format!("{value:e}") } else { value.to_string() }
 }
 
 /// A place in a world file: a JSON pointer that is being built.
@@ -107,7 +118,7 @@ impl Findings {
     /// A number between two bounds, both included; what is no number is refused.
     pub(super) fn between(&mut self, place: &Place, value: f64, low: f64, high: f64) {
         if !(low..=high).contains(&value) {
-            self.error(place, format!("{value} is outside {low} to {high}"));
+            self.error(place, format!("{} is outside {low} to {high}", plain(value)));
         }
     }
 
@@ -208,6 +219,12 @@ mod tests {
         assert_eq!(told("slep"), "there is no activity `slep`: did you mean `sleep`?");
         assert_eq!(told("zzz"), "there is no activity `zzz`: there are sleep, work, eat");
         assert!(unknown_message("place", "x", std::iter::empty()).ends_with("none at all"));
+    }
+
+    #[test]
+    fn numbers_are_short_and_what_is_said_of_everything_has_no_place() {
+        assert_eq!([0.0, 0.5, -3.0, 1e-300, 1e300].map(plain), ["0", "0.5", "-3", "1e-300", "1e300"]);
+        assert_eq!((at("", "wrong"), at("/a", "wrong")), ("wrong".into(), "/a: wrong".into()));
     }
 
     #[test]

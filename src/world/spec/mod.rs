@@ -23,8 +23,8 @@ use thiserror::Error;
 pub use behaviour::*;
 pub use crowd::*;
 pub use economy::*;
-pub(crate) use findings::nearest;
 pub use findings::{SpecFault, SpecWarning};
+pub(crate) use findings::{nearest, plain};
 pub use import::{ImportNote, ImportReport, Imported};
 pub use npcs::*;
 pub use simulation::*;
@@ -193,6 +193,7 @@ impl WorldSpec {
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
+            economy::recipes::warn(economy, &mut findings);
         }
         if let Some(crowd) = &self.crowd {
             let names = |economy: &EconomySpec| economy.commodities.iter().map(|known| known.name.clone()).collect();

@@ -6,13 +6,15 @@ use serde_json::json;
 
 use super::{ExplainArgs, ExplainOutput};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::files::{tell_warnings, world_file};
 use crate::cli::output::{json as as_json, print, tell};
-use crate::config::read_world;
 use crate::lab::explain::{Dealings, IDLE_MAX, PriceMade, explain_agent, explain_prices, idle_agents};
 use crate::lab::{Experiment, LabError};
 
 pub(super) fn run(args: &ExplainArgs) -> Result<(), CliError> {
-    let spec = read_world(&args.file, None)?.spec;
+    let file = world_file(&args.file)?;
+    tell_warnings(&file);
+    let spec = file.spec;
     let seed = args.seed.unwrap_or(spec.seed);
     let mut world = Experiment::new(spec, seed, args.hours)?.begin()?;
     for _ in 0..args.hours {

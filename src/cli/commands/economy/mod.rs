@@ -10,6 +10,7 @@ use clap::{Args, Subcommand};
 
 use crate::cli::ConfigArgs;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::numbers::whole;
 use crate::cli::output::Output;
 use crate::components::ids::WorldId;
 use crate::lab::LabError;
@@ -72,10 +73,10 @@ pub struct RunArgs {
     /// World file
     pub file: PathBuf,
     /// Days to run, 1 to 4,000
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    #[arg(long, default_value_t = 30, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub days: u32,
     /// Seed of all draws; without it, the file's own
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole)]
     pub seed: Option<u64>,
     /// Folder for economy.html and economy.csv, which are written over
     #[arg(long, value_name = "FOLDER", default_value = "economy-report")]
@@ -92,13 +93,13 @@ pub struct CompareArgs {
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
     /// Seeds of each file, counted from 1; 1 to 1,000. Files × seeds × days are at most 100,000
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    #[arg(long, default_value_t = 5, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub seeds: u32,
     /// Days to run, 1 to 4,000
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=4_000))]
+    #[arg(long, default_value_t = 30, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=4_000))]
     pub days: u32,
     /// Threads, 1 to 256; without it, as many as the machine runs at once. They change nothing but the time it takes
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, allow_negative_numbers = true, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub threads: Option<u16>,
     /// Folder for compare.html and compare.csv, which are written over
     #[arg(long, value_name = "FOLDER", default_value = "economy-report")]
@@ -114,13 +115,13 @@ pub struct ExplainArgs {
     /// World file
     pub file: PathBuf,
     /// Hours to run before, 1 to 96,000
-    #[arg(long, default_value_t = 240, value_parser = clap::value_parser!(u32).range(1..=96_000))]
+    #[arg(long, default_value_t = 240, allow_negative_numbers = true, value_parser = clap::value_parser!(u32).range(1..=96_000))]
     pub hours: u32,
     /// Seed of all draws; without it, the file's own
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole)]
     pub seed: Option<u64>,
     /// The agent, by its number; without it, prices are explained
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole)]
     pub agent: Option<u64>,
     /// In which form it is said
     #[arg(long, short, value_enum, default_value_t)]
@@ -149,7 +150,7 @@ pub(in crate::cli) fn run(args: &EconomyArgs) -> Result<(), CliError> {
 impl From<LabError> for CliError {
     fn from(error: LabError) -> Self {
         let exit = match &error {
-            LabError::NoEconomy(_) | LabError::Economy(_) => Exit::BadData,
+            LabError::NoEconomy(_) | LabError::Economy(_) | LabError::NoAgents(_) => Exit::BadData,
             LabError::Hours(_) => Exit::Usage,
             LabError::Step(_) => Exit::Failure,
         };

@@ -1,14 +1,15 @@
 //! `economy run` and `economy compare`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use super::{CompareArgs, DAY, RunArgs};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::files::{tell_warnings, world_file, write_over};
 use crate::cli::output::{Column, Output, list, tell};
-use crate::config::read_world;
+use crate::config::{ConfigError, WorldFile};
 use crate::lab::compare::{Figure, Group, comparison, figures, to_csv};
 use crate::lab::report::report;
 use crate::lab::{Experiment, LabError, Record, Summary, ensemble, threads_here};
@@ -33,7 +34,9 @@ const FIGURES: [Column; 5] =
     [("FIGURE", "/figure"), ("GROUP", "/group"), ("P10", "/p10"), ("MEDIAN", "/median"), ("P90", "/p90")];
 
 pub(super) fn run(args: &RunArgs) -> Result<(), CliError> {
-    let spec = read_world(&args.file, None)?.spec;
+    let file = world_file(&args.file)?;
+    tell_warnings(&file);
+    let spec = file.spec;
     let seed = args.seed.unwrap_or(spec.seed);
     let experiment = Experiment::new(spec, seed, args.days * DAY)?;
     let bar = progress(u64::from(experiment.hours()));
@@ -80,8 +83,7 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), CliError> {
     let hours = args.days * DAY;
     let mut experiments = Vec::new();
     let mut names: Vec<String> = Vec::new();
-    for file in &args.files {
-        let spec = read_world(file, None)?.spec;
+    for (file, WorldFile { spec, .. }) in args.files.iter().zip(read_all(&args.files)?) {
         names.push(name_of(file, &names));
         for seed in 1..=u64::from(args.seeds) {
             experiments.push(Experiment::new(spec.clone(), seed, hours)?);
@@ -106,6 +108,23 @@ pub(super) fn compare(args: &CompareArgs) -> Result<(), CliError> {
     let rows: Vec<Value> =
         figures(&groups, settled).iter().flat_map(|figure| rows_of_figure(figure, &groups)).collect();
     list(&json!({ "seeds": args.seeds, "hours": hours, "figures": &rows }), &rows, &FIGURES, args.output)
+}
+
+/// The worlds of all files, or what is wrong with any of them.
+fn read_all(paths: &[PathBuf]) -> Result<Vec<WorldFile>, CliError> {
+    let (mut files, mut sources) = (Vec::new(), Vec::new());
+    for path in paths {
+        match world_file(path) {
+            Ok(file) => files.push(file),
+            Err(CliError { config: Some(wrong), .. }) => sources.extend(wrong.sources),
+            Err(other) => return Err(other),
+        }
+    }
+    if !sources.is_empty() {
+        return Err(CliError { exit: Exit::BadData, ..ConfigError { sources }.into() });
+    }
+    files.iter().for_each(tell_warnings);
+    Ok(files)
 }
 
 /// Every hour of every run is kept until all are done.
@@ -154,9 +173,9 @@ fn progress(hours: u64) -> ProgressBar {
 
 fn write(folder: &Path, files: &[(&str, String)]) -> Result<(), CliError> {
     std::fs::create_dir_all(folder).map_err(|error| CliError::io(folder.display(), &error))?;
-    for (name, text) in files {
-        let path = folder.join(name);
-        std::fs::write(&path, text).map_err(|error| CliError::io(path.display(), &error))?;
+    let placed: Vec<(PathBuf, String)> = files.iter().map(|(name, text)| (folder.join(name), text.clone())).collect();
+    write_over(&placed)?;
+    for (path, _) in &placed {
         tell(&format!("written: {}", path.display()));
     }
     Ok(())

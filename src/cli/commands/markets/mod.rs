@@ -11,6 +11,7 @@ use super::economy::explain::{agent_text, prices_text, tell_idle};
 use super::worlds::items;
 use crate::cli::client::{Client, ClientArgs, segment};
 use crate::cli::error::{CliError, Exit};
+use crate::cli::numbers::whole;
 use crate::cli::output::{Column, Output, list, object, print, tell};
 use crate::components::ids::WorldId;
 use crate::systems::economy::PriceMade;
@@ -47,7 +48,7 @@ pub enum MarketsCommand {
         /// The world
         world: WorldId,
         /// The agent, by its number; without it, prices are explained
-        #[arg(long)]
+        #[arg(long, allow_negative_numbers = true, value_parser = whole)]
         agent: Option<u64>,
     },
     /// Show where the money (in major units) and goods of a living world came from and went since its beginning, by kind

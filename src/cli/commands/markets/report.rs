@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::cli::client::{Client, segment};
 use crate::cli::commands::worlds::items;
 use crate::cli::error::{CliError, Exit};
+use crate::cli::files::write_over;
 use crate::cli::output::tell;
 use crate::components::ids::WorldId;
 use crate::lab::chart::{Chart, Line, page, table};
@@ -57,7 +58,7 @@ pub(super) fn report(client: &Client, args: &ReportArgs) -> Result<(), CliError>
     };
     let shocks = shocks(client, args.world.as_str(), longest)?;
     let html = render(args.world.as_str(), &courses, &shocks);
-    std::fs::write(&args.out, html).map_err(|error| CliError::io(args.out.display(), &error))?;
+    write_over(&[(args.out.clone(), html)])?;
     tell(&format!("written: {}", args.out.display()));
     Ok(())
 }
@@ -202,7 +203,19 @@ fn last_of(courses: &[Course]) -> Vec<Vec<String>> {
 }
 
 fn told(shocks: &[Told]) -> Vec<Vec<String>> {
-    let head = ["shock_id", "phase", "kind", "commodity", "role", "factor", "quantity", "price", "cause", "timestamp"];
+    let head = [
+        "shock_id",
+        "phase",
+        "kind",
+        "place",
+        "commodity",
+        "role",
+        "factor",
+        "quantity",
+        "price",
+        "cause",
+        "timestamp",
+    ];
     let rows = shocks.iter().map(|shock| head.into_iter().map(|name| text(&shock.body, name)).collect());
     std::iter::once(head.map(|name| name.replace('_', " ")).to_vec()).chain(rows).collect()
 }

@@ -8,7 +8,7 @@ use super::resting::{bring_back, cover_again};
 use super::wish::fit;
 use crate::components::ids::StableId;
 use crate::components::market::{
-    Beliefs, Budget, Ledger, Personality, PlaceId, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
+    Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::economy::book::Order;
@@ -33,7 +33,6 @@ type Buyers<'w, 's> = Query<
         &'static Storeroom,
         &'static mut Budget,
         Option<&'static mut Resting>,
-        Option<&'static PlaceId>,
     ),
 >;
 
@@ -50,15 +49,14 @@ pub fn place_orders(
     floor.tell_wages(&economy, &ledger);
     let Floor { squares, seats, wishes, drafts, .. } = &mut *floor;
     drafts.resize(economy.commodities.len(), Slot::default());
-    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting, place) in
+    for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting) in
         &mut traders
     {
         let mut resting = resting.filter(|resting| !resting.orders.is_empty());
         if let Some(resting) = &mut resting {
             cover_again(resting, &mut purse, &mut stock)?;
         }
-        let Some(seat) = seats.of(entity) else { continue };
-        let place = PlaceId::of(place);
+        let Some((place, seat)) = seats.at(entity) else { continue };
         let recipe = economy.recipe_at(place, role.id).ok_or("a trader has a role that the world does not know")?;
         let square = squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
         let Square { stalls, rates, usual_wage, .. } = square;

@@ -8,7 +8,7 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use crate::components::market::{CommodityId, PlaceId, Purse, Resting, RestingOrder, Side, Stock, Trader};
+use crate::components::market::{CommodityId, Purse, Resting, RestingOrder, Side, Stock, Trader};
 use crate::components::money::{Goods, Money};
 use crate::systems::economy::floor::Floor;
 use crate::systems::economy::floor::stall::{Placed, Slot};
@@ -103,20 +103,16 @@ pub(crate) fn bring_back(
     failed
 }
 
-type Resters<'w, 's> = Query<
-    'w,
-    's,
-    (Entity, &'static mut Purse, &'static mut Stock, &'static mut Resting, Option<&'static PlaceId>),
-    With<Trader>,
->;
+type Resters<'w, 's> =
+    Query<'w, 's, (Entity, &'static mut Purse, &'static mut Stock, &'static mut Resting), With<Trader>>;
 
 /// Lets rest what is left of the hour's orders. Runs in `Clear`, last: what is due to the public is paid first.
 pub fn rest_orders(economy: Res<Economy>, floor: Res<Floor>, mut traders: Resters) -> Result {
     let Some(hours) = economy.rest_hours else { return Ok(()) };
-    for (entity, mut purse, mut stock, mut resting, place) in &mut traders {
-        let Some(seat) = floor.seats.of(entity).map(|seat| seat as usize) else { continue };
+    for (entity, mut purse, mut stock, mut resting) in &mut traders {
+        let Some((place, seat)) = floor.seats.at(entity) else { continue };
         for commodity in economy.commodity_ids() {
-            if let Some(order) = floor.order(PlaceId::of(place), seat, commodity) {
+            if let Some(order) = floor.order(place, seat as usize, commodity) {
                 let_rest(&mut resting, commodity, &order, hours, (&mut purse, &mut stock))?;
             }
         }

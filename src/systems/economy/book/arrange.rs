@@ -28,84 +28,141 @@ impl Field {
         let low = differing.trailing_zeros();
         Self { low, bits: 64 - differing.leading_zeros() - low }
     }
+}
 
-    fn of(self, word: u64) -> u64 {
-        (word >> self.low) & ((1 << self.bits) - 1)
+/// A digit of the number that some fields make together, drawn from a word by a turn and a mask for each of them.
+#[derive(Debug, Clone, Copy)]
+struct Digit<const FIELDS: usize>([(u32, u64); FIELDS]);
+
+impl<const FIELDS: usize> Digit<FIELDS> {
+    /// The digit of so many bits from `from` on. The first field is the lowest.
+    fn of(fields: [Field; FIELDS], from: u32, bits: u32) -> Self {
+        let (mut at, kept) = (0_u32, (1_u64 << bits) - 1);
+        Self(fields.map(|field| {
+            // Where the field is to begin within the digit, or before or behind it.
+            let place = i64::from(at) - i64::from(from);
+            at += field.bits;
+            let all = (1_u64 << field.bits) - 1;
+            let mask = match u32::try_from(place.unsigned_abs()) {
+                Ok(place_up) if place >= 0 => all.unbounded_shl(place_up),
+                Ok(down) => all.unbounded_shr(down),
+                Err(_) => 0,
+            };
+            let turn = u32::try_from((i64::from(field.low) - place).rem_euclid(64)).unwrap_or(0);
+            (turn, mask & kept)
+        }))
+    }
+
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "a digit has 11 bits")]
+    fn in_word(&self, word: u64) -> usize {
+        self.0.iter().fold(0, |digit, (turn, mask)| digit | word.rotate_right(*turn) & mask) as usize % DIGITS
     }
 }
 
-/// Sorts `words`, rising. Their fields begin at bit 0 and at each of `cuts`; `spare` is scratch space that is kept.
-///
-/// Words that stand in the order of their lowest field already are sorted by the others alone.
-pub(super) fn sort(words: &mut Vec<u64>, spare: &mut Vec<u64>, cuts: [u32; 2]) {
-    if words.len() < MANY {
-        words.sort_unstable();
-        return;
-    }
-    let lowest = (1_u64 << cuts[0]) - 1;
-    let (mut any, mut all, mut last) = (0, u64::MAX, 0);
-    let (mut sorted, mut lowest_sorted) = (true, true);
-    for word in words.iter().copied() {
-        any |= word;
-        all &= word;
-        sorted &= last <= word;
-        lowest_sorted &= last & lowest <= word & lowest;
-        last = word;
-    }
-    if sorted {
-        return;
-    }
-    let differing = any & !all;
-    let first = if lowest_sorted { Field::default() } else { Field::within(differing, 0, cuts[0]) };
-    let second = Field::within(differing, cuts[0], cuts[1]);
-    let third = Field::within(differing, cuts[1], 64);
-    let total = first.bits + second.bits + third.bits;
-    let key = |word: u64| {
-        first.of(word) | second.of(word) << first.bits | third.of(word).unbounded_shl(first.bits + second.bits)
-    };
-    by_radix(words, spare, total, key);
+/// Words that come one after the other. What there is to know of them for a sort is gathered as they come.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    words: Vec<u64>,
+    last: u64,
+    /// Bits in which they differ.
+    differing: u64,
+    /// Whether their lowest field has fallen from one to the next.
+    fallen: bool,
 }
 
-/// Sorts `words` by what lies above their lowest field, rising; words that are the same there stay as they stand.
-pub(super) fn by_upper(words: &mut Vec<u64>, spare: &mut Vec<u64>, cut: u32) {
-    if words.len() < MANY {
-        words.sort_unstable();
-        return;
+impl Words {
+    pub(super) fn clear(&mut self) {
+        self.words.clear();
+        (self.differing, self.fallen) = (0, false);
     }
-    let (any, all) = words.iter().fold((0, u64::MAX), |(any, all), word| (any | word, all & word));
-    let upper = Field::within(any & !all, cut, 64);
-    by_radix(words, spare, upper.bits, |word| upper.of(word));
+
+    pub(super) fn reserve(&mut self, words: usize) {
+        self.words.reserve(words);
+    }
+
+    /// Takes a word whose lowest field has so many bits.
+    #[inline]
+    pub(super) fn push(&mut self, word: u64, lowest: u32) {
+        let mask = (1_u64 << lowest) - 1;
+        let last = if self.words.is_empty() { word } else { self.last };
+        self.differing |= last ^ word;
+        self.fallen |= last & mask > word & mask;
+        self.last = word;
+        self.words.push(word);
+    }
+
+    pub(super) fn as_slice(&self) -> &[u64] {
+        &self.words
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.words.len()
+    }
+
+    /// Sorts the words, rising. Their fields begin at bit 0 and at each of `cuts`; `spare` is scratch space that is kept.
+    ///
+    /// Words that came in the order of their lowest field are sorted by the others alone.
+    pub(super) fn sort(&mut self, spare: &mut Vec<u64>, cuts: [u32; 2]) {
+        if self.words.len() < MANY {
+            self.words.sort_unstable();
+        } else {
+            let field = |low, end| Field::within(self.differing, low, end);
+            let [lowest, middle, highest] = [field(0, cuts[0]), field(cuts[0], cuts[1]), field(cuts[1], 64)];
+            if self.fallen {
+                by_radix(&mut self.words, spare, [lowest, middle, highest]);
+            } else {
+                by_radix(&mut self.words, spare, [middle, highest]);
+            }
+        }
+        // What comes after may be less than what is the last now.
+        self.fallen = !self.words.is_empty();
+    }
+
+    /// Sorts the words by what lies above their lowest field, rising; those that are the same there stay as they stand.
+    pub(super) fn sort_by_upper(&mut self, spare: &mut Vec<u64>, cut: u32) {
+        let upper = Field::within(self.differing, cut, 64);
+        if self.words.len() < MANY {
+            self.words.sort_unstable();
+        } else {
+            by_radix(&mut self.words, spare, [upper]);
+        }
+    }
 }
 
-/// Sorts by the lowest `bits` of a key, which keeps the order of words whose keys are the same.
-fn by_radix(words: &mut Vec<u64>, spare: &mut Vec<u64>, bits: u32, key: impl Fn(u64) -> u64) {
+/// Sorts by the number that the fields make together, of which the first is the lowest; words for which it is the same stay
+/// as they stand.
+fn by_radix<const FIELDS: usize>(words: &mut Vec<u64>, spare: &mut Vec<u64>, fields: [Field; FIELDS]) {
+    let bits: u32 = fields.iter().map(|field| field.bits).sum();
     let passes = bits.div_ceil(DIGIT_BITS);
     let digit_bits = bits.div_ceil(passes.max(1));
-    let mask = (1_u64 << digit_bits) - 1;
     // What it holds from before is written over.
     spare.resize(words.len(), 0);
-    for pass in 0..passes {
-        let shift = pass * digit_bits;
-        #[expect(clippy::cast_possible_truncation, reason = "a digit has 11 bits")]
-        let digit = |word: u64| (key(word) >> shift & mask) as usize % DIGITS;
-        let mut places = [0_u32; DIGITS];
-        for word in words.iter() {
-            places[digit(*word)] += 1;
+    for pass in (0..passes).step_by(2) {
+        let digits = [pass, pass + 1].map(|pass| Digit::of(fields, pass * digit_bits, digit_bits));
+        // How often each value of a digit is there does not depend on the order: two digits are counted at once.
+        let mut counts = [[0_u32; DIGITS]; 2];
+        let ([one, other], [ones, others]) = (digits, &mut counts);
+        for word in words.iter().copied() {
+            ones[one.in_word(word)] += 1;
+            others[other.in_word(word)] += 1;
         }
-        let mut next = 0;
-        for place in places.iter_mut().take(1 << digit_bits) {
-            let count = *place;
-            *place = next;
-            next += count;
-        }
-        for word in words.iter() {
-            let place = &mut places[digit(*word)];
-            if let Some(slot) = spare.get_mut(*place as usize) {
-                *slot = *word;
+        for ((_, digit), places) in (pass..passes).zip(digits).zip(&mut counts) {
+            let mut next = 0;
+            for place in places.iter_mut().take(1 << digit_bits) {
+                let count = *place;
+                *place = next;
+                next += count;
             }
-            *place += 1;
+            for word in words.iter().copied() {
+                let place = &mut places[digit.in_word(word)];
+                if let Some(slot) = spare.get_mut(*place as usize) {
+                    *slot = word;
+                }
+                *place += 1;
+            }
+            std::mem::swap(words, spare);
         }
-        std::mem::swap(words, spare);
     }
 }
 
@@ -123,6 +180,13 @@ mod tests {
             .prop_map(|(words, mask, rest, cuts)| (words.iter().map(|word| word & mask | rest & !mask).collect(), cuts))
     }
 
+    fn sorted(words: &[u64], cuts: [u32; 2]) -> Vec<u64> {
+        let mut sorted = Words::default();
+        words.iter().for_each(|word| sorted.push(*word, cuts[0]));
+        sorted.sort(&mut Vec::new(), cuts);
+        sorted.as_slice().to_vec()
+    }
+
     proptest! {
         #[test]
         fn radix_and_comparison_come_to_the_same_order((words, cuts) in words(), lowest_sorted: bool) {
@@ -132,8 +196,7 @@ mod tests {
             }
             let mut expected = words.clone();
             expected.sort_unstable();
-            sort(&mut words, &mut Vec::new(), cuts);
-            prop_assert_eq!(words, expected);
+            prop_assert_eq!(sorted(&words, cuts), expected);
         }
     }
 
@@ -141,10 +204,20 @@ mod tests {
     fn what_is_sorted_stays() {
         let mut words: Vec<u64> = (0..5_000).collect();
         let expected = words.clone();
-        sort(&mut words, &mut Vec::new(), [22, 42]);
-        assert_eq!(words, expected);
+        assert_eq!(sorted(&words, [22, 42]), expected);
         words.reverse();
-        sort(&mut words, &mut Vec::new(), [22, 42]);
-        assert_eq!(words, expected);
+        assert_eq!(sorted(&words, [22, 42]), expected);
+    }
+
+    #[test]
+    fn what_is_known_of_words_ends_with_them() {
+        let mut words = Words::default();
+        (0..600).rev().for_each(|word| words.push(word, 22));
+        words.sort(&mut Vec::new(), [22, 42]);
+        words.clear();
+        (0..600).map(|word| (word << 22) | (599 - word)).rev().for_each(|word| words.push(word, 22));
+        assert!(!words.fallen);
+        words.sort(&mut Vec::new(), [22, 42]);
+        assert!(words.as_slice().is_sorted());
     }
 }

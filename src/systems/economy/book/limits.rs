@@ -3,29 +3,27 @@
 //! No fills and no priority: only prices and quantities count, so that these words are shorter and sorted sooner than
 //! those of a book.
 
-use super::arrange;
-use super::{PRICE_MAX, QUANTITY_BITS, QUANTITY_MAX};
+use super::arrange::Words;
+use super::{PRICE_MAX, QUANTITY_BITS, QUANTITY_MAX, half};
 use crate::components::market::Side;
 
 /// Limits and quantities of one commodity.
 #[derive(Debug, Default)]
 pub struct Limits {
-    bids: Vec<u64>,
-    asks: Vec<u64>,
+    /// Of bids, then of asks.
+    halves: [Words; 2],
     spare: Vec<u64>,
 }
 
 impl Limits {
     /// Forgets all. What has been allocated stays.
     pub fn clear(&mut self) {
-        self.bids.clear();
-        self.asks.clear();
+        self.halves.iter_mut().for_each(Words::clear);
     }
 
     /// Makes room for the limit of each of so many traders.
     pub(in crate::systems::economy) fn reserve(&mut self, traders: usize) {
-        self.bids.reserve(traders);
-        self.asks.reserve(traders);
+        self.halves.iter_mut().for_each(|half| half.reserve(traders));
         self.spare.reserve(traders.saturating_sub(self.spare.len()));
     }
 
@@ -33,19 +31,20 @@ impl Limits {
     /// have taken. Beyond [`PRICE_MAX`] and [`QUANTITY_MAX`] it counts as these.
     pub fn take(&mut self, side: Side, limit: u32, quantity: u32) {
         let (limit, quantity) = (limit.min(PRICE_MAX), u64::from(quantity.min(QUANTITY_MAX)));
-        match side {
-            Side::Bid => self.bids.push(u64::from(PRICE_MAX - limit) << QUANTITY_BITS | quantity),
-            Side::Ask => self.asks.push(u64::from(limit) << QUANTITY_BITS | quantity),
+        let turned = if side == Side::Bid { u64::from(PRICE_MAX) << QUANTITY_BITS } else { 0 };
+        if let Some(half) = self.halves.get_mut(half(side)) {
+            half.push((u64::from(limit) << QUANTITY_BITS | quantity) ^ turned, QUANTITY_BITS);
         }
     }
 
     /// The most surplus that any trades between them can bring, in minor units.
     pub fn surplus(&mut self) -> u128 {
         // Quantities need no order: the surplus is the same.
-        arrange::by_upper(&mut self.bids, &mut self.spare, QUANTITY_BITS);
-        arrange::by_upper(&mut self.asks, &mut self.spare, QUANTITY_BITS);
+        self.halves.iter_mut().for_each(|half| half.sort_by_upper(&mut self.spare, QUANTITY_BITS));
+        let [bids, asks] = &self.halves;
+        let (mut bids, mut asks) =
+            (bids.as_slice().iter().copied().map(split), asks.as_slice().iter().copied().map(split));
         let mut surplus = 0_u128;
-        let (mut bids, mut asks) = (self.bids.iter().copied().map(split), self.asks.iter().copied().map(split));
         let (mut bid, mut ask) = (bids.next(), asks.next());
         while let (Some((from_top, wanted)), Some((least, offered))) = (bid, ask) {
             let most = u64::from(PRICE_MAX) - from_top;

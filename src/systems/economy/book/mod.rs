@@ -12,7 +12,8 @@ mod limits;
 
 use thiserror::Error;
 
-pub use limits::Limits;
+use self::arrange::Words;
+pub use self::limits::Limits;
 
 use crate::components::market::Side;
 use crate::world::spec::ClearingRule;
@@ -104,22 +105,30 @@ impl Clearing {
 /// The orders of one commodity, and the fills of its last clearing.
 #[derive(Debug, Default)]
 pub struct Book {
-    bids: Vec<u64>,
-    asks: Vec<u64>,
+    /// Bids, then asks: one piece of code for both, as nobody can foretell which comes next.
+    halves: [Words; 2],
     fills: Vec<Fill>,
+    /// What side a trader stands on: 0 for none, else one more than the number of the half.
     sides: Vec<u8>,
     spare: Vec<u64>,
 }
 
 const NO_SIDE: u8 = 0;
-const BID_SIDE: u8 = 1;
-const ASK_SIDE: u8 = 2;
+
+/// The number of a side's half of a book.
+fn half(side: Side) -> usize {
+    usize::from(side == Side::Ask)
+}
+
+/// What a word of a side has turned round: the higher a bid, the earlier it comes.
+fn turned(side: Side) -> u64 {
+    if side == Side::Bid { u64::from(PRICE_MAX) << (QUANTITY_BITS + TRADER_BITS) } else { 0 }
+}
 
 impl Book {
     /// Empties the book. What it has allocated stays.
     pub fn clear(&mut self) {
-        self.bids.clear();
-        self.asks.clear();
+        self.halves.iter_mut().for_each(Words::clear);
         self.fills.clear();
         self.sides.fill(NO_SIDE);
     }
@@ -127,8 +136,7 @@ impl Book {
     /// Makes room for an order of each of so many traders: nothing grows then, whatever an hour brings.
     pub(super) fn reserve(&mut self, traders: usize) {
         // A fill uses up at least one of its two orders, so that there are no more fills than orders.
-        self.bids.reserve(traders);
-        self.asks.reserve(traders);
+        self.halves.iter_mut().for_each(|half| half.reserve(traders));
         self.fills.reserve(traders);
         self.spare.reserve(traders.saturating_sub(self.spare.len()));
         self.sides.resize(traders.max(self.sides.len()), NO_SIDE);
@@ -153,18 +161,14 @@ impl Book {
         if index >= self.sides.len() {
             self.sides.resize(index + 1, NO_SIDE);
         }
-        let side = match order.side {
-            Side::Bid => BID_SIDE,
-            Side::Ask => ASK_SIDE,
-        };
+        let half = half(order.side);
+        let side = if half == 0 { 1 } else { 2 };
         match self.sides.get_mut(index) {
             Some(present) if *present == NO_SIDE || *present == side => *present = side,
             _ => return Err(OrderRefused::OtherSide(order.trader)),
         }
-        let word = pack(order);
-        match order.side {
-            Side::Bid => self.bids.push(word),
-            Side::Ask => self.asks.push(word),
+        if let Some(half) = self.halves.get_mut(half) {
+            half.push(pack(order), TRADER_BITS);
         }
         Ok(())
     }
@@ -172,13 +176,13 @@ impl Book {
     /// Matches the orders, best with best, and keeps the fills.
     pub fn match_orders(&mut self, rule: ClearingRule) -> Clearing {
         let cuts = [TRADER_BITS, TRADER_BITS + QUANTITY_BITS];
-        arrange::sort(&mut self.bids, &mut self.spare, cuts);
-        arrange::sort(&mut self.asks, &mut self.spare, cuts);
+        self.halves.iter_mut().for_each(|half| half.sort(&mut self.spare, cuts));
         self.fills.clear();
         let mut clearing = Clearing::default();
-        let (mut bids, mut asks) = (Cursor::new(&self.bids, Side::Bid), Cursor::new(&self.asks, Side::Ask));
+        let [bids, asks] = &self.halves;
+        let (mut bids, mut asks) = (Cursor::new(bids.as_slice(), Side::Bid), Cursor::new(asks.as_slice(), Side::Ask));
         let mut last = None;
-        while let (Some(bid), Some(ask)) = (bids.order, asks.order) {
+        while let (Some(bid), Some(ask)) = (bids.order(), asks.order()) {
             if bid.price < ask.price {
                 break;
             }
@@ -215,53 +219,68 @@ impl Book {
 
     /// Bids in the book: one a trader.
     pub fn bidders(&self) -> usize {
-        self.bids.len()
+        self.halves[0].len()
     }
 
     /// Orders in the book.
     pub fn len(&self) -> usize {
-        self.bids.len() + self.asks.len()
+        self.halves.iter().map(Words::len).sum()
     }
 
     /// Whether nobody wants to trade.
     pub fn is_empty(&self) -> bool {
-        self.bids.is_empty() && self.asks.is_empty()
+        self.len() == 0
     }
 }
 
 /// A walk through the orders of one side, best first.
+///
+/// Nobody can foretell which of two orders is used up by a trade: both walks take the same steps either way, without a
+/// branch.
 struct Cursor<'a> {
-    rest: std::slice::Iter<'a, u64>,
-    side: Side,
-    /// The order at hand, with the quantity that is left of it.
-    order: Option<Order>,
+    words: &'a [u64],
+    turned: u64,
+    /// Which order is at hand, and what is left of it.
+    at: usize,
+    left: u32,
 }
 
 impl<'a> Cursor<'a> {
     fn new(words: &'a [u64], side: Side) -> Self {
-        let mut rest = words.iter();
-        let order = rest.next().map(|word| unpack(*word, side));
-        Self { rest, side, order }
+        Self { words, turned: turned(side), at: 0, left: words.first().map_or(0, |word| quantity(*word)) }
     }
 
-    fn fill(&mut self, quantity: u32) {
-        if let Some(order) = &mut self.order {
-            order.quantity -= quantity;
-            if order.quantity == 0 {
-                self.order = self.rest.next().map(|word| unpack(*word, self.side));
-            }
-        }
+    /// The order at hand, with what is left of it.
+    #[inline]
+    fn order(&self) -> Option<Rest> {
+        let word = self.words.get(self.at)? ^ self.turned;
+        Some(Rest { price: price(word), quantity: self.left, trader: trader(word) })
+    }
+
+    #[inline]
+    fn fill(&mut self, filled: u32) {
+        self.left -= filled;
+        let used_up = self.left == 0;
+        self.at += usize::from(used_up);
+        let next = self.words.get(self.at).map_or(0, |word| quantity(*word));
+        self.left |= next & 0_u32.wrapping_sub(u32::from(used_up));
     }
 
     fn price(&self) -> Option<u32> {
-        self.order.map(|order| order.price)
+        self.order().map(|order| order.price)
     }
 
     fn rest(self) -> u64 {
-        let side = self.side;
-        let at_hand = self.order.map_or(0, |order| u64::from(order.quantity));
-        at_hand + self.rest.map(|word| u64::from(unpack(*word, side).quantity)).sum::<u64>()
+        let after = self.words.get(self.at + 1..).unwrap_or_default();
+        u64::from(self.left) + after.iter().map(|word| u64::from(quantity(*word))).sum::<u64>()
     }
+}
+
+/// What is left of an order.
+struct Rest {
+    price: u32,
+    quantity: u32,
+    trader: u32,
 }
 
 fn midpoint(low: u32, high: u32) -> u32 {
@@ -270,24 +289,25 @@ fn midpoint(low: u32, high: u32) -> u32 {
 
 /// One word that sorts, rising, as the orders of a side shall be served.
 fn pack(order: Order) -> u64 {
-    let price = match order.side {
-        Side::Bid => PRICE_MAX - order.price,
-        Side::Ask => order.price,
-    };
-    u64::from(price) << (QUANTITY_BITS + TRADER_BITS)
+    let word = u64::from(order.price) << (QUANTITY_BITS + TRADER_BITS)
         | u64::from(QUANTITY_MAX - order.quantity) << TRADER_BITS
-        | u64::from(order.trader)
+        | u64::from(order.trader);
+    word ^ turned(order.side)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "each part is masked to fewer than 32 bits")]
-fn unpack(word: u64, side: Side) -> Order {
-    let price = (word >> (QUANTITY_BITS + TRADER_BITS)) as u32;
-    let quantity = QUANTITY_MAX - ((word >> TRADER_BITS) as u32 & QUANTITY_MAX);
-    let price = match side {
-        Side::Bid => PRICE_MAX - price,
-        Side::Ask => price,
-    };
-    Order { side, price, quantity, trader: word as u32 & (TRADERS_MAX - 1) }
+/// The price of a word that is not turned.
+fn price(word: u64) -> u32 {
+    (word >> (QUANTITY_BITS + TRADER_BITS)) as u32
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is masked to fewer than 32 bits")]
+fn quantity(word: u64) -> u32 {
+    QUANTITY_MAX - ((word >> TRADER_BITS) as u32 & QUANTITY_MAX)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "it is masked to fewer than 32 bits")]
+fn trader(word: u64) -> u32 {
+    word as u32 & (TRADERS_MAX - 1)
 }
 
 #[cfg(test)]
@@ -305,9 +325,11 @@ mod tests {
     #[test]
     fn packing_keeps_the_extremes() {
         for side in [Side::Bid, Side::Ask] {
-            for (price, quantity, trader) in [(1, 1, 0), (PRICE_MAX, QUANTITY_MAX, TRADERS_MAX - 1), (77, 5, 9)] {
-                let order = Order { side, price, quantity, trader };
-                assert_eq!(unpack(pack(order), side), order);
+            for (most, units, number) in [(1, 1, 0), (PRICE_MAX, QUANTITY_MAX, TRADERS_MAX - 1), (77, 5, 9)] {
+                let order = Order { side, price: most, quantity: units, trader: number };
+                let word = pack(order);
+                let plain = word ^ turned(side);
+                assert_eq!((price(plain), quantity(word), trader(word)), (order.price, order.quantity, order.trader));
             }
         }
     }

@@ -8,8 +8,7 @@ use super::parallel::match_in_parallel;
 use super::stall::{Placed, Stall};
 use super::{Floor, Square};
 use crate::components::market::{
-    Budget, CommodityId, Ledger, Market, MarketStatistics, PlaceId, Purse, Side, Stock, TradeHistory, TradeRecord,
-    Trader,
+    Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
 };
 use crate::components::money::{Goods, Money};
 use crate::systems::economy::book::Book;
@@ -61,14 +60,7 @@ fn post(stall: &Stall, market: &mut Market) -> Result {
 type Parties<'w, 's> = Query<
     'w,
     's,
-    (
-        Entity,
-        &'static mut Purse,
-        &'static mut Stock,
-        &'static mut Budget,
-        &'static mut TradeHistory,
-        Option<&'static PlaceId>,
-    ),
+    (Entity, &'static mut Purse, &'static mut Stock, &'static mut Budget, &'static mut TradeHistory),
     With<Trader>,
 >;
 
@@ -85,9 +77,9 @@ pub fn settle_orders(
     let Floor { squares, seats, activity, estates, .. } = &mut *floor;
     // The hour is counted at its end.
     let hour = statistics.hours.saturating_add(1);
-    for (entity, mut purse, mut stock, mut budget, mut history, place) in &mut traders {
-        let Some(seat) = seats.of(entity).map(|seat| seat as usize) else { continue };
-        let square = squares.get_mut(PlaceId::of(place).index());
+    for (entity, mut purse, mut stock, mut budget, mut history) in &mut traders {
+        let Some((place, seat)) = seats.at(entity).map(|(place, seat)| (place, seat as usize)) else { continue };
+        let square = squares.get_mut(place.index());
         let stalls = &mut square.ok_or("a trader at a place that the world does not have")?.stalls;
         let (purse, stock, budget) = (&mut *purse, &mut *stock, &mut *budget);
         let mut trades = 0;

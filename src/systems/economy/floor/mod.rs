@@ -139,14 +139,14 @@ impl Floor {
             square.ok_or("a trader at a place that the world does not have")?.roster.push((id, entity));
         }
         self.seats.clear();
-        for Square { roster, .. } in &mut self.squares {
+        for (place, Square { roster, .. }) in (0..).zip(&mut self.squares) {
             if !roster.is_sorted_by_key(|(id, _)| *id) {
                 roster.sort_unstable_by_key(|(id, _)| *id);
             }
             if u32::try_from(roster.len()).map_or(true, |traders| traders > TRADERS_MAX) {
                 return Err(format!("a book takes {TRADERS_MAX} traders, there are {}", roster.len()).into());
             }
-            self.seats.give(roster);
+            self.seats.give(place, roster);
         }
         Ok(())
     }
@@ -189,22 +189,25 @@ impl Square {
     }
 }
 
-/// Each entity's number on the floor.
+/// Each entity's place and number on the floor, as the roster was called: whoever goes elsewhere meanwhile, or is sent
+/// there by another plugin, has its orders where it was.
 #[derive(Debug, Default)]
 pub(crate) struct Seats {
-    /// By the entity's index in the world.
+    /// By the entity's index in the world: the number in the lower bits, the place above.
     by_index: Vec<u32>,
 }
 
 const NO_SEAT: u32 = u32::MAX;
+const NUMBER_BITS: u32 = 22;
+const _: () = assert!(TRADERS_MAX <= 1 << NUMBER_BITS);
 
 impl Seats {
     fn clear(&mut self) {
         self.by_index.fill(NO_SEAT);
     }
 
-    fn give(&mut self, roster: &[(StableId, Entity)]) {
-        for (seat, (_, entity)) in (0_u32..).zip(roster) {
+    fn give(&mut self, place: u16, roster: &[(StableId, Entity)]) {
+        for (seat, (_, entity)) in (u32::from(place) << NUMBER_BITS..).zip(roster) {
             let index = entity.index_u32() as usize;
             if index >= self.by_index.len() {
                 self.by_index.resize(index + 1, NO_SEAT);
@@ -215,16 +218,18 @@ impl Seats {
         }
     }
 
-    /// The number of a trader on the floor; none where it came after the roster was called.
+    /// The place where a trader's orders are this hour, and its number there; none where it came after the roster was
+    /// called.
     #[inline]
-    pub(crate) fn of(&self, entity: Entity) -> Option<u32> {
-        let seat = self.by_index.get(entity.index_u32() as usize).copied();
-        seat.filter(|seat| *seat != NO_SEAT)
+    pub(crate) fn at(&self, entity: Entity) -> Option<(PlaceId, u32)> {
+        let seat = self.by_index.get(entity.index_u32() as usize).copied().filter(|seat| *seat != NO_SEAT)?;
+        // Ten bits are left.
+        Some((PlaceId((seat >> NUMBER_BITS) as u16), seat & ((1 << NUMBER_BITS) - 1)))
     }
 
     /// Takes away the number of a trader that leaves: who comes after it under the same index has none.
-    pub(crate) fn vacate(&mut self, entity: Entity) -> Option<u32> {
-        let seat = self.of(entity)?;
+    pub(crate) fn vacate(&mut self, entity: Entity) -> Option<(PlaceId, u32)> {
+        let seat = self.at(entity)?;
         if let Some(place) = self.by_index.get_mut(entity.index_u32() as usize) {
             *place = NO_SEAT;
         }

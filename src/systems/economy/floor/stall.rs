@@ -26,6 +26,12 @@ pub struct Placed {
     pub money: i64,
 }
 
+impl Placed {
+    /// No order: its quantity is 0.
+    pub(crate) const NONE: Self =
+        Self { side: Side::Bid, price: 0, limit: 0, quantity: 0, for_work: 0, filled: 0, money: 0 };
+}
+
 /// Why nothing is left of what a trader wished to buy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Cut {
@@ -174,6 +180,13 @@ impl Stall {
         Some(slot.placed(self.results.get(seat).copied().unwrap_or_default()))
     }
 
+    /// The same, with a quantity of 0 where there is no order.
+    #[inline]
+    pub(crate) fn result(&self, seat: usize) -> Placed {
+        let slot = self.slots.get(seat).copied().unwrap_or_default();
+        slot.placed(self.results.get(seat).copied().unwrap_or_default())
+    }
+
     /// Why a trader has no order, where it wished to buy.
     pub(crate) fn why_cut(&self, seat: usize) -> Option<Cut> {
         self.slots.get(seat)?.why_cut()
@@ -206,13 +219,82 @@ impl Stall {
             realised += if side == Side::Bid { value } else { -value };
         }
         let possible = self.limits.surplus();
-        (possible > 0).then(|| (realised as f64 / possible as f64).clamp(0.0, 1.0))
+        (possible > 0).then(|| realised as f64 / possible as f64)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::systems::economy::book::Order;
+
+    /// A side, a quote, how much further the limit lies, and a quantity.
+    fn any_order() -> impl Strategy<Value = (bool, u32, u32, u32)> {
+        (any::<bool>(), 20_u32..60, 0_u32..20, 1_u32..5)
+    }
+
+    fn opened(orders: &[(bool, u32, u32, u32)]) -> Stall {
+        let mut stall = Stall::default();
+        stall.open(orders.len());
+        for (trader, (bids, quote, further, quantity)) in (0_u32..).zip(orders) {
+            let (side, slot) = if *bids {
+                (Side::Bid, Slot::bid(*quote, quote + further, *quantity, 0))
+            } else {
+                (Side::Ask, Slot::ask(*quote, quote - further, *quantity))
+            };
+            stall.slots[trader as usize] = slot;
+            stall
+                .book
+                .submit(Order { side, price: *quote, quantity: *quantity, trader })
+                .expect("an order within bounds");
+        }
+        stall
+    }
+
+    proptest! {
+        /// Unit by unit: the dearest wish with the cheapest offer, as long as both gain; and what the fills brought.
+        #[test]
+        fn the_realised_share_is_that_of_a_count_by_units(
+            orders in prop::collection::vec(any_order(), 0..9),
+            uniform: bool,
+        ) {
+            let mut stall = opened(&orders);
+            stall.clear_market(if uniform { ClearingRule::Uniform } else { ClearingRule::Midpoint });
+            let units = |of_bids: bool| -> Vec<i64> {
+                let of_side = orders.iter().filter(|(bids, ..)| *bids == of_bids);
+                of_side
+                    .flat_map(|(bids, quote, further, quantity)| {
+                        let limit = i64::from(if *bids { quote + further } else { quote - further });
+                        std::iter::repeat_n(limit, *quantity as usize)
+                    })
+                    .collect()
+            };
+            let (mut wished, mut offered) = (units(true), units(false));
+            wished.sort_unstable_by(|a, b| b.cmp(a));
+            offered.sort_unstable();
+            let possible: i64 = wished.iter().zip(&offered).map(|(most, least)| (most - least).max(0)).sum();
+            let limit = |trader: u32| i64::from(stall.slots[trader as usize].limit);
+            let gain = |fill: &crate::systems::economy::book::Fill| {
+                (limit(fill.buyer) - limit(fill.seller)) * i64::from(fill.quantity)
+            };
+            let realised: i64 = stall.book.fills().iter().map(gain).sum();
+            let efficiency = stall.outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()).expect("cleared").efficiency;
+            let by_units = (possible > 0).then(|| realised as f64 / possible as f64);
+            prop_assert_eq!(efficiency, by_units);
+            prop_assert!(efficiency.is_none_or(|share| (0.0..=1.0).contains(&share)));
+        }
+    }
+
+    #[test]
+    fn quotes_that_keep_traders_apart_lose_surplus() {
+        // The first two trade; the others would at their limits, and their quotes do not meet.
+        let mut stall = opened(&[(true, 50, 0, 1), (false, 40, 0, 1), (true, 41, 9, 2), (false, 45, 5, 2)]);
+        stall.clear_market(ClearingRule::Midpoint);
+        let outcome = stall.outcome.as_ref().and_then(|outcome| outcome.as_ref().ok()).expect("cleared");
+        assert_eq!(outcome.efficiency, Some(10.0 / 30.0));
+    }
 
     #[test]
     fn a_result_takes_the_largest_order() {

@@ -161,8 +161,8 @@ fn bounded(factor: f64) -> f64 {
     factor.clamp(FACTOR_RANGE.0, FACTOR_RANGE.1)
 }
 
-/// Money of all traders at least and at most, in minor units: what the file gives them, times the bounds of money shocks.
-/// A treasury's money is not in it: no shock multiplies it, and nobody from outside trades with it.
+/// Money of all traders at least and at most, in minor units: what the file gives them, times the bounds of money shocks,
+/// and no more than an amount can be. A treasury's money is not in it: no shock multiplies it, and nobody from outside trades with it.
 pub(crate) fn money_bounds(economy: &Economy) -> (i64, i64) {
     let given = real(economy.population.money().unwrap_or(i64::MAX));
     (whole(given * MONEY_FACTOR_RANGE.0), whole(given * MONEY_FACTOR_RANGE.1))
@@ -171,7 +171,8 @@ pub(crate) fn money_bounds(economy: &Economy) -> (i64, i64) {
 /// Whether the traders' money times a factor stays within its bounds.
 pub(crate) fn money_fits(economy: &Economy, money: i64, factor: f64) -> bool {
     let (least, most) = money_bounds(economy);
-    (least..=most).contains(&whole(real(money) * factor))
+    // Not as an amount: an amount has an end, and what goes beyond it would seem to fit.
+    (real(least)..=real(most)).contains(&(real(money) * factor).round_ties_even())
 }
 
 /// Ends what has run out, begins what is due, and says what it makes of this hour. Runs in `Review`, first.
@@ -194,13 +195,16 @@ pub fn turn_influences(
         for mut shock in std::mem::take(&mut shocks.live) {
             if !shock.begun && shock.influence.starts <= hour {
                 shock.begun = true;
-                events.write(describe(&spec, &economy, &shock, ShockPhase::Started, None));
                 let money = shock.influence.effects.iter().find_map(|effect| match effect {
                     Effect::Money(factor) => Some(*factor),
                     _ => None,
                 });
+                // Money that would go beyond its bounds by now is not changed: that shock ends and has never started.
+                let fits = money.is_none_or(|factor| money_fits(&economy, ledger.money_of_traders(), factor));
+                if fits {
+                    events.write(describe(&spec, &economy, &shock, ShockPhase::Started, None));
+                }
                 if let Some(factor) = money {
-                    let fits = money_fits(&economy, ledger.money_of_traders(), factor);
                     let why = if fits { ShockEnd::RanOut } else { ShockEnd::OutOfBounds };
                     if fits {
                         scale_money(&mut ledger, purses.iter_mut(), factor)?;
@@ -296,6 +300,29 @@ mod tests {
             for (one, other) in all(&one).into_iter().zip(all(&other)) {
                 prop_assert!((one - other).abs() <= one.abs() * 1e-9 + 1e-9, "{} and {}", one, other);
             }
+        }
+    }
+
+    /// An amount has an end, and what would go beyond it must not look as if it just fitted.
+    #[test]
+    fn much_money_does_not_grow_beyond_what_an_amount_can_be() {
+        let file = "id: w\neconomy:\n  commodities: [{ name: Bread, need: 1 }]\n  \
+                    roles: [{ name: Baker, output: Bread, quantity: 3 }]\n  \
+                    population: { count: 1000000, moneyPerHead: 1000000000 }\n  parameters: { spendingHours: 1000 }\n";
+        let spec = WorldSpec::from_yaml(file).expect("a valid world file").economy.expect("an economy");
+        let economy = Economy::new(&spec).expect("a model");
+        let (given, most) = (1_000_000_000_000_000, 9_000_000_000_000_000);
+        assert_eq!(money_bounds(&economy), (given / 10, most));
+        for (money, factor, expected) in [
+            (given, 8.9, true),
+            (given, 10.0, false),
+            (most, 1.0, true),
+            (most, 1.1, false),
+            (most, 10.0, false),
+            (given, 0.1, true),
+            (given, 0.09, false),
+        ] {
+            assert_eq!(money_fits(&economy, money, factor), expected, "{money} times {factor}");
         }
     }
 

@@ -45,6 +45,12 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
     if signal.hours > SIGNAL_HOURS_MAX {
         return Err(format!("{id}: {} hours are more than the {SIGNAL_HOURS_MAX} that a signal lasts", signal.hours));
     }
+    if signal.hours == 0 {
+        // Whatever else it says: who it is from and what it is about is enough to end it.
+        let mut shocks = world.get_resource_mut::<Shocks>().ok_or(NO_ECONOMY)?;
+        shocks.signals.retain(|known| known.id != id);
+        return Ok(());
+    }
     let effects = effects(economy, &signal.kind).map_err(|reason| format!("{id}: {reason}"))?;
     let mut shocks = world.get_resource_mut::<Shocks>().ok_or(NO_ECONOMY)?;
     let ends = hour + u64::from(signal.hours);
@@ -53,21 +59,16 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
     if let Some(other) = shocks.trading_with(&influence) {
         return Err(format!("{id}: {}", meets(&format!("`{}`", other.id))));
     }
-    let place = shocks.signals.binary_search_by(|known| known.id.cmp(id));
-    match (place, signal.hours) {
-        (Ok(place), 0) => {
-            shocks.signals.remove(place);
-        }
-        (Err(_), 0) => {}
-        (Ok(place), _) => {
+    match shocks.signals.binary_search_by(|known| known.id.cmp(id)) {
+        Ok(place) => {
             if let Some(known) = shocks.signals.get_mut(place) {
                 *known = influence;
             }
         }
-        (Err(_), _) if shocks.signals.len() >= SIGNALS_MAX => {
+        Err(_) if shocks.signals.len() >= SIGNALS_MAX => {
             return Err(format!("{id}: {SIGNALS_MAX} signals are live, and there can be no more"));
         }
-        (Err(place), _) => shocks.signals.insert(place, influence),
+        Err(place) => shocks.signals.insert(place, influence),
     }
     Ok(())
 }

@@ -68,6 +68,8 @@ fn admit(
         return Err(format!("{SHOCKS_MAX} shocks are active or to come, and there can be no more: end one first"));
     }
     let mut number = shocks.last_number;
+    // What the world file has named keeps its name, whenever its turn comes.
+    let is_named = |id: &str| economy.shocks.iter().any(|named| named.id.as_deref() == Some(id));
     let id = match &spec.id {
         Some(id) if shocks.is_known(id) => {
             return Err(format!("/id: `{id}` {SHOCK_IS_THERE}, live or ended: give another name"));
@@ -76,7 +78,7 @@ fn admit(
         None => loop {
             number = number.checked_add(1).ok_or("there are no more numbers for shocks: give it a name")?;
             let id = format!("shock-{number}");
-            if !shocks.is_known(&id) {
+            if !shocks.is_known(&id) && !is_named(&id) {
                 break id;
             }
         },

@@ -24,22 +24,22 @@ pub(crate) struct Estate {
 /// Empties the purse and the stock of who is no trader any more. Runs whenever a [`Trader`] is removed or despawned.
 pub fn see_off_trader(
     gone: On<Remove<Trader>>,
-    mut holders: Query<(&mut Purse, &mut Stock, Option<&mut Resting>, Option<&PlaceId>)>,
+    mut holders: Query<(&mut Purse, &mut Stock, Option<&mut Resting>)>,
     ledger: Option<ResMut<Ledger>>,
     mut floor: ResMut<Floor>,
 ) -> Result {
     let entity = gone.event_target();
     let seat = floor.seats.vacate(entity);
-    let (Ok((mut purse, mut stock, resting, place)), Some(mut ledger)) = (holders.get_mut(entity), ledger) else {
+    let (Ok((mut purse, mut stock, resting)), Some(mut ledger)) = (holders.get_mut(entity), ledger) else {
         return Ok(());
     };
     if let Some(mut resting) = resting {
         resting.orders.clear();
     }
     match seat.filter(|_| floor.trading) {
-        Some(seat) => {
+        Some((place, seat)) => {
             let (purse, stock) = (std::mem::take(&mut *purse), std::mem::take(&mut *stock));
-            floor.estates.push(Estate { place: PlaceId::of(place), seat, purse, stock });
+            floor.estates.push(Estate { place, seat, purse, stock });
         }
         None => take_leave(&mut ledger, &mut purse, &mut stock)?,
     }

@@ -7,7 +7,7 @@ use crate::components::ids::{StableId, StableIds};
 use crate::components::market::{
     Belief, Beliefs, Budget, DaySums, Flow, GoodsEntry, Ledger, Livelihood, Market, MarketStatistics, MoneyEntry,
     Moves, PerCommodity, Personality, PlaceId, PlaceMoves, Purse, Resting, Role, RoleId, RoleStatistics, Stock,
-    Storeroom, Trader, Treasury,
+    Storeroom, Trader, Treasury, WealthOfPlaces,
 };
 use crate::components::money::{Goods, Money};
 use crate::messages::market::Label;
@@ -17,7 +17,7 @@ use crate::systems::economy::ledger::{create_goods, create_money};
 use crate::systems::economy::maths::{by_chance, real, whole};
 use crate::systems::economy::model::{Commodity, Economy, Recipe};
 use crate::systems::random::{Draw, Draws};
-use crate::world::spec::{AgentSpec, Range, WorldSpec};
+use crate::world::spec::{AgentSpec, PopulationSpec, Range, WorldSpec};
 
 /// Spawns what the world file describes. Runs once, in [`WorldSetup`](crate::schedules::WorldSetup).
 pub fn found_economy(
@@ -38,8 +38,9 @@ pub fn found_economy(
             }
         }
     }
-    let draws = draws.of("economy.found");
     let population = &economy.population;
+    let money = Fortunes::of(population, draws.of("economy.money").for_id(StableId(0)).unit());
+    let draws = draws.of("economy.found");
     let prices: Vec<i64> = economy.commodities.iter().map(|commodity| commodity.initial_price).collect();
     let skills = Spread { from: draws.for_id(StableId(0)).unit(), range: population.skill };
     let mut heads = vec![0; economy.places.len()];
@@ -57,7 +58,7 @@ pub fn found_economy(
             role,
             place,
             skill: given.and_then(|given| given.skill).unwrap_or_else(|| skills.at(number)),
-            money: Money(given.map_or(population.money_per_head, |given| given.money)),
+            money: Money(given.map_or_else(|| money.at(number), |given| given.money)),
             prices: &prices,
             belief_factor: population.belief_factor,
             entries: (MoneyEntry::Endowed, GoodsEntry::Endowed),
@@ -73,6 +74,7 @@ pub fn found_economy(
     }
     if economy.has_places() {
         commands.insert_resource(Moves(vec![PlaceMoves::default(); economy.places.len()]));
+        commands.insert_resource(WealthOfPlaces::default());
     }
     if let Some(spec) = &economy.treasury {
         let mut chest = Purse::default();
@@ -210,6 +212,31 @@ impl Spread {
     }
 }
 
+/// The money that agents begin with, spread evenly: neighbours by number share what both have together, so that all of it
+/// is exactly what the file says.
+struct Fortunes {
+    parts: Spread,
+    mean: i64,
+    count: u32,
+}
+
+impl Fortunes {
+    fn of(population: &PopulationSpec, from: f64) -> Self {
+        let most = population.money_spread;
+        let parts = Spread { from, range: Range { min: -most, max: most } };
+        Self { parts, mean: population.money_per_head, count: population.count }
+    }
+
+    fn at(&self, number: u32) -> i64 {
+        let more = whole((real(self.mean) * self.parts.at(number / 2)).trunc());
+        match number % 2 {
+            0 if number + 1 == self.count => self.mean,
+            0 => self.mean + more,
+            _ => self.mean - more,
+        }
+    }
+}
+
 pub(crate) fn within(range: Range, draw: &mut Draw) -> f64 {
     draw.between(range.min, range.max)
 }
@@ -254,6 +281,22 @@ pub fn check_economy(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn money_goes_apart_and_stays_the_same_in_all() {
+        for (count, spread) in [(2, 1.0), (7, 0.5), (400, 0.818), (400, 0.0), (1_001, 1.0)] {
+            let population = PopulationSpec { count, money_spread: spread, ..PopulationSpec::default() };
+            let fortunes = Fortunes::of(&population, 0.3);
+            let all: Vec<i64> = (0..count).map(|number| fortunes.at(number)).collect();
+            assert_eq!(all.iter().sum::<i64>(), 150_000 * i64::from(count));
+            let (least, most) = (150_000.0 * (1.0 - spread), 150_000.0 * (1.0 + spread));
+            assert!(all.iter().all(|money| (least..=most).contains(&real(*money))));
+            let poor = all.iter().filter(|money| real(**money) < 150_000.0 * (1.0 - spread / 2.0)).count();
+            assert!(
+                count < 400 || spread == 0.0 || (count as usize * 23 / 100..count as usize * 27 / 100).contains(&poor)
+            );
+        }
+    }
 
     #[test]
     fn skills_are_spread_evenly_among_any_few_neighbours() {

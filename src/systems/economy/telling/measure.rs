@@ -6,7 +6,7 @@ use bevy_ecs::prelude::*;
 use super::spread::{describe, mean_and_variance, richest_share};
 use crate::components::market::{
     Beliefs, Chronicle, CommodityId, Market, MarketStatistics, Measures, Purse, Sample, Stock, TradedHour, Trader,
-    WealthStatistics,
+    WealthOfPlaces, WealthStatistics,
 };
 use crate::components::money::Money;
 use crate::systems::economy::floor::{Floor, Square};
@@ -57,7 +57,7 @@ pub fn keep_chronicle(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
     statistics: Res<MarketStatistics>,
-    mut spread: ResMut<WealthStatistics>,
+    (mut spread, mut places): (ResMut<WealthStatistics>, Option<ResMut<WealthOfPlaces>>),
     mut markets: Query<(&Market, &mut Measures)>,
     mut traders: Lives,
 ) -> Result {
@@ -71,7 +71,12 @@ pub fn keep_chronicle(
     let most = usize::try_from(economy.chronicle.samples)?;
     money.clear();
     wealth.clear();
+    let mut here = places.as_deref_mut().map(|places| &mut places.0);
+    if let Some(here) = &mut here {
+        here.clear();
+    }
     for Square { roster, markets: entities, .. } in squares.iter() {
+        let first = money.len();
         prices.clear();
         for entity in entities {
             prices.push(markets.get(*entity)?.0.price);
@@ -86,14 +91,12 @@ pub fn keep_chronicle(
                 chronicle.keep(sample, beliefs, most);
             }
         }
+        if let Some(here) = &mut here {
+            let of_place = (money.get_mut(first..), wealth.get_mut(first..));
+            here.push(spread_of(hour, of_place.0.unwrap_or_default(), of_place.1.unwrap_or_default())?);
+        }
     }
-    *spread = WealthStatistics {
-        hour,
-        traders: u64::try_from(money.len())?,
-        money: describe(money),
-        wealth: describe(wealth),
-        richest_share: richest_share(money),
-    };
+    *spread = spread_of(hour, money, wealth)?;
     let values = wealth;
     for Square { roster, markets: entities, .. } in squares.iter() {
         for (commodity, entity) in economy.commodity_ids().zip(entities) {
@@ -106,6 +109,17 @@ pub fn keep_chronicle(
         }
     }
     Ok(())
+}
+
+/// How money and wealth are spread over those who have them. Orders both.
+fn spread_of(hour: u64, money: &mut [f64], wealth: &mut [f64]) -> Result<WealthStatistics> {
+    Ok(WealthStatistics {
+        hour,
+        traders: u64::try_from(money.len())?,
+        money: describe(money),
+        wealth: describe(wealth),
+        richest_share: richest_share(money),
+    })
 }
 
 fn owned(purse: &Purse) -> Money {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::market::{
     Beliefs, Budget, Chronicle, Distribution, Market, MarketStatistics, Measures, Moves, Personality, PlaceId, Purse,
-    Role, RoleStatistics, Sample, Side, Stock, TradeHistory, Trader, WealthStatistics,
+    Role, RoleStatistics, Sample, Side, Stock, TradeHistory, Trader, WealthOfPlaces, WealthStatistics,
 };
 use crate::components::money::Money;
 use crate::systems::economy::model::{Economy, Place};
@@ -223,7 +223,7 @@ pub fn show_markets(
     _: In<AskMarkets>,
     economy: Option<Res<Economy>>,
     statistics: Option<Res<MarketStatistics>>,
-    spread: Option<Res<WealthStatistics>>,
+    (spread, of_places): (Option<Res<WealthStatistics>>, Option<Res<WealthOfPlaces>>),
     moves: Option<Res<Moves>>,
     markets: Query<(&Market, &Measures, Option<&PlaceId>)>,
 ) -> Answer {
@@ -272,6 +272,10 @@ pub fn show_markets(
         "meals": { "due": statistics.meals_due, "met": statistics.meals_met },
         "wealth": spread.filter(|spread| spread.traders > 0).map(|spread| wealth(&spread)),
     });
+    let spread_at = |place: PlaceId| {
+        let here = of_places.as_ref().and_then(|places| places.0.get(place.index()));
+        here.filter(|spread| spread.traders > 0)
+    };
     if let (Some(fields), Some(moves)) = (answer.as_object_mut(), moves) {
         let places = economy.place_ids().zip(&economy.places).zip(&moves.0).map(|((id, place), moves)| {
             let known = statistics.roles_at(id, economy.roles.len());
@@ -281,6 +285,7 @@ pub fn show_markets(
                 "came": moves.came,
                 "went": moves.went,
                 "roles": roles(&economy, known),
+                "wealth": spread_at(id).map(wealth),
             })
         });
         fields.insert("places".to_owned(), places.collect());

@@ -7,7 +7,8 @@ use bevy_ecs::prelude::*;
 
 use crate::components::clock::WorldClock;
 use crate::components::market::{
-    Distribution, Market, MarketHour, MarketStatistics, Measures, PlaceId, Role, Trader, WealthStatistics,
+    Distribution, Market, MarketHour, MarketStatistics, Measures, PlaceId, Role, Trader, WealthOfPlaces,
+    WealthStatistics,
 };
 use crate::components::money::Money;
 use crate::messages::market::{MarketCleared, MarketPeriod};
@@ -77,12 +78,14 @@ pub fn report_markets(
     economy: Res<Economy>,
     floor: Res<Floor>,
     clock: Res<WorldClock>,
-    spread: Res<WealthStatistics>,
+    (spread, places): (Res<WealthStatistics>, Option<Res<WealthOfPlaces>>),
     markets: Query<(&Market, &Measures)>,
     mut events: MessageWriter<MarketCleared>,
 ) -> Result {
     let game_hour = clock.now.map_or(0, |now| now.hour_of_day());
-    for (square, place) in floor.squares.iter().zip(&economy.places) {
+    for ((at, square), place) in floor.squares.iter().enumerate().zip(&economy.places) {
+        let spread = places.as_ref().map_or(Some(&*spread), |places| places.0.get(at));
+        let spread = spread.filter(|spread| spread.traders > 0);
         let names = economy.commodities.iter().zip(&place.market_ids);
         for (entity, (commodity, market_id)) in square.markets.iter().zip(names) {
             let (market, measures) = markets.get(*entity)?;
@@ -107,7 +110,7 @@ pub fn report_markets(
                 needs_met: measures.needs_met,
                 alpha: measures.alpha(None),
                 beliefs: measures.beliefs.map(Distribution::to_major),
-                wealth: (spread.traders > 0).then(|| spread.wealth.to_major()),
+                wealth: spread.map(|spread| spread.wealth.to_major()),
             };
             events.write(event);
         }

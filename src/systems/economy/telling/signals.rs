@@ -151,8 +151,9 @@ pub fn summarise_day(
         return;
     }
     let sums = std::mem::take(&mut *day);
-    let first = statistics.hours.saturating_sub(u64::from(sums.hours));
-    let acted = |history: &&TradeHistory| history.iter().next_back().is_some_and(|trade| trade.hour >= first);
+    // Hours are counted at their end: the last hour before the day bears this number.
+    let before = statistics.hours.saturating_sub(u64::from(sums.hours));
+    let acted = |history: &&TradeHistory| history.iter().next_back().is_some_and(|trade| trade.hour > before);
     let agents = u64::try_from(traders.iter().filter(acted).count()).unwrap_or(u64::MAX);
     let counts = (agents, sums.actions, sums.transactions, Money(sums.turnover));
     events.write(summary(&spec, StatsType::DailySummary, sums.hours, counts));

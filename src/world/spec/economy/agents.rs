@@ -13,6 +13,7 @@ pub use csv::{AgentFlaw, agents_from_csv};
 use super::places::unknown_place;
 use super::{EconomySpec, PopulationSpec, RoleSpec};
 use crate::world::spec::findings::{Findings, Place};
+use crate::world::spec::plain;
 
 /// Agents that can be listed one by one.
 pub const AGENTS_MAX: usize = 20_000;
@@ -23,7 +24,7 @@ const UNITS_MAX: i64 = 1_000_000;
 /// The highest price that an agent believes in at first, in minor units.
 const BELIEF_MAX: i64 = 400_000;
 /// Agents whose flaws are told; more of them would bury the first.
-const FLAWS_MAX: usize = 100;
+pub const FLAWS_MAX: usize = 100;
 
 /// Why no world begins with a file that lists agents and has them read from the database.
 pub(crate) const TWO_SOURCES: &str = "its agents are listed in the file and are to come from the database \
@@ -117,7 +118,7 @@ impl AgentSpec {
         ] {
             // What is no number lies in no range.
             if let Some(value) = value.filter(|value| !(least..=most).contains(value)) {
-                refuse(field, format!("{value} is outside {least} to {most}"));
+                refuse(field, format!("{} is outside {least} to {most}", plain(value)));
             }
         }
         for (group, name) in
@@ -148,6 +149,15 @@ impl PopulationSpec {
             return self.money_per_head.checked_mul(i64::from(self.count));
         }
         self.agents.iter().try_fold(0_i64, |sum, agent| sum.checked_add(agent.money))
+    }
+
+    /// What says how much money there is at first, in words.
+    pub(super) fn money_is_set_by(&self) -> String {
+        if self.agents.is_empty() {
+            return "`moneyPerHead`".to_owned();
+        }
+        let (agents, money) = (self.agents.len(), self.money().unwrap_or(i64::MAX));
+        format!("the `money` of the {agents} agents, which is {money} in all")
     }
 
     /// The mean skill of the agents at first.
@@ -218,6 +228,15 @@ fn stores(spec: &EconomySpec, role: &RoleSpec, skill: f64) -> f64 {
 pub(in crate::world::spec) fn warn(spec: &EconomySpec, findings: &mut Findings) {
     if spec.population.has_two_sources() {
         findings.warn(&Place::section("economy").key("population").key("from"), TWO_SOURCES.to_owned());
+    }
+    let (listed, count) = (spec.population.agents.len(), spec.population.count);
+    // Where it is not said it is the usual one.
+    if listed > 0 && count != PopulationSpec::default().count && u32::try_from(listed) != Ok(count) {
+        let place = Place::section("economy").key("population").key("count");
+        findings.warn(
+            &place,
+            format!("{count} has no meaning: {listed} agents are listed, and the world begins with those"),
+        );
     }
     warn_of_little_room(spec, findings);
 }

@@ -6,13 +6,16 @@ use garde::{Error, Path, Report, Validate};
 
 use super::{EconomySpec, Range, signal};
 use crate::components::market::Sample;
+use crate::world::spec::plain;
 
 /// Commodities and roles at most.
 const KINDS_MAX: usize = 64;
 /// Money in a world at most, in minor units: sums stay exact wherever they are computed.
-const MONEY_MAX: i64 = 9_000_000_000_000_000;
+pub(super) const MONEY_MAX: i64 = 9_000_000_000_000_000;
 /// Bytes that the chronicles of all agents take at most.
 const CHRONICLE_MAX: u64 = 2_000_000_000;
+/// Skills that an agent can have.
+const SKILL_RANGE: (f64, f64) = (0.1, 10.0);
 /// Prices below this have steps too coarse to be found.
 const PRICE_MIN: f64 = 100.0;
 /// Prices above this leave too little room below the most that an order book takes.
@@ -22,40 +25,56 @@ impl Validate for EconomySpec {
     type Context = ();
 
     fn validate_into(&self, ctx: &(), parent: &mut dyn FnMut() -> Path, report: &mut Report) {
-        let mut refuse = |path: Path, message: String| report.append(path, Error::new(message));
         let path = parent();
-        check_count(self.commodities.len(), &path.join("commodities"), &mut refuse);
-        check_count(self.roles.len(), &path.join("roles"), &mut refuse);
-        check_names(self, &path, &mut refuse);
-        super::recipes::check_recipes(self, &path, &mut refuse);
+        let (has_sound_recipes, has_sound_money) =
+            (check_recipes(self, &path, report), check_people(self, &path, report));
+        let mut refuse = |path: Path, message: String| report.append(path, Error::new(message));
+        super::recipes::check_beginnings(self, &path, &mut refuse);
         check_shares(self, &path, &mut refuse);
-        check_money(self, &path, &mut refuse);
         check_renewal(self, &path, &mut refuse);
         check_chronicle(self, &path, &mut refuse);
         signal::check(self, &path, &mut refuse);
         super::places::check(self, &path, &mut refuse);
-        for (index, commodity) in self.commodities.iter().enumerate() {
-            commodity.validate_into(ctx, &mut || path.join("commodities").join(index), report);
-        }
-        for (index, role) in self.roles.iter().enumerate() {
-            role.validate_into(ctx, &mut || path.join("roles").join(index), report);
-        }
         for (index, place) in self.places.iter().enumerate() {
             place.validate_into(ctx, &mut || path.join("places").join(index), report);
         }
-        self.population.validate_into(ctx, &mut || path.join("population"), report);
         self.orders.validate_into(ctx, &mut || path.join("orders"), report);
-        self.parameters.validate_into(ctx, &mut || path.join("parameters"), report);
         if let Some(treasury) = &self.treasury {
             treasury.validate_into(ctx, &mut || path.join("treasury"), report);
         }
         self.chronicle.validate_into(ctx, &mut || path.join("chronicle"), report);
-        super::agents::check(self, &path, report);
-        // What the parts imply is only worth a word when the parts are sound.
-        if report.is_empty() {
-            check_implied(self, &path, report);
+        // What the recipes imply is only worth a word where they and what they are measured by are sound themselves.
+        if has_sound_recipes {
+            check_implied(self, &path, has_sound_money, report);
         }
     }
+}
+
+/// Checks commodities, recipes and parameters for themselves: whether all are sound, and skills as well.
+fn check_recipes(spec: &EconomySpec, path: &Path, report: &mut Report) -> bool {
+    let before = report.iter().count();
+    let mut refuse = |path: Path, message: String| report.append(path, Error::new(message));
+    check_count(spec.commodities.len(), &path.join("commodities"), &mut refuse);
+    check_count(spec.roles.len(), &path.join("roles"), &mut refuse);
+    check_names(spec, path, &mut refuse);
+    super::recipes::check_recipes(spec, path, &mut refuse);
+    for (index, commodity) in spec.commodities.iter().enumerate() {
+        commodity.validate_into(&(), &mut || path.join("commodities").join(index), report);
+    }
+    for (index, role) in spec.roles.iter().enumerate() {
+        role.validate_into(&(), &mut || path.join("roles").join(index), report);
+    }
+    spec.parameters.validate_into(&(), &mut || path.join("parameters"), report);
+    report.iter().count() == before && (SKILL_RANGE.0..=SKILL_RANGE.1).contains(&spec.population.mean_skill())
+}
+
+/// Checks the people and their money: whether all is sound.
+fn check_people(spec: &EconomySpec, path: &Path, report: &mut Report) -> bool {
+    let before = report.iter().count();
+    check_money(spec, path, &mut |path, message| report.append(path, Error::new(message)));
+    spec.population.validate_into(&(), &mut || path.join("population"), report);
+    super::agents::check(spec, path, report);
+    report.iter().count() == before
 }
 
 pub(super) type Refuse<'a> = dyn FnMut(Path, String) + 'a;
@@ -163,17 +182,28 @@ fn check_chronicle(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     }
 }
 
-fn check_implied(spec: &EconomySpec, path: &Path, report: &mut Report) {
-    let implied = match spec.implied() {
-        Ok(implied) => implied,
-        Err(message) => return report.append(path.join("roles"), Error::new(message)),
+/// What recipes come to, and with sound money also the prices.
+fn check_implied(spec: &EconomySpec, path: &Path, has_sound_money: bool, report: &mut Report) {
+    let roles = path.join("roles");
+    let implied = match spec.find_implied() {
+        Ok(implied) if has_sound_money => implied,
+        Ok(_) => return,
+        Err(flaws) => {
+            for flaw in flaws {
+                let at = flaw.roles.iter().map(|role| roles.join(*role));
+                let at = if flaw.roles.is_empty() { vec![roles.clone()] } else { at.collect() };
+                at.into_iter().for_each(|path| report.append(path, Error::new(&flaw.message)));
+            }
+            return;
+        }
     };
     for (index, (commodity, price)) in spec.commodities.iter().zip(&implied.prices).enumerate() {
         if *price > 0.0 && !(PRICE_MIN..=PRICE_MAX).contains(price) {
             let message = format!(
                 "money and recipes imply a price of {price:.0} minor units for `{}`; it must lie between {PRICE_MIN} and \
-                 {PRICE_MAX}: change `moneyPerHead`, `spendingHours` or the recipe",
-                commodity.name
+                 {PRICE_MAX}: change {}, `spendingHours` or the recipe",
+                commodity.name,
+                spec.population.money_is_set_by()
             );
             report.append(path.join("commodities").join(index), Error::new(message));
         }
@@ -186,7 +216,7 @@ pub(super) fn between(low: f64, high: f64) -> impl FnOnce(&f64, &()) -> garde::R
         if (low..=high).contains(value) {
             Ok(())
         } else {
-            Err(Error::new(format!("{value} is outside {low} to {high}")))
+            Err(Error::new(format!("{} is outside {low} to {high}", plain(*value))))
         }
     }
 }

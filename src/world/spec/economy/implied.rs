@@ -10,6 +10,7 @@
 //! workshop loses a share of the inputs that it holds, which its product must bring, and a share of the product that
 //! waits to be sold.
 
+use super::content::{Line, ROUNDS, STILL, Unsound, eliminate, work_content};
 use super::{CommoditySpec, EconomySpec, RoleSpec};
 
 /// What a world file implies for each commodity and role, in the order of the file.
@@ -30,8 +31,22 @@ pub struct Implied {
     pub wage: f64,
 }
 
-/// Rounds of substitution; each multiplies the error by the share of inputs in an output.
-const ROUNDS: usize = 10_000;
+/// Why a file implies nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Flaw {
+    /// The roles that are to blame, by number; none where it is all of them.
+    pub(super) roles: Vec<usize>,
+    pub(super) message: String,
+}
+
+impl Flaw {
+    fn of_all(message: String) -> Self {
+        Self { roles: Vec::new(), message }
+    }
+}
+
+/// Commodities of a circle that are named at most.
+const NAMED_MAX: usize = 8;
 
 /// Which stocks are held, and so what spoils.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +63,25 @@ impl EconomySpec {
     /// With a sentence, where the recipes use up more than they make, or the needs alone take more work than there is, even
     /// if nothing spoiled.
     pub fn implied(&self) -> Result<Implied, String> {
-        let least_work = self.work_content(Stocks::None)?;
+        let told = |flaws: Vec<Flaw>| flaws.into_iter().map(|flaw| flaw.message).collect::<Vec<_>>().join("; ");
+        self.find_implied().map_err(told)
+    }
+
+    /// The same, with everything that is wrong and where.
+    pub(super) fn find_implied(&self) -> Result<Implied, Vec<Flaw>> {
+        let content = |stocks| work_content(&self.lines(stocks), self.commodities.len());
+        let least_work = content(Stocks::None).map_err(|unsound| self.explain(unsound))?;
         let skill = self.population.mean_skill();
         let needing = || self.commodities.iter().zip(&least_work).filter(|(commodity, _)| commodity.need > 0.0);
         let least: f64 = needing().map(|(commodity, work)| commodity.need * work).sum();
         if least >= skill {
-            return Err(format!(
-                "the needs of an agent take {least:.2} hours of work in an hour, it can do {skill:.2}"
-            ));
+            let message =
+                format!("the needs of an agent take {least:.2} hours of work in an hour, it can do {skill:.2}");
+            return Err(vec![Flaw::of_all(message)]);
         }
         // Where stocks as full as the parameters say would spoil faster than they can be filled, they are never full: the
         // world is poorer than this says, and still no mistake.
-        let work = self.work_content(Stocks::AsHeld).unwrap_or_else(|_| least_work.clone());
+        let work = content(Stocks::AsHeld).unwrap_or_else(|_| least_work.clone());
         let wage = self.wage();
         let bought =
             |commodity: &CommoditySpec| commodity.need * (1.0 + commodity.spoilage * self.parameters.pantry_hours);
@@ -78,7 +100,7 @@ impl EconomySpec {
         let spoiled = |commodity: &CommoditySpec| bought(commodity) - commodity.need;
         let final_use: Vec<f64> =
             self.commodities.iter().zip(&consumption).map(|(commodity, eaten)| eaten + spoiled(commodity)).collect();
-        let shares = self.role_shares(&work, &final_use)?;
+        let shares = self.role_shares(&work, &final_use).map_err(|message| vec![Flaw::of_all(message)])?;
         let unit_wage = wage / skill;
         let prices = work.iter().map(|work| if work.is_finite() { work * unit_wage } else { 0.0 }).collect();
         Ok(Implied { work, least_work, prices, consumption, shares, wage })
@@ -125,101 +147,70 @@ impl EconomySpec {
         }
     }
 
-    fn role_work(&self, role: usize, work: &[f64], stocks: Stocks) -> f64 {
-        let Some(role) = self.roles.get(role) else { return f64::INFINITY };
-        let content = |(name, quantity): (&str, f64)| {
-            quantity * self.commodity_index(name).and_then(|index| work.get(index)).copied().unwrap_or(f64::INFINITY)
+    /// An hour of each role's work.
+    fn lines(&self, stocks: Stocks) -> Vec<Line> {
+        let numbered = |(name, quantity): (&str, f64)| (self.commodity_index(name), quantity);
+        let line = |role: &RoleSpec| Line {
+            output: self.commodity_index(&role.output),
+            sells: self.sells(role, stocks),
+            takes: self.takes(role, stocks).map(numbered).collect(),
+            yields: role.yields().map(numbered).collect(),
         };
-        let inputs: f64 = self.takes(role, stocks).map(content).sum();
-        if inputs.is_infinite() {
-            return f64::INFINITY;
-        }
-        let by_products: f64 = role.yields().map(content).filter(|work| work.is_finite()).sum();
-        (1.0 + inputs - by_products).max(0.0) / self.sells(role, stocks)
+        self.roles.iter().map(line).collect()
     }
 
-    /// The least fixed point of work = (1 + work of inputs) / output, from below. It exists where the recipes leave a
-    /// surplus (Hawkins and Simon 1949); where they do not, the work in a unit grows without end.
-    fn work_content(&self, stocks: Stocks) -> Result<Vec<f64>, String> {
-        let mut work = vec![0.0; self.commodities.len()];
-        for _ in 0..ROUNDS {
-            let mut change = 0.0_f64;
-            for commodity in 0..work.len() {
-                let makers = (0..self.roles.len()).filter(|role| {
-                    self.roles.get(*role).and_then(|role| self.commodity_index(&role.output)) == Some(commodity)
-                });
-                let least = makers.map(|role| self.role_work(role, &work, stocks)).fold(f64::INFINITY, f64::min);
-                if let Some(present) = work.get_mut(commodity) {
-                    if least.is_finite() {
-                        // By-products can take work away again, down to nothing.
-                        change = change.max((least - *present).abs() / least.max(*present).max(f64::MIN_POSITIVE));
-                    }
-                    *present = least;
-                }
+    /// What is wrong with the recipes, in words.
+    fn explain(&self, unsound: Unsound) -> Vec<Flaw> {
+        let name = |number: usize| self.commodities.get(number).map_or("", |commodity| commodity.name.as_str());
+        let mut flaws = Vec::new();
+        for circle in unsound.circles {
+            let mut names: Vec<_> = circle.iter().map(|number| format!("`{}`", name(*number))).collect();
+            if names.len() > NAMED_MAX {
+                names.truncate(NAMED_MAX);
+                names.push(format!("and {} more", circle.len() - NAMED_MAX));
             }
-            if work.iter().any(|hours| hours.is_finite() && *hours > 1e6) {
-                break;
-            }
-            if change < 1e-12 {
-                return match work.iter().position(|hours| *hours <= 0.0) {
-                    Some(free) => Err(self.explain_free(free)),
-                    None => Ok(work),
-                };
-            }
+            let message = format!(
+                "the recipes use up more than they make: following their inputs round and round, through {}, the work in \
+                 a unit grows without end",
+                names.join(", ")
+            );
+            let is_in = |role: &RoleSpec| circle.iter().any(|number| name(*number) == role.output);
+            let roles = self.roles.iter().enumerate().filter(|(_, role)| is_in(role)).map(|(index, _)| index).collect();
+            flaws.push(Flaw { roles, message });
         }
-        Err("the recipes use up more than they make: following their inputs round and round, the work in a unit grows \
-             without end"
-            .into())
-    }
-
-    fn explain_free(&self, commodity: usize) -> String {
-        let name = self.commodities.get(commodity).map_or("", |commodity| commodity.name.as_str());
-        format!(
-            "`{name}` would come from nothing: the by-products of the role that makes it are worth all the work and all \
-             the inputs that it takes"
-        )
+        for index in unsound.free {
+            let name = self.roles.get(index).map_or("", |role| role.output.as_str());
+            let message = format!(
+                "`{name}` would come from nothing: the by-products of the role that makes it are worth all the work and \
+                 all the inputs that it takes"
+            );
+            flaws.push(Flaw { roles: vec![index], message });
+        }
+        if flaws.is_empty() {
+            let message = "no prices fit the recipes: what by-products bring is what the inputs take".to_owned();
+            flaws.push(Flaw::of_all(message));
+        }
+        flaws
     }
 
     fn role_shares(&self, work: &[f64], consumption: &[f64]) -> Result<Vec<f64>, String> {
-        let stocks = Stocks::AsHeld;
+        let lines = self.lines(Stocks::AsHeld);
         // The role that makes each commodity with least work.
         let makers: Vec<Option<usize>> = (0..work.len())
             .map(|commodity| {
-                (0..self.roles.len())
-                    .filter(|role| {
-                        self.roles.get(*role).and_then(|role| self.commodity_index(&role.output)) == Some(commodity)
-                    })
-                    .min_by(|a, b| self.role_work(*a, work, stocks).total_cmp(&self.role_work(*b, work, stocks)))
+                let made = lines.iter().enumerate().filter(|(_, line)| line.output == Some(commodity));
+                made.min_by(|(_, a), (_, b)| a.cost(work).total_cmp(&b.cost(work))).map(|(index, _)| index)
             })
             .collect();
-        let mut gross = consumption.to_vec();
-        for _ in 0..ROUNDS {
-            let mut next = consumption.to_vec();
-            for (commodity, maker) in makers.iter().enumerate() {
-                let Some(role) = maker.and_then(|role| self.roles.get(role)) else { continue };
-                let hours = gross.get(commodity).copied().unwrap_or(0.0) / self.sells(role, stocks);
-                let made = role.yields().map(|(name, quantity)| (name, -quantity));
-                for (name, quantity) in self.takes(role, stocks).chain(made) {
-                    if let Some(used) = self.commodity_index(name).and_then(|index| next.get_mut(index)) {
-                        *used += quantity * hours;
-                    }
-                }
-            }
-            // What comes as a by-product in plenty need not be made at all.
-            next.iter_mut().for_each(|units| *units = units.max(0.0));
-            let change = next.iter().zip(&gross).map(|(next, gross)| (next - gross).abs()).fold(0.0, f64::max);
-            gross = next;
-            if change < 1e-12 {
-                break;
-            }
-        }
+        let chosen: Vec<Option<&Line>> = makers.iter().map(|maker| maker.and_then(|role| lines.get(role))).collect();
+        let gross = gross(&chosen, consumption);
         let mut shares = vec![0.0; self.roles.len()];
         for (commodity, maker) in makers.iter().enumerate() {
             if let Some(role) = *maker
-                && let (Some(share), Some(made), Some(spec)) =
-                    (shares.get_mut(role), gross.get(commodity), self.roles.get(role))
+                && let (Some(share), Some(made), Some(line)) =
+                    (shares.get_mut(role), gross.get(commodity), lines.get(role))
             {
-                *share = made / self.sells(spec, stocks);
+                *share = made / line.sells;
             }
         }
         let sum: f64 = shares.iter().sum();
@@ -228,4 +219,48 @@ impl EconomySpec {
         }
         Ok(shares.into_iter().map(|share| share / sum).collect())
     }
+}
+
+/// Units of each commodity that are made in all, for so much of each that is consumed.
+fn gross(chosen: &[Option<&Line>], consumption: &[f64]) -> Vec<f64> {
+    let mut gross = consumption.to_vec();
+    for _ in 0..ROUNDS {
+        let mut next = consumption.to_vec();
+        for (commodity, line) in chosen.iter().enumerate() {
+            let Some(line) = line else { continue };
+            let hours = gross.get(commodity).copied().unwrap_or(0.0) / line.sells;
+            let made = line.yields.iter().map(|(number, quantity)| (number, -quantity));
+            for (number, quantity) in line.takes.iter().map(|(number, quantity)| (number, *quantity)).chain(made) {
+                if let Some(used) = number.and_then(|number| next.get_mut(number)) {
+                    *used += quantity * hours;
+                }
+            }
+        }
+        // What comes as a by-product in plenty need not be made at all.
+        next.iter_mut().for_each(|units| *units = units.max(0.0));
+        let change = next.iter().zip(&gross).map(|(next, gross)| (next - gross).abs()).fold(0.0, f64::max);
+        gross = next;
+        if change < STILL {
+            return gross;
+        }
+    }
+    // A circle that keeps nearly all of itself.
+    solved_gross(chosen, consumption).filter(|solved| solved.iter().all(|units| *units >= 0.0)).unwrap_or(gross)
+}
+
+/// The same by elimination.
+fn solved_gross(chosen: &[Option<&Line>], consumption: &[f64]) -> Option<Vec<f64>> {
+    let used_by = |line: &Line, of: usize| -> f64 {
+        let sum = |goods: &[(Option<usize>, f64)]| -> f64 {
+            goods.iter().filter(|(number, _)| *number == Some(of)).map(|(_, quantity)| quantity / line.sells).sum()
+        };
+        sum(&line.takes) - sum(&line.yields)
+    };
+    let row = |(of, wanted): (usize, &f64)| {
+        let net = |(commodity, line): (usize, &Option<&Line>)| {
+            f64::from(u8::from(of == commodity)) - line.map_or(0.0, |line| used_by(line, of))
+        };
+        chosen.iter().enumerate().map(net).chain([*wanted]).collect()
+    };
+    eliminate(consumption.iter().enumerate().map(row).collect())
 }

@@ -6,6 +6,8 @@ use garde::Path;
 
 use super::check::Refuse;
 use super::{EconomySpec, RoleSpec};
+use crate::world::spec::findings::{Findings, Place};
+use crate::world::spec::plain;
 
 /// What of a quantity at skill 1 an agent of this skill makes, against its skill, where no more than `most` is made of it.
 pub(crate) fn effective(quantity: f64, most: f64, skill: f64) -> f64 {
@@ -34,7 +36,6 @@ pub(super) fn check_recipes(spec: &EconomySpec, path: &Path, refuse: &mut Refuse
             );
         }
     }
-    check_beginnings(spec, path, refuse);
 }
 
 fn unknown(spec: &EconomySpec, name: &str) -> String {
@@ -52,7 +53,7 @@ fn check_amounts(
     for (name, quantity) in goods {
         let path = path.join(name.clone());
         if !(low..=high).contains(quantity) {
-            refuse(path.clone(), format!("{quantity} {what} is outside {low} to {high}"));
+            refuse(path.clone(), format!("{} {what} is outside {low} to {high}", plain(*quantity)));
         }
         if spec.commodity_index(name).is_none() {
             refuse(path, unknown(spec, name));
@@ -80,7 +81,7 @@ fn check_roles_of_goods(role: &RoleSpec, path: &Path, refuse: &mut Refuse<'_>) {
 /// Following recipes from those that work without inputs, every output must be reached: else nobody ever sells what a
 /// role waits for. Stocks at the beginning set a circle going as well: those of all inputs where agents are drawn, and
 /// where they are listed what they are said to hold.
-fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+pub(super) fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
     let listed = &spec.population.agents;
     if listed.is_empty() && spec.population.initial_stock_hours > 0.0 {
         return;
@@ -110,6 +111,21 @@ fn check_beginnings(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
                 if listed.is_empty() { "an `initialStockHours`" } else { "`stocks` to begin with" }
             );
             refuse(path.join("roles").join(index).join("output"), message);
+        }
+    }
+}
+
+/// Says which commodities have no part in anything.
+pub(in crate::world::spec) fn warn(spec: &EconomySpec, findings: &mut Findings) {
+    let commodities = Place::section("economy").key("commodities");
+    for (index, commodity) in spec.commodities.iter().enumerate() {
+        let name = commodity.name.as_str();
+        let has_part = |role: &RoleSpec| {
+            role.output == name || role.uses().any(|(used, _)| used == name) || role.by_products.contains_key(name)
+        };
+        if commodity.need <= 0.0 && commodity.spending_share <= 0.0 && !spec.roles.iter().any(has_part) {
+            let words = "nobody makes, uses or wants it: its market stays empty";
+            findings.warn(&commodities.at(index), format!("`{name}`: {words}"));
         }
     }
 }

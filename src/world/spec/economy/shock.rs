@@ -1,5 +1,7 @@
 //! Shocks as a world file or a command describes them.
 
+use std::fmt::{Display, LowerExp};
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,8 @@ pub const OUTSIDE_QUANTITY_MAX: i64 = 1_000_000;
 pub const OUTSIDE_PRICE_MAX: i64 = 4_000_000;
 /// Hours that a shock lasts at most.
 pub const SHOCK_HOURS_MAX: u32 = 8_760;
+/// Digits that a number is told with at most.
+const DIGITS_MAX: usize = 20;
 /// Hours until a shock starts at most.
 pub const SHOCK_DELAY_MAX: u32 = 87_600;
 
@@ -102,7 +106,8 @@ impl ShockSpec {
         let commodity = self.commodity.as_deref().and_then(|name| find_commodity(economy, name, &mut flaws));
         let role = self.role.as_deref().and_then(|name| find_role(economy, name, &mut flaws));
         let range = if self.kind == ShockKind::Money { MONEY_FACTOR_RANGE } else { FACTOR_RANGE };
-        let factor = bounded("factor", self.factor, range, &mut flaws);
+        // Nothing has no sign: -0.0 and 0.0 are the same shock.
+        let factor = bounded("factor", self.factor, range, &mut flaws).map(|factor| factor + 0.0);
         let quantity = bounded("quantity", self.quantity, (1, OUTSIDE_QUANTITY_MAX), &mut flaws);
         let price = bounded("price", self.price, (1, OUTSIDE_PRICE_MAX), &mut flaws);
         self.check_sense(economy, commodity, &mut flaws);
@@ -204,7 +209,7 @@ pub(crate) fn meets(other: &str) -> String {
     )
 }
 
-fn bounded<T: PartialOrd + std::fmt::Display + Copy>(
+fn bounded<T: PartialOrd + Display + LowerExp + Copy>(
     field: &'static str,
     value: Option<T>,
     (low, high): (T, T),
@@ -215,7 +220,10 @@ fn bounded<T: PartialOrd + std::fmt::Display + Copy>(
     if value >= low && value <= high {
         return Some(value);
     }
-    flaws.push((field, format!("{value} is outside {low} to {high}")));
+    let told = value.to_string();
+    // Not in hundreds of digits.
+    let told = if told.len() > DIGITS_MAX { format!("{value:e}") } else { told };
+    flaws.push((field, format!("{told} is outside {low} to {high}")));
     None
 }
 

@@ -6,11 +6,12 @@ use garde::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::check::Refuse;
-use super::shock::{FACTOR_RANGE, Flaw, find_commodity, meets};
-use super::{EconomySpec, ShockSpec};
+use super::check::{MONEY_MAX, Refuse};
+use super::shock::{FACTOR_RANGE, Flaw, MONEY_FACTOR_RANGE, find_commodity, meets};
+use super::{EconomySpec, ShockKind, ShockSpec};
 use crate::components::market::{Effect, Influence, SHOCKS_MAX};
 use crate::world::spec::findings::{Findings, Place};
+use crate::world::spec::plain;
 
 /// As what demand for a commodity is told to the outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -89,7 +90,7 @@ impl SignalEffectSpec {
     pub(crate) fn effects(&self, economy: &EconomySpec) -> Result<Vec<Effect>, Vec<(Vec<String>, String)>> {
         let (mut effects, mut wrong) = (Vec::new(), Vec::new());
         let fits = |factor: f64| (FACTOR_RANGE.0..=FACTOR_RANGE.1).contains(&factor);
-        let outside = |factor: f64| format!("{factor} is outside {} to {}", FACTOR_RANGE.0, FACTOR_RANGE.1);
+        let outside = |factor: f64| format!("{} is outside {} to {}", plain(factor), FACTOR_RANGE.0, FACTOR_RANGE.1);
         for (field, factors) in [("need", &self.need), ("demand", &self.demand)] {
             for (name, factor) in factors {
                 let mut flaws: Vec<Flaw> = Vec::new();
@@ -141,6 +142,7 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
             refuse(place.join("id"), "another shock has this name".to_owned());
         }
     }
+    check_money(spec, &shocks, refuse);
     let signals = path.join("signals");
     for (index, name) in spec.signals.food_demand.iter().enumerate() {
         let mut flaws = Vec::new();
@@ -153,6 +155,39 @@ pub(super) fn check(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
             refuse(path, message);
         }
     }
+}
+
+/// Shocks of money, one after the other as they start, must leave the money within its bounds. One that does not would be
+/// passed over in its hour, so that the next finds what there was before.
+fn check_money(spec: &EconomySpec, path: &Path, refuse: &mut Refuse<'_>) {
+    let (least, most) = MONEY_FACTOR_RANGE;
+    let sound = |factor: &f64| (least..=most).contains(factor);
+    let shocks = spec.shocks.iter().enumerate().filter(|(_, shock)| shock.kind == ShockKind::Money);
+    let mut factors: Vec<_> = shocks.filter_map(|(at, shock)| Some((at, shock, shock.factor.filter(sound)?))).collect();
+    factors.sort_by_key(|(_, shock, _)| shock.starts_in_hours);
+    let given = spec.population.money().map_or(0.0, amount);
+    // Products of factors are off by the last bits.
+    let room = 1.0 + 1e-9;
+    let mut times = 1.0;
+    for (index, _, factor) in factors {
+        let after = times * factor;
+        if (least / room..=most * room).contains(&after) && given * after <= amount(MONEY_MAX) * room {
+            times = after;
+            continue;
+        }
+        // As its author would write it.
+        let after = (after * 1e6).round() / 1e6;
+        let message = format!(
+            "with the money shocks before it everybody's money would be {after} times what the file gives: it may be \
+             {least} to {most} times, and {MONEY_MAX} minor units in all"
+        );
+        refuse(path.join(index).join("factor"), message);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "held against a bound with room")]
+fn amount(money: i64) -> f64 {
+    money as f64
 }
 
 /// Says which commodities go out under names that consumers with a closed list refuse.

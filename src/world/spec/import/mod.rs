@@ -15,6 +15,7 @@ use serde_json::{Map, Value};
 pub use report::{ImportNote, ImportReport};
 
 use super::behaviour::BehaviourSpec;
+use super::findings::at;
 use super::simulation::WorldSimulationConfig;
 use super::{SpecError, WorldSpec, nearest};
 use crate::components::ids::WorldId;
@@ -108,7 +109,7 @@ impl Imported {
             errors.extend(found.iter().map(|(path, error)| format!("{}: {}", place(path), error.message())));
         }
         let findings = world.findings(Some(extensions));
-        errors.extend(findings.errors().map(|(pointer, message)| format!("{}: {message}", here(pointer))));
+        errors.extend(findings.errors().map(|(pointer, message)| at(&here(pointer), message)));
         if !errors.is_empty() {
             return Err(SpecError { report: errors.join("\n") });
         }
