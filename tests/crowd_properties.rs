@@ -7,7 +7,7 @@ use bevy_tasks::{TaskPool, TaskPoolBuilder};
 use proptest::prelude::*;
 use worldtick::components::crowd::{Crowd, CrowdBooks, FULL, Ground, Tallies};
 use worldtick::systems::crowd::{CrowdFloor, Params, Terms, found_books, found_crowd, found_ground, live_steps};
-use worldtick::world::spec::{CrowdSpec, GridSpec, RulePreset, RulesSpec, VendorsSpec};
+use worldtick::world::spec::{AmountRange, CrowdSpec, GridSpec, RulePreset, RulesSpec, VendorsSpec};
 
 struct Town {
     params: Params,
@@ -25,7 +25,7 @@ impl Town {
         let crowd = found_crowd(spec, seed, &ground);
         let params = Params::new(&spec.rules.values());
         let stock = spec.grid.vendors.stock.map(|stock| u16::try_from(stock).expect("checked"));
-        let terms = Terms { seed, steps_a_day: 24, hour: 0, price: params.price, stock, supply_milli: 700 };
+        let terms = Terms { seed, steps_a_day: 24, hour: 0, price: params.price, stock, supply_milli: 700, samples: 0 };
         let books = found_books(spec, &crowd);
         Self { params, terms, ground, crowd, books, tallies: Tallies::default(), floor: CrowdFloor::default() }
     }
@@ -59,7 +59,8 @@ impl Town {
 
 fn specs() -> impl Strategy<Value = CrowdSpec> {
     let sides = (1_u32..40, 1_u32..40);
-    let rules = (any::<bool>(), prop::option::of(1_u8..9), prop::option::of(0.0..1.0_f64), prop::option::of(0_u32..3_000));
+    let rules =
+        (any::<bool>(), prop::option::of(1_u8..9), prop::option::of(0.0..1.0_f64), prop::option::of(0_u32..3_000));
     (1_u32..400, sides, prop::option::of(1_u32..40), rules, prop::option::of(0_i64..2_000)).prop_map(
         |(agents, (width, height), stock, (is_city, stride, chance, wage), money)| CrowdSpec {
             agents,
@@ -76,7 +77,7 @@ fn specs() -> impl Strategy<Value = CrowdSpec> {
                 stride,
                 trade_chance: chance,
                 wage,
-                money: money.map(|least| worldtick::world::spec::AmountRange { min: least, max: least + 1_000 }),
+                money: money.map(|least| AmountRange { min: least, max: least + 1_000 }),
                 ..RulesSpec::default()
             },
             ..CrowdSpec::default()
@@ -111,6 +112,40 @@ proptest! {
         }
         prop_assert_eq!(at_once.crowd, by_one.crowd);
         prop_assert_eq!(at_once.books, by_one.books);
+    }
+}
+
+/// What was once found and shrunk: a grid of one cell, and a crowd that begins nearly without money.
+#[test]
+fn what_was_once_wrong_holds() {
+    let grid = |width, height, columns, rows| GridSpec {
+        width,
+        height,
+        sector_columns: columns,
+        sector_rows: rows,
+        ..GridSpec::default()
+    };
+    let one_cell = CrowdSpec { agents: 18, grid: grid(1, 1, 1, 1), ..CrowdSpec::default() };
+    let rules = RulesSpec {
+        preset: RulePreset::Originals,
+        money: Some(AmountRange { min: 667, max: 1_667 }),
+        ..RulesSpec::default()
+    };
+    let poor = CrowdSpec { agents: 93, grid: grid(17, 12, 3, 2), rules, ..CrowdSpec::default() };
+    for (spec, seed) in [(one_cell, 233), (poor, 3_828_059_245_446_878_805)] {
+        let (mut at_once, mut by_one) = (Town::new(&spec, seed), Town::new(&spec, seed));
+        let things = at_once.crowd.things();
+        for _ in 0..5 {
+            at_once.live(24, None);
+            at_once.assert_sound();
+            for hour in 0..24 {
+                by_one.terms.hour = hour;
+                by_one.live(1, None);
+                by_one.assert_sound();
+            }
+        }
+        assert_eq!(at_once.crowd.things(), things);
+        assert_eq!((at_once.crowd, at_once.books), (by_one.crowd, by_one.books));
     }
 }
 

@@ -158,4 +158,40 @@ mod tests {
         assert_eq!(ways[0], [127, 0]);
         assert_eq!(ways[299 * 1_000 + 990], [9, -127]);
     }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        /// Vendors so few and far between that some ways are too long to be a word.
+        #[test]
+        fn both_ways_of_finding_agree_at_any_distance(
+            width in 1_usize..400, height in 1_usize..12, turned in any::<bool>(),
+            seeds in prop::collection::vec(any::<u32>(), 1..4),
+        ) {
+            let (width, height) = if turned { (height, width) } else { (width, height) };
+            let cells = u32::try_from(width * height).expect("few");
+            let vendors: Vec<u32> = seeds.iter().map(|seed| seed % cells).collect();
+            let length = |[east, south]: &[i8; 2]| u32::from(east.unsigned_abs()) + u32::from(south.unsigned_abs());
+            let far = find_far(width, height, &vendors);
+            let ways = find_ways(width, height, &vendors);
+            let furthest = far.iter().map(length).max().unwrap_or(0);
+            let near = find_near(width, height, &vendors);
+            // What is further than 127 along one axis is cut there: such a length may be more than it says.
+            prop_assert_eq!(near.is_some(), furthest <= NEAR_MAX);
+            prop_assert!(ways.iter().map(length).eq(far.iter().map(length)));
+            if near.is_none() {
+                prop_assert_eq!(ways, far);
+            }
+        }
+    }
+
+    #[test]
+    fn the_longest_word_and_the_first_that_is_none() {
+        for (cells, is_word) in [(127, true), (128, false)] {
+            assert_eq!(find_near(cells, 1, &[0]).is_some(), is_word, "{cells} cells in a row");
+            assert_eq!(find_near(1, cells, &[0]).is_some(), is_word);
+            let last = find_ways(cells, 1, &[0])[cells - 1];
+            assert_eq!(last, [-i8::try_from(cells - 1).expect("small"), 0]);
+        }
+    }
 }
