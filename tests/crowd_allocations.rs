@@ -40,8 +40,15 @@ fn a_day_allocates_nothing() {
         let ground = found_ground(&spec, 3);
         let mut crowd = found_crowd(&spec, 3, &ground);
         let params = Params::new(&spec.rules.values());
-        let terms =
-            Terms { seed: 3, steps_a_day: 24, hour: 0, price: params.price, stock: Some(5), supply_milli: 1_000 };
+        let terms = Terms {
+            seed: 3,
+            steps_a_day: 24,
+            hour: 0,
+            price: params.price,
+            stock: Some(5),
+            supply_milli: 1_000,
+            samples: 3,
+        };
         let mut books = found_books(&spec, &crowd);
         let (mut tallies, mut floor) = (Tallies::default(), CrowdFloor::default());
         let mut day = || {

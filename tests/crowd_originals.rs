@@ -193,7 +193,8 @@ fn welch(one: &[f64], other: &[f64]) -> f64 {
 
 /// The largest distance of two samples' distributions (Kolmogorov and Smirnov).
 fn distance(one: &[f64], other: &[f64]) -> f64 {
-    let share = |values: &[f64], at: f64| values.iter().filter(|value| **value <= at).count() as f64 / values.len() as f64;
+    let share =
+        |values: &[f64], at: f64| values.iter().filter(|value| **value <= at).count() as f64 / values.len() as f64;
     one.iter().chain(other).map(|at| (share(one, *at) - share(other, *at)).abs()).fold(0.0, f64::max)
 }
 

@@ -80,7 +80,8 @@ fn everything_else_that_is_wrong_is_told_with_it() {
     let report = refused(
         "{ agents: 0, stepsADay: 30, hourly: true, grid: { districts: [ { kind: homes, x: 45, y: 0, width: 9, height: 1 } ], \
          vendors: { count: 3000, stock: 70000 }, socialSpots: 0 }, rules: { hungryAt: 101, postChance: 1.5, \
-         mealPrice: { min: 5, max: 4 }, hungerRise: { min: 3, max: 1 }, workHours: 17, stride: 0, wage: 2000000 } }",
+         mealPrice: { min: 5, max: 4 }, hungerRise: { min: 3, max: 1 }, workHours: 17, stride: 0, wage: 2000000 }, \
+         telling: { signals: 20000, movementAgents: 0, actionSamples: 101, trends: 65, trendAgents: 9 } }",
     );
     for words in [
         "at least one agent",
@@ -96,6 +97,11 @@ fn everything_else_that_is_wrong_is_told_with_it() {
         "17 is outside 0 to 16",
         "0 is outside 1 to 127",
         "2000000 is outside 0 to 1000000",
+        "20000 is outside 0 to 10000",
+        "0 is outside 1 to 1000000",
+        "101 is outside 0 to 100",
+        "65 is outside 0 to 64",
+        "9 is outside 10 to 100000",
     ] {
         assert!(report.contains(words), "{words}: {report}");
     }

@@ -5,7 +5,7 @@
 mod crowd_support;
 
 use crowd_support::{assert_conserved, books, crowd, did, ground, sum, tallies, with_more, world};
-use worldtick::components::crowd::{Chunk, Crowd, CrowdFlow, Doing};
+use worldtick::components::crowd::{Chunk, Crowd, CrowdFlow, Doing, Way};
 use worldtick::components::market::Shocks;
 
 const TOWN: &str = "{ agents: 600, grid: { width: 60, height: 60 } }";
@@ -27,7 +27,8 @@ fn people_walk_to_work_in_the_morning_and_home_in_the_evening() {
     let flows = &tallies(&mut world).flows;
     let (mut commutes, mut others) = (0, 0);
     for (from, to) in (0..9).flat_map(|from| (0..9).map(move |to| (from, to))) {
-        let (commute, other) = flows.between(from, to);
+        let [commute, food, leisure] = Way::ALL.map(|way| flows.between(from, to, way));
+        let other = food + leisure;
         assert!(from != to || (commute, other) == (0, 0), "who stays does not move");
         commutes += u64::from(commute);
         others += u64::from(other);

@@ -34,8 +34,7 @@ fn neighbour(x: i16, y: i16, last: (i16, i16), bits: u32) -> (i16, i16) {
 impl Limit {
     /// The agents of these chunks.
     pub(crate) fn new(chunks: &[Chunk]) -> Self {
-        let mut limit =
-            Self { x: vec![], y: vec![], hunger: vec![], drive: vec![], money: vec![], done: [0; 2] };
+        let mut limit = Self { x: vec![], y: vec![], hunger: vec![], drive: vec![], money: vec![], done: [0; 2] };
         for chunk in chunks {
             limit.x.extend(&chunk.x);
             limit.y.extend(&chunk.y);

@@ -101,8 +101,15 @@ impl Town {
         let ground = found_ground(spec, 7);
         let crowd = found_crowd(spec, 7, &ground);
         let params = Params::new(&spec.rules.values());
-        let terms =
-            Terms { seed: 7, steps_a_day: 24, hour: 0, price: params.price, stock: None, supply_milli: 1_000 };
+        let terms = Terms {
+            seed: 7,
+            steps_a_day: 24,
+            hour: 0,
+            price: params.price,
+            stock: None,
+            supply_milli: 1_000,
+            samples: 0,
+        };
         let books = found_books(spec, &crowd);
         let (tallies, floor) = (Tallies::default(), CrowdFloor::default());
         let mut town = Self { params, terms, ground, crowd, books, tallies, floor };

@@ -108,11 +108,7 @@ impl<T: PersistBulk> Column for BulkColumn<T> {
     fn restore(&self, world: &mut World, version: u32, id: u64, bytes: &[u8]) -> Result<(), String> {
         let piece = usize::try_from(id).map_err(|error| error.to_string())?;
         let mut value = world.get_resource_or_init::<T>();
-        let put = if version == T::VERSION {
-            value.put(piece, bytes)
-        } else {
-            value.put_old(version, piece, bytes)
-        };
+        let put = if version == T::VERSION { value.put(piece, bytes) } else { value.put_old(version, piece, bytes) };
         put.map_err(|error| format!("{}: {error}", T::NAME))
     }
 }

@@ -22,7 +22,7 @@ pub use game_world::GameWorld;
 pub use hash::StateHash;
 pub use noted::Touched;
 pub(crate) use registry::Registry;
-pub use saving::UnpackedSnapshot;
 pub use registry::{
     Answer, CallInfo, Catalogue, EventInfo, Persist, RegisterExt, TakenMessage, WorldCommand, WorldQuery,
 };
+pub use saving::UnpackedSnapshot;

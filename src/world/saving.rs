@@ -143,9 +143,8 @@ impl GameWorld {
     fn restore_columns(&mut self, saved: &Snapshot) -> Result<(), String> {
         let world = self.app.world_mut();
         // Entities come back in the order of their ids, whatever components they have.
-        let of_entities = |column: &&SavedColumn| {
-            self.columns.iter().any(|known| known.name() == column.name && known.of_entities())
-        };
+        let of_entities =
+            |column: &&SavedColumn| self.columns.iter().any(|known| known.name() == column.name && known.of_entities());
         let rows = saved.columns.iter().filter(of_entities).flat_map(|column| &column.rows);
         let mut ids: Vec<u64> = rows.map(|(id, _)| *id).collect();
         ids.sort_unstable();

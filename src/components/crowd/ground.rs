@@ -66,7 +66,8 @@ impl Ground {
     /// Bytes that it takes.
     pub fn bytes(&self) -> usize {
         self.ways.capacity() * 2
-            + (self.vendors.capacity() + self.vendor_rows.capacity() + self.spots.capacity() + self.band_y.capacity()) * 4
+            + (self.vendors.capacity() + self.vendor_rows.capacity() + self.spots.capacity() + self.band_y.capacity())
+                * 4
             + self.band_x.capacity() * 2
             + self.table.capacity()
     }

@@ -1,4 +1,4 @@
-//! A crowd: many anonymous agents in dense columns, not entities (see docs/adr/0013-crowd-in-columns.md).
+//! A crowd: many anonymous agents in dense columns, not entities (see docs/adr/0014-crowd-in-columns.md).
 
 mod books;
 mod chunk;
@@ -10,7 +10,7 @@ pub use books::{CrowdBooks, CrowdFlow};
 pub use chunk::{CHUNK_AGENTS, Chunk, Crowd};
 pub use doing::Doing;
 pub use ground::{Friendships, Ground, NO_FRIEND};
-pub use tally::{Flows, SectorTally, Tallies, TopPost};
+pub use tally::{ActionSample, Flows, SectorTally, Tallies, TopPost, Way};
 
 /// A need that is full: 100 points in parts of 1/256.
 pub const FULL: i16 = 25_600;

@@ -73,12 +73,37 @@ impl SectorTally {
     }
 }
 
+/// Why agents go from one sector to another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Way {
+    /// Home or to work.
+    Commute,
+    /// For food.
+    Food,
+    /// For company, or for no reason at all.
+    Leisure,
+}
+
+impl Way {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Commute, Self::Food, Self::Leisure];
+
+    /// That of who does this.
+    pub const fn of(doing: Doing) -> Self {
+        match doing {
+            Doing::Commute => Self::Commute,
+            Doing::Seek | Doing::BuyFood | Doing::Broke => Self::Food,
+            _ => Self::Leisure,
+        }
+    }
+}
+
 /// How many agents went from one sector to another in a tick, all its steps together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Flows {
     sectors: usize,
-    /// Row by row: from, to; on the way home or to work, and otherwise.
-    counts: Vec<[u32; 2]>,
+    /// Row by row: from, to; by [`Way`].
+    counts: Vec<[u32; Way::ALL.len()]>,
 }
 
 impl Flows {
@@ -86,28 +111,37 @@ impl Flows {
     pub fn clear(&mut self, sectors: usize) {
         self.sectors = sectors;
         self.counts.clear();
-        self.counts.resize(sectors * sectors, [0; 2]);
+        self.counts.resize(sectors * sectors, [0; Way::ALL.len()]);
     }
 
-    /// Agents that went from one sector to another on their way home or to work, and those that did for other reasons.
-    pub fn between(&self, from: usize, to: usize) -> (u32, u32) {
-        let [commute, other] = self.counts.get(from * self.sectors + to).copied().unwrap_or_default();
-        (commute, other)
+    /// Agents that went from one sector to another in this way.
+    pub fn between(&self, from: usize, to: usize, way: Way) -> u32 {
+        let counts = self.counts.get(from * self.sectors + to);
+        counts.and_then(|counts| counts.get(way as usize)).copied().unwrap_or(0)
+    }
+
+    /// All that there are: from, to, in which way, how many.
+    pub fn all(&self) -> impl Iterator<Item = (usize, usize, Way, u32)> {
+        let sectors = self.sectors.max(1);
+        let pairs = self.counts.iter().enumerate();
+        pairs.flat_map(move |(pair, counts)| {
+            let ways = Way::ALL.into_iter().zip(counts).filter(|(_, count)| **count > 0);
+            ways.map(move |(way, count)| (pair / sectors, pair % sectors, way, *count))
+        })
     }
 
     /// Counts one agent.
     #[inline]
-    pub fn add(&mut self, from: u8, to: u8, commutes: bool) {
+    pub fn add(&mut self, from: u8, to: u8, way: Way) {
         if let Some(count) = self.counts.get_mut(usize::from(from) * self.sectors + usize::from(to)) {
-            count[usize::from(!commutes)] += 1;
+            count[way as usize] += 1;
         }
     }
 
     /// Adds those of another thread.
     pub fn add_all(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {
-            count[0] += more[0];
-            count[1] += more[1];
+            count.iter_mut().zip(more).for_each(|(count, more)| *count += more);
         }
     }
 }
@@ -125,6 +159,25 @@ pub struct Tallies {
     pub price: (u32, u32),
     /// Number of the first of these steps since the world began.
     pub first_step: u64,
+    /// What a few agents did, drawn in each step.
+    pub samples: Vec<ActionSample>,
+}
+
+/// What one agent did in one step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ActionSample {
+    /// The step, counted from the tick's first.
+    pub step: u32,
+    /// The agent.
+    pub agent: u32,
+    /// What it did.
+    pub doing: Doing,
+    /// Column of the cell where it was then.
+    pub x: i16,
+    /// Row of that cell.
+    pub y: i16,
+    /// The sector of that cell.
+    pub sector: u8,
 }
 
 impl Tallies {
@@ -135,6 +188,7 @@ impl Tallies {
         self.rows.clear();
         self.rows.resize(steps * sectors, SectorTally::default());
         self.flows.clear(sectors);
+        self.samples.clear();
     }
 
     /// How many steps there are.

@@ -133,14 +133,7 @@ fn raise_needs(hunger: &mut [i16], drive: &mut [i16], needs: &[u32], params: &Pa
 /// What agents do, and where those are bound for who have to be somewhere.
 #[inline(never)]
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "codes are small")]
-fn decide(
-    doing: &mut [u8],
-    goal_x: &mut [i16],
-    goal_y: &mut [i16],
-    minds: &Minds<'_>,
-    params: &Params,
-    hour: &Hour,
-) {
+fn decide(doing: &mut [u8], goal_x: &mut [i16], goal_y: &mut [i16], minds: &Minds<'_>, params: &Params, hour: &Hour) {
     let count = doing.len();
     let (Some(goal_x), Some(goal_y)) = (goal_x.get_mut(..count), goal_y.get_mut(..count)) else { return };
     let (Some(x), Some(y), Some(energy), Some(shift)) =
@@ -148,12 +141,9 @@ fn decide(
     else {
         return;
     };
-    let (Some(home_x), Some(home_y), Some(work_x), Some(work_y)) = (
-        minds.home.0.get(..count),
-        minds.home.1.get(..count),
-        minds.work.0.get(..count),
-        minds.work.1.get(..count),
-    ) else {
+    let (Some(home_x), Some(home_y), Some(work_x), Some(work_y)) =
+        (minds.home.0.get(..count), minds.home.1.get(..count), minds.work.0.get(..count), minds.work.1.get(..count))
+    else {
         return;
     };
     let (Some(hunger), Some(drive), Some(money), Some(choice)) =
@@ -207,13 +197,9 @@ fn walk(
     last: (i16, i16),
 ) {
     let count = doing.len();
-    let (Some(x), Some(y), Some(goal_x), Some(goal_y), Some(choice)) = (
-        x.get_mut(..count),
-        y.get_mut(..count),
-        goal.0.get(..count),
-        goal.1.get(..count),
-        choice.get(..count),
-    ) else {
+    let (Some(x), Some(y), Some(goal_x), Some(goal_y), Some(choice)) =
+        (x.get_mut(..count), y.get_mut(..count), goal.0.get(..count), goal.1.get(..count), choice.get(..count))
+    else {
         return;
     };
     for agent in 0..count {

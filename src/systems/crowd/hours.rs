@@ -14,7 +14,7 @@ use crate::components::crowd::{Crowd, CrowdBooks, Ground, Tallies};
 use crate::components::market::{CommodityId, Market};
 use crate::messages::outside::{EconomySignal, FOOD_DEMAND_RANGE, SignalKind};
 use crate::systems::random::WorldSeed;
-use crate::world::spec::WorldSpec;
+use crate::world::spec::{RulePreset, TellingSpec, WorldSpec};
 
 /// As whom the crowd speaks to the economy.
 const SOURCE: &str = "crowd";
@@ -22,7 +22,7 @@ const SOURCE: &str = "crowd";
 const TOLD_FROM: f64 = 2.0;
 
 /// The rules of a crowd as its steps compute with them.
-#[derive(Resource, Debug, Clone, PartialEq, Eq)]
+#[derive(Resource, Debug, Clone, PartialEq)]
 pub struct CrowdModel {
     /// The rules.
     pub params: Params,
@@ -34,6 +34,12 @@ pub struct CrowdModel {
     pub stock: Option<u16>,
     /// The commodity that meals are made of.
     pub commodity: Option<CommodityId>,
+    /// Which rules they are.
+    pub preset: RulePreset,
+    /// Hours of a working day; 0 where nobody works.
+    pub work_hours: f64,
+    /// What is told.
+    pub telling: TellingSpec,
 }
 
 /// What the crowd knows of the food market. Derived: heard anew before each tick.
@@ -113,6 +119,7 @@ pub fn live_tick(
         price: market.price.map_or(model.params.price, |price| (price, price)),
         stock: model.stock,
         supply_milli: market.supply_milli,
+        samples: model.telling.action_samples,
     };
     live_steps(
         model.steps_a_tick,
@@ -144,11 +151,7 @@ pub fn tell_demand(
     let usual = books.usual_meals_milli.saturating_mul(u64::from(model.steps_a_tick)) / 1_000;
     if let Some(change_percent) = change(wanted, usual) {
         let hours = (model.steps_a_tick * 24).div_ceil(model.steps_a_day.max(1));
-        signals.write(EconomySignal {
-            source: SOURCE.into(),
-            hours,
-            kind: SignalKind::FoodDemand { change_percent },
-        });
+        signals.write(EconomySignal { source: SOURCE.into(), hours, kind: SignalKind::FoodDemand { change_percent } });
     }
 }
 

@@ -5,7 +5,7 @@ use super::desk::{Desk, Wish};
 use super::draw::StepKeys;
 use super::meet::{self, Meeting};
 use super::params::{Params, high, low, neighbour, part};
-use crate::components::crowd::{CHUNK_AGENTS, Chunk, Doing, Ground};
+use crate::components::crowd::{CHUNK_AGENTS, Chunk, Doing, Ground, Way};
 use crate::world::spec::RulePreset;
 
 /// What a step is to all chunks.
@@ -189,7 +189,7 @@ fn tally(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
             if now == before {
                 continue;
             }
-            desk.flows.add(*before, *now, *doing == Doing::Commute.number());
+            desk.flows.add(*before, *now, Way::of(Doing::from_number(*doing)));
             if let Some(left) = desk.left.get_mut(usize::from(*before)) {
                 *left += 1;
             }

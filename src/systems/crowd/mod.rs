@@ -17,6 +17,7 @@ mod meet;
 mod near;
 mod params;
 mod step;
+mod telling;
 mod ways;
 
 pub use draw::{Key, StepKeys};
@@ -24,3 +25,6 @@ pub use found::{found_books, found_crowd, found_ground};
 pub use hours::{CrowdModel, FoodMarket, hear_market, live_tick, ready_crowd, tell_demand};
 pub use params::Params;
 pub use step::{CrowdFloor, Terms, live_steps};
+pub use telling::{
+    CrowdNews, DayBook, SignalBook, TrendBook, tell_actions, tell_movements, tell_signals, tell_stats, tell_trends,
+};

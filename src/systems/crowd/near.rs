@@ -49,7 +49,8 @@ impl Near {
                 let span = u64::from((2 * reach + 1).unsigned_abs());
                 i32::try_from(((part & 0xFFFF) * span) >> 16).unwrap_or(0) - reach
             };
-            let (column, row) = (i32::from(x) / self.side + offset(once), i32::from(y) / self.side + offset(once >> 16));
+            let (column, row) =
+                (i32::from(x) / self.side + offset(once), i32::from(y) / self.side + offset(once >> 16));
             if !(0..self.columns).contains(&column) || !(0..self.rows).contains(&row) {
                 continue;
             }

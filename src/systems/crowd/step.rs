@@ -9,11 +9,15 @@ use super::draw::{StepKeys, below, bits};
 use super::live::{Step, live_chunk};
 use super::meet::{change_doing, of_agent, settle_meetings};
 use super::params::Params;
-use crate::components::crowd::{CHUNK_AGENTS, Crowd, CrowdBooks, CrowdFlow, Doing, Ground, SectorTally, Tallies};
+use crate::components::crowd::{
+    ActionSample, CHUNK_AGENTS, Crowd, CrowdBooks, CrowdFlow, Doing, Ground, SectorTally, Tallies,
+};
 use crate::world::spec::RulePreset;
 
 /// Agents from which on a crowd is worth several threads.
 const PARALLEL_FROM: usize = 30_000;
+/// Draws for one sample at most.
+const SAMPLE_DRAWS: u32 = 8;
 
 /// The buffers of a crowd. They carry nothing from one step to the next.
 #[derive(Resource, Debug, Clone, Default)]
@@ -43,6 +47,8 @@ pub struct Terms {
     pub stock: Option<u16>,
     /// Share of that room that is filled up after each hour, in thousandths.
     pub supply_milli: u32,
+    /// Agents of each step of whom it is noted what they did.
+    pub samples: u32,
 }
 
 /// Lives so many steps. `tallies` holds what the sectors saw of them afterwards.
@@ -74,6 +80,7 @@ pub fn live_steps(
     }
     tallies.begin(books.steps, steps as usize, sectors);
     tallies.price = terms.price;
+    tallies.samples.reserve_exact(steps as usize * terms.samples as usize);
     for index in 0..steps {
         let of_day = (terms.hour + index * 24 / terms.steps_a_day.max(1)) % 24;
         let step = Step {
@@ -94,6 +101,7 @@ pub fn live_steps(
         live_chunks(crowd, &step, &mut floor.desks, pool);
         let row = tallies.step_mut(index as usize);
         settle_step(crowd, &step, terms, row, books, floor);
+        note_samples(crowd, terms, books.steps, index, &mut tallies.samples);
         let hours = |index: u32| index * 24 / terms.steps_a_day.max(1);
         if hours(index + 1) != hours(index) {
             supply_vendors(crowd, terms);
@@ -102,6 +110,28 @@ pub fn live_steps(
     }
     for desk in &floor.desks {
         tallies.flows.add_all(&desk.flows);
+    }
+}
+
+/// Notes what a few agents have done: drawn among those who did something that others would notice.
+fn note_samples(crowd: &Crowd, terms: &Terms, number: u64, step: u32, samples: &mut Vec<ActionSample>) {
+    let agents = crowd.len() as u64;
+    for sample in 0..terms.samples {
+        // Most of a night's agents work or rest unseen: a few draws find one that does not, or this step has one less.
+        for attempt in 0..SAMPLE_DRAWS {
+            let drawn = bits(bits(terms.seed ^ 0x7361_6d70_6c65, number), u64::from(sample * SAMPLE_DRAWS + attempt));
+            let agent = u32::try_from(below(drawn, agents)).unwrap_or(0);
+            let (chunk, at) = Crowd::place(agent);
+            let Some(chunk) = crowd.chunks.get(chunk) else { continue };
+            let doing = chunk.doing.get(at).map_or(Doing::Idle, |doing| Doing::from_number(*doing));
+            if matches!(doing, Doing::Idle | Doing::Work) {
+                continue;
+            }
+            if let (Some(x), Some(y), Some(sector)) = (chunk.x.get(at), chunk.y.get(at), chunk.sector.get(at)) {
+                samples.push(ActionSample { step, agent, doing, x: *x, y: *y, sector: *sector });
+            }
+            break;
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     AGENT_BYTES, AmountRange, Area, CELL_BYTES, CROWD_BYTES_MAX, CrowdSpec, GridSpec, RulesSpec, SECTORS_MAX, SIDE_MAX,
+    TellingSpec,
 };
 use crate::world::spec::Range;
 use crate::world::spec::findings::{Findings, Place};
@@ -23,6 +24,22 @@ pub(in crate::world::spec) fn check(crowd: &CrowdSpec, commodities: Option<&[&st
     check_memory(crowd, &place, findings);
     check_grid(&crowd.grid, commodities, &place.key("grid"), findings);
     check_rules(&crowd.rules, &place.key("rules"), findings);
+    check_telling(&crowd.telling, &place.key("telling"), findings);
+}
+
+fn check_telling(telling: &TellingSpec, place: &Place, findings: &mut Findings) {
+    for (name, value, least, most) in [
+        ("signals", telling.signals, 0, 10_000),
+        ("movements", telling.movements, 0, 1_000),
+        ("movementAgents", telling.movement_agents, 1, 1_000_000),
+        ("actionSamples", telling.action_samples, 0, 100),
+        ("trends", telling.trends, 0, 64),
+        ("trendAgents", telling.trend_agents, 10, 100_000),
+    ] {
+        if !(least..=most).contains(&value) {
+            findings.error(&place.key(name), format!("{value} is outside {least} to {most}"));
+        }
+    }
 }
 
 fn check_memory(crowd: &CrowdSpec, place: &Place, findings: &mut Findings) {

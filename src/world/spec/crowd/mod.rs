@@ -4,6 +4,7 @@ mod check;
 mod grid;
 mod overrides;
 mod rules;
+mod telling;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -12,6 +13,7 @@ pub(super) use check::check;
 pub use grid::{Area, DistrictKind, DistrictSpec, GridSpec, SectorSpec, VendorsSpec};
 pub use overrides::CrowdOverrides;
 pub use rules::{AmountRange, RulePreset, Rules, RulesSpec};
+pub use telling::TellingSpec;
 
 /// Bytes that a crowd takes at most, all told.
 pub const CROWD_BYTES_MAX: u64 = 4 << 30;
@@ -42,6 +44,8 @@ pub struct CrowdSpec {
     pub grid: GridSpec,
     /// How it lives.
     pub rules: RulesSpec,
+    /// What it tells of itself.
+    pub telling: TellingSpec,
 }
 
 impl Default for CrowdSpec {
@@ -53,6 +57,7 @@ impl Default for CrowdSpec {
             hourly: false,
             grid: GridSpec::default(),
             rules: RulesSpec::default(),
+            telling: TellingSpec::default(),
         }
     }
 }
