@@ -103,6 +103,17 @@ pub enum EconomySystems {
     Report,
 }
 
+/// What happens in a day of the crowd, or in its hour where it lives hour by hour, in this order.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CrowdSystems {
+    /// What has changed outside is heard: prices.
+    Hear,
+    /// The crowd lives its steps.
+    Live,
+    /// What it has done is told: demand, signals, events.
+    Tell,
+}
+
 /// Adds the schedules to a world, with one executor and one strictness for all, and orders the sets.
 pub fn configure(app: &mut App) {
     fn strict<L: ScheduleLabel + Clone>(app: &mut App, label: L) {
@@ -144,5 +155,12 @@ pub fn configure(app: &mut App) {
         )
             .chain(),
     );
+    for label in [HourlyTick.intern(), DailyTick.intern()] {
+        // Hour by hour the crowd sees the prices of the hour that the economy has just had.
+        app.configure_sets(
+            label,
+            (CrowdSystems::Hear, CrowdSystems::Live, CrowdSystems::Tell).chain().after(EconomySystems::Report),
+        );
+    }
     app.configure_sets(DailyTick, (DiplomacySystems::Hear, DiplomacySystems::Evaluate, DiplomacySystems::Tell).chain());
 }

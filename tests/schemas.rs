@@ -19,7 +19,9 @@ use worldtick::components::ids::WorldId;
 use worldtick::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, MovementType, PopulationMovement};
 use worldtick::messages::diplomacy::DiplomacyUpdate;
-use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsType};
+use worldtick::messages::market::{
+    AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsTeller, StatsType,
+};
 use worldtick::messages::npc::NpcActivityChanged;
 use worldtick::messages::shock::MarketShock;
 use worldtick::messages::tier::NpcTierChanged;
@@ -242,7 +244,9 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         location: location().into(),
         stats_type: StatsType::HourlySummary,
         time_window_minutes: Some(60),
+        aggregation_timestamp: None,
         metrics: StatsMetrics::default(),
+        teller: StatsTeller::Crowd,
     });
 }
 

@@ -24,6 +24,7 @@ pub(crate) use client::DEFAULT_SERVER;
 pub use command_id::CommandArgs;
 pub use commands::audit::AuditCommand;
 pub use commands::config::ConfigCommand;
+pub use commands::crowd::CrowdCommand;
 pub use commands::economy::{EconomyCommand, ExplainOutput};
 pub use commands::events::EventsCommand;
 pub use commands::factions::FactionsCommand;
@@ -90,6 +91,8 @@ pub enum Command {
     Markets(commands::markets::MarketsArgs),
     /// Try out the economy of world files at full speed, and explain it
     Economy(commands::economy::EconomyArgs),
+    /// Draw the crowd of a world file
+    Crowd(commands::crowd::CrowdArgs),
     /// Follow what happens
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
@@ -256,6 +259,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
+        Command::Crowd(args) => commands::crowd::run(&args),
         Command::Economy(args) => commands::economy::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::crowd::CrowdSection;
 pub use super::tasks::{TaskSection, TasksSection};
 use super::value::{Seconds, Secret};
 use crate::messages::Envelope;
@@ -21,6 +22,8 @@ pub struct ServerConfig {
     pub server: ServerSection,
     /// Where the worlds come from.
     pub worlds: WorldsSection,
+    /// Crowds: what stands above the `crowd` sections of the world files.
+    pub crowd: CrowdSection,
     /// Kafka. Without `bootstrap_servers` the broker inside the process is used.
     pub kafka: KafkaSection,
     /// The database.

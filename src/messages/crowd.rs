@@ -33,9 +33,12 @@ pub struct CrowdSignal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub time_window_minutes: Option<u32>,
-    /// How long it is expected to last.
+    /// How much longer it is expected to last, from the end of the window on; 0 when it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_duration_minutes: Option<u32>,
+    /// By how much such predictions were wrong so far, on average. None before the first has come true or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_duration_error_minutes: Option<u32>,
 }
 
 /// Kinds of crowd signals: a closed list.
@@ -50,6 +53,19 @@ pub enum CrowdSignalType {
     EconomicActivitySpike,
     SocialUnrest,
     TradingVolumeChange,
+}
+
+impl CrowdSignalType {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::FoodDemandRising,
+        Self::FoodDemandFalling,
+        Self::PopulationInflux,
+        Self::PopulationExodus,
+        Self::EconomicActivitySpike,
+        Self::SocialUnrest,
+        Self::TradingVolumeChange,
+    ];
 }
 
 impl SimulationEvent for CrowdSignal {
@@ -71,6 +87,7 @@ impl SimulationEvent for CrowdSignal {
             aggregation_timestamp: "2077-01-15T14:00:00Z".parse().unwrap_or(GameInstant::MIN),
             time_window_minutes: Some(60),
             predicted_duration_minutes: Some(120),
+            predicted_duration_error_minutes: Some(30),
         }
     }
 }

@@ -22,6 +22,11 @@ pub trait SimulationEvent: Message + Serialize + JsonSchema {
     /// Version of the payload's shape.
     const VERSION: &'static str = "1.0.0";
 
+    /// Who says this one: [`SOURCE`](Self::SOURCE), but for what several parts of the simulation say alike.
+    fn source(&self) -> &'static str {
+        Self::SOURCE
+    }
+
     /// The Kafka key: events with the same key keep their order. A market id, a pair of factions, a location.
     fn key(&self) -> String;
 

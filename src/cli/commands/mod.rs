@@ -2,6 +2,7 @@
 
 pub(super) mod audit;
 pub(super) mod config;
+pub(super) mod crowd;
 pub(super) mod economy;
 pub(super) mod events;
 pub(super) mod factions;

@@ -232,8 +232,8 @@ impl Engine {
                     }
                     self.step_views.push((id.clone(), step));
                 }
-            } else if let Slot::Saved { bytes, hash } = slot {
-                self.save_snapshot(&id, bytes, hash, commit_no);
+            } else if let Slot::Saved(snapshot) = slot {
+                self.save_snapshot(&id, snapshot, commit_no);
             } else if matches!(work, Work::Snapshot) {
                 world.snapshot_under_way = false;
                 self.snapshots = self.snapshots.saturating_sub(1);

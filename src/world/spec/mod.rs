@@ -3,6 +3,7 @@
 //! Names are camelCase, as in `meta.simulation` of the systems that worlds come from. Unknown keys are errors.
 
 mod behaviour;
+mod crowd;
 mod diplomacy;
 mod economy;
 mod findings;
@@ -21,6 +22,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use behaviour::*;
+pub use crowd::*;
 pub use diplomacy::*;
 pub use economy::*;
 pub use findings::{SpecFault, SpecWarning};
@@ -77,6 +79,9 @@ pub struct WorldSpec {
     /// Places and people; without it the world begins with nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub npcs: Option<NpcsSpec>,
+    /// A crowd on a grid; without it the world has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd: Option<CrowdSpec>,
     /// Sections of other plugins, by the plugin's name; the plugin checks its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, Value>,
@@ -146,6 +151,7 @@ impl WorldSpec {
             diplomacy: None,
             behaviour: None,
             npcs: None,
+            crowd: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -194,6 +200,13 @@ impl WorldSpec {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
             economy::recipes::warn(economy, &mut findings);
+        }
+        if let Some(crowd) = &self.crowd {
+            let names = |economy: &EconomySpec| economy.commodities.iter().map(|known| known.name.clone()).collect();
+            let commodities: Option<Vec<String>> = self.economy.as_ref().map(names);
+            let commodities: Option<Vec<&str>> =
+                commodities.as_ref().map(|names| names.iter().map(String::as_str).collect());
+            crowd::check(crowd, commodities.as_deref(), &mut findings);
         }
         if let Some(diplomacy) = &self.diplomacy {
             diplomacy::check(diplomacy, self.economy.as_ref(), &mut findings);
