@@ -12,9 +12,10 @@
 mod bridge_support;
 mod server_support;
 
+use std::io::{BufRead, BufReader, Write};
 use std::time::{Duration, Instant};
 
-use bridge_support::wait_for;
+use bridge_support::{LIMIT, wait_for};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use server_support::ticks::Tick;
@@ -207,6 +208,28 @@ fn with_a_token_nobody_else_is_served_but_probes() {
     for path in ["/livez", "/readyz", "/metrics"] {
         assert_eq!(api.get(path).status, 200, "{path}");
     }
+}
+
+#[test]
+fn who_is_refused_before_his_body_was_read_is_told_to_connect_anew() {
+    let server = TestServer::start_with(&[world("hand", "manual")], |config| {
+        config.admin.token = Some(Secret::new("open sesame"));
+    });
+    let head_of_answer = |head: &str, body: &str| {
+        let mut stream = std::net::TcpStream::connect(server.running().admin_address()).expect("connected");
+        stream.set_read_timeout(Some(LIMIT)).expect("set");
+        write!(stream, "{head}\r\nHost: localhost\r\n\r\n{body}").expect("sent");
+        let lines = BufReader::new(stream).lines().map(|line| line.expect("an answer").to_lowercase());
+        lines.take_while(|line| !line.is_empty()).collect::<Vec<String>>()
+    };
+    let is_ended = |head: &[String]| head.iter().any(|line| line == "connection: close");
+    let pause = "POST /api/v1/worlds/hand/pause HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 2";
+    let refused = head_of_answer(pause, "");
+    assert!(refused[0].contains("401") && is_ended(&refused), "{refused:?}");
+    let allowed = head_of_answer(&format!("{pause}\r\nAuthorization: Bearer open sesame"), "{}");
+    assert!(allowed[0].contains("200") && !is_ended(&allowed), "{allowed:?}");
+    let refused = head_of_answer("GET /api/v1/worlds HTTP/1.1", "");
+    assert!(refused[0].contains("401") && !is_ended(&refused), "{refused:?}");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use axum::body::HttpBody as _;
 use axum::extract::{ConnectInfo, MatchedPath, Query, Request, State};
 use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::Next;
@@ -198,10 +199,15 @@ pub(super) fn too_many() -> Response {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, words).into_response()
 }
 
-/// Counts requests by route and status.
+/// Counts requests by route and status, and ends the connection of a body that may not have been read to its end: else the
+/// client could send its next request while the connection is closed under it.
 pub(super) async fn measured(request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let response = next.run(request).await;
+    let has_body = !request.body().is_end_stream();
+    let mut response = next.run(request).await;
+    if has_body && (response.status().is_client_error() || response.status().is_server_error()) {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     let status = response.status().as_u16().to_string();
     metrics::counter!("worldtick_http_requests_total", "route" => route, "status" => status).increment(1);
     response

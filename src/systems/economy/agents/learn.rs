@@ -87,13 +87,14 @@ const RELIEF: f64 = 0.7;
 /// Traders learn from their orders and from the market. Runs in `Learn`.
 pub fn learn_prices(
     economy: Res<Economy>,
-    mut floor: ResMut<Floor>,
+    floor: Res<Floor>,
     markets: Query<&Market>,
     mut traders: Query<(Entity, &Personality, &mut Beliefs), With<Trader>>,
+    // What the markets teach everybody, place by place: memory only.
+    mut lessons: Local<Vec<Lesson>>,
 ) -> Result {
-    let Floor { squares, seats, .. } = &mut *floor;
-    for Square { lessons, markets: entities, .. } in squares.iter_mut() {
-        lessons.clear();
+    lessons.clear();
+    for Square { markets: entities, .. } in &floor.squares {
         for entity in entities.iter() {
             let market = markets.get(*entity)?;
             let news = MarketNews {
@@ -107,10 +108,11 @@ pub fn learn_prices(
         }
     }
     for (entity, personality, mut beliefs) in &mut traders {
-        let Some((place, seat)) = seats.at(entity).map(|(place, seat)| (place, seat as usize)) else { continue };
+        let Some((place, seat)) = floor.seats.at(entity).map(|(place, seat)| (place, seat as usize)) else { continue };
         let pace = Pace::of(personality);
-        let square = squares.get(place.index());
-        let Square { stalls, lessons, .. } = square.ok_or("a trader at a place that the world does not have")?;
+        let square = floor.squares.get(place.index());
+        let Square { stalls, .. } = square.ok_or("a trader at a place that the world does not have")?;
+        let lessons = lessons.get(place.index() * stalls.len()..).unwrap_or_default();
         for ((belief, stall), lesson) in beliefs.0.as_mut_slice().iter_mut().zip(stalls).zip(lessons) {
             *belief = take_in(*belief, &stall.result(seat), lesson, pace, &economy.parameters);
         }

@@ -5,7 +5,7 @@ use bevy_ecs::prelude::*;
 
 use super::plan::{Planner, place_bids};
 use super::resting::{bring_back, cover_again};
-use super::wish::fit;
+use super::wish::{Wish, fit};
 use crate::components::ids::StableId;
 use crate::components::market::{
     Beliefs, Budget, Ledger, Personality, Purse, Resting, Role, Side, Stock, Storeroom, Trader,
@@ -43,11 +43,14 @@ pub fn place_orders(
     ledger: Res<Ledger>,
     mut traders: Buyers,
     draws: Draws,
+    // What one trader wishes to buy, and its orders: memory only.
+    mut scratch: Local<(Vec<Wish>, Vec<Slot>)>,
 ) -> Result {
     let draws = draws.of("economy.order");
     floor.trading = true;
     floor.tell_wages(&economy, &ledger);
-    let Floor { squares, seats, wishes, drafts, .. } = &mut *floor;
+    let Floor { squares, seats, .. } = &mut *floor;
+    let (wishes, drafts) = &mut *scratch;
     drafts.resize(economy.commodities.len(), Slot::default());
     for (entity, id, trader, role, personality, beliefs, mut purse, mut stock, storeroom, mut budget, resting) in
         &mut traders

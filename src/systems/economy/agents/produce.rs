@@ -129,14 +129,15 @@ pub fn run_recipes(
     mut traders: Workers,
     conditions: Res<Conditions>,
     draws: Draws,
+    // What one trader's hour of work uses up and makes: memory only.
+    mut moves: Local<Vec<Move>>,
 ) -> Result {
     let draws = draws.of("economy.work");
     let ledger = &mut *ledger;
     floor.tell_wages(&economy, ledger);
-    let Floor { squares, moves, .. } = &mut *floor;
     for (id, trader, mut purse, beliefs, mut stock, storeroom, mut role, place) in &mut traders {
         let place = PlaceId::of(place);
-        let square = squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
+        let square = floor.squares.get_mut(place.index()).ok_or("a trader at a place that the world does not have")?;
         let Square { rates, used, produced, usual_wage, .. } = square;
         if stock.holdings().len() != rates.len() {
             // It came after the hour began, and has no places for goods yet.
@@ -154,7 +155,7 @@ pub fn run_recipes(
         let worker = Worker { recipe, skill: trader.skill, beliefs, wage, needed, yields, room };
         let mut draw = draws.light_for_id(*id);
         let hour = if worker.wants_to_work(&stock, economy.parameters.capacity_hours) {
-            worker.work(&stock, &mut draw, moves)
+            worker.work(&stock, &mut draw, &mut moves)
         } else {
             moves.clear();
             Hour::default()

@@ -7,7 +7,7 @@ use crate::systems::economy::maths::whole;
 
 /// What a trader wishes to buy of one commodity.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Wish {
+pub struct Wish {
     id: CommodityId,
     need: i64,
     input: i64,

@@ -8,7 +8,7 @@ use crate::systems::random::{Chance, LightDraw};
 
 /// Units that come into being or cease to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Move {
+pub struct Move {
     pub(crate) commodity: CommodityId,
     pub(crate) units: i64,
     pub(crate) entry: GoodsEntry,

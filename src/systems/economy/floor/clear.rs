@@ -6,7 +6,7 @@ use bevy_tasks::ComputeTaskPool;
 
 use super::parallel::match_in_parallel;
 use super::stall::{Placed, Stall};
-use super::{Floor, Square};
+use super::{Estate, Floor, Square};
 use crate::components::market::{
     Budget, CommodityId, Ledger, Market, MarketStatistics, Purse, Side, Stock, TradeHistory, TradeRecord, Trader,
 };
@@ -16,7 +16,6 @@ use crate::systems::economy::influences::abroad::settle_outside;
 use crate::systems::economy::influences::conditions::Conditions;
 use crate::systems::economy::ledger::{LedgerError, take_leave};
 use crate::systems::economy::model::Economy;
-use crate::systems::economy::population::leaving::Estate;
 
 /// Orders in an hour from which on a second thread brings more than it costs to call it.
 const PARALLEL_FROM: usize = 20_000;

@@ -13,23 +13,17 @@ use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
 use self::rates::Rate;
-use self::stall::{Cut, Placed, Slot, Stall};
+use self::stall::{Cut, Placed, Stall};
 use crate::components::ids::StableId;
 use crate::components::market::{
     Belief, Beliefs, Budget, CommodityId, Holding, Ledger, Market, MarketStatistics, PerCommodity, PlaceId, Purse,
     Stock, Trader,
 };
 use crate::messages::market::Label;
-use crate::systems::economy::agents::learn::Lesson;
-use crate::systems::economy::agents::wish::Wish;
-use crate::systems::economy::agents::work::Move;
 use crate::systems::economy::book::{Book, TRADERS_MAX};
 use crate::systems::economy::influences::conditions::Conditions;
 use crate::systems::economy::maths::real;
 use crate::systems::economy::model::Economy;
-use crate::systems::economy::population::leaving::Estate;
-use crate::systems::economy::telling::measure::Census;
-use crate::systems::economy::telling::signals::Activity;
 
 /// Scratch space of an hour, kept so that its memory is used again.
 #[derive(Resource, Debug, Default)]
@@ -46,15 +40,6 @@ pub struct Floor {
     pub(crate) trading: bool,
     /// What those had who left meanwhile.
     pub(crate) estates: Vec<Estate>,
-    /// What one trader's hour of work uses up and makes.
-    pub(crate) moves: Vec<Move>,
-    /// What one trader wishes to buy, and its orders.
-    pub(crate) wishes: Vec<Wish>,
-    pub(crate) drafts: Vec<Slot>,
-    /// What counts who has how much.
-    pub(crate) census: Census,
-    /// What each role promises, place by place.
-    pub(crate) prospects: Vec<f64>,
     /// Who moves before this hour's trade, and where to.
     pub(crate) movers: Vec<(Entity, PlaceId)>,
 }
@@ -80,14 +65,40 @@ pub(crate) struct Square {
     pub(crate) spoiled: Vec<i64>,
     /// Needs of this hour, and those that were met, for each commodity.
     pub(crate) needs: Vec<(u64, u64)>,
-    /// What the markets teach everybody after their clearing.
-    pub(crate) lessons: Vec<Lesson>,
     /// Members of each role, and the sum of their utilisation.
     pub(crate) members: Vec<(u64, u64)>,
     /// The traders' money as the hour began, in minor units: counted where there are several squares.
     pub(crate) money: Option<i64>,
     /// What an hour of work earns here, on average, in minor units.
     pub(crate) usual_wage: f64,
+}
+
+/// What agents did in an hour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Activity {
+    /// Agents of whom at least a part of an order was filled.
+    pub(crate) agents: u64,
+    /// Orders of which at least a part was filled.
+    pub(crate) actions: u64,
+}
+
+impl Activity {
+    /// Counts one agent's filled orders.
+    pub(crate) fn note(&mut self, filled: u64) {
+        self.agents += u64::from(filled > 0);
+        self.actions += filled;
+    }
+}
+
+/// What somebody had whose orders are still in the books.
+#[derive(Debug, Default)]
+pub(crate) struct Estate {
+    /// Where its orders are.
+    pub(crate) place: PlaceId,
+    /// Its number there.
+    pub(crate) seat: u32,
+    pub(crate) purse: Purse,
+    pub(crate) stock: Stock,
 }
 
 impl Floor {

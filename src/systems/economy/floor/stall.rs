@@ -43,7 +43,7 @@ pub(crate) enum Cut {
 
 /// An order as it stands in its column; none where the quantity is 0.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Slot {
+pub struct Slot {
     pub(crate) price: u32,
     pub(crate) limit: u32,
     pub(crate) quantity: u32,

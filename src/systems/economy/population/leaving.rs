@@ -6,20 +6,9 @@
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
-use crate::components::market::{Ledger, PlaceId, Purse, Resting, Stock, Trader};
-use crate::systems::economy::floor::Floor;
+use crate::components::market::{Ledger, Purse, Resting, Stock, Trader};
+use crate::systems::economy::floor::{Estate, Floor};
 use crate::systems::economy::ledger::take_leave;
-
-/// What somebody had whose orders are still in the books.
-#[derive(Debug, Default)]
-pub(crate) struct Estate {
-    /// Where its orders are.
-    pub(crate) place: PlaceId,
-    /// Its number there.
-    pub(crate) seat: u32,
-    pub(crate) purse: Purse,
-    pub(crate) stock: Stock,
-}
 
 /// Empties the purse and the stock of who is no trader any more. Runs whenever a [`Trader`] is removed or despawned.
 pub fn see_off_trader(

@@ -61,14 +61,15 @@ fn own_prospect(prospect: f64, own: f64, known: f64) -> f64 {
 pub fn review_roles(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
-    statistics: Res<MarketStatistics>,
-    (ledger, conditions): (Res<Ledger>, Res<Conditions>),
+    (statistics, ledger, conditions): (Res<MarketStatistics>, Res<Ledger>, Res<Conditions>),
     mut traders: Query<(Entity, &StableId, &mut Role, Option<&PlaceId>), With<Trader>>,
     owners: Query<(&Trader, &Purse)>,
     draws: Draws,
+    // What each role promises, place by place: memory only.
+    mut promised: Local<Vec<f64>>,
 ) -> Result {
     let parameters = &economy.parameters;
-    let Floor { prospects: promised, movers, .. } = &mut *floor;
+    let movers = &mut floor.movers;
     promised.clear();
     promised.extend(prospects(&economy, &statistics, &conditions));
     movers.clear();

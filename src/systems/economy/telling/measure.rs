@@ -42,7 +42,7 @@ pub fn measure_markets(
 
 /// Scratch space of a count.
 #[derive(Debug, Default)]
-pub(crate) struct Census {
+pub struct Census {
     prices: Vec<Money>,
     money: Vec<f64>,
     wealth: Vec<f64>,
@@ -55,19 +55,19 @@ type Lives<'w, 's> =
 /// in `Report`, after the hour has been counted.
 pub fn keep_chronicle(
     economy: Res<Economy>,
-    mut floor: ResMut<Floor>,
+    floor: Res<Floor>,
     statistics: Res<MarketStatistics>,
     (mut spread, mut places): (ResMut<WealthStatistics>, Option<ResMut<WealthOfPlaces>>),
     mut markets: Query<(&Market, &mut Measures)>,
     mut traders: Lives,
+    mut census: Local<Census>,
 ) -> Result {
     let hour = statistics.hours;
     // The first hour is kept as well: what comes later is compared with it.
     if !hour.saturating_sub(1).is_multiple_of(u64::from(economy.chronicle.every_hours.max(1))) {
         return Ok(());
     }
-    let Floor { squares, census, .. } = &mut *floor;
-    let Census { prices, money, wealth } = census;
+    let Census { prices, money, wealth } = &mut *census;
     let most = usize::try_from(economy.chronicle.samples)?;
     money.clear();
     wealth.clear();
@@ -75,7 +75,7 @@ pub fn keep_chronicle(
     if let Some(here) = &mut here {
         here.clear();
     }
-    for Square { roster, markets: entities, .. } in squares.iter() {
+    for Square { roster, markets: entities, .. } in &floor.squares {
         let first = money.len();
         prices.clear();
         for entity in entities {
@@ -98,7 +98,7 @@ pub fn keep_chronicle(
     }
     *spread = spread_of(hour, money, wealth)?;
     let values = wealth;
-    for Square { roster, markets: entities, .. } in squares.iter() {
+    for Square { roster, markets: entities, .. } in &floor.squares {
         for (commodity, entity) in economy.commodity_ids().zip(entities) {
             values.clear();
             for (_, entity) in roster {

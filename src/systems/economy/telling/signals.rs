@@ -20,27 +20,10 @@ use crate::components::money::Money;
 use crate::messages::market::{
     AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsTeller, StatsType,
 };
-use crate::systems::economy::floor::Floor;
+use crate::systems::economy::floor::{Activity, Floor};
 use crate::systems::economy::maths::real;
 use crate::systems::economy::model::Economy;
 use crate::world::spec::WorldSpec;
-
-/// What agents did in an hour.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Activity {
-    /// Agents of whom at least a part of an order was filled.
-    pub(crate) agents: u64,
-    /// Orders of which at least a part was filled.
-    pub(crate) actions: u64,
-}
-
-impl Activity {
-    /// Counts one agent's filled orders.
-    pub(crate) fn note(&mut self, filled: u64) {
-        self.agents += u64::from(filled > 0);
-        self.actions += filled;
-    }
-}
 
 /// What is known of the demand for a commodity after an hour.
 #[derive(Debug, Clone, Copy, PartialEq)]
