@@ -221,5 +221,4 @@ fn behaviours_hunger_money_and_purchases_are_those_of_the_originals() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}:\n{told}");
-    eprintln!("{told}");
 }

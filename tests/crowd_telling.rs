@@ -153,7 +153,6 @@ fn a_quiet_city_is_silent() {
         (5, "{ agents: 9000, grid: { width: 120, height: 120 } }"),
     ] {
         let share = carrying(seed, crowd);
-        eprintln!("seed {seed}, {crowd}: {:.3}% of sector-windows carry a signal", share * 100.0);
         assert!(share <= 0.01, "seed {seed}, {crowd}: {share}");
     }
 }

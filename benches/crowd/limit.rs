@@ -67,7 +67,7 @@ impl Limit {
                     y[agent] += i16::from(south.signum());
                 } else {
                     let bits = keys.meal.bits(number);
-                    let price = 1_000 + ((bits & 0xFFFF) * 2_001 >> 16);
+                    let price = 1_000 + (((bits & 0xFFFF) * 2_001) >> 16);
                     if money[agent] >= price {
                         money[agent] -= price;
                         hunger[agent] = (full - 40 * POINT - part(bits >> 16, 20 * POINT)).max(0);

@@ -85,7 +85,6 @@ fn war_wears_out_who_wages_it_until_it_ends_and_rest_heals() -> Result<(), StepE
         days(&mut world, 1).expect("a day");
         state(&mut world, "militia", "maelstrom_gang") != "WAR"
     });
-    println!("the war lasted {lasted:?} days");
     assert!(lasted.is_some(), "it ends by itself");
     let update = updates(&world).pop().expect("one");
     assert!(

@@ -76,7 +76,6 @@ fn wars_begin_and_end_alliances_hold_and_break_and_no_state_is_everywhere() -> R
     let pair_days: u64 = all.pair_days.iter().sum();
     assert_eq!(pair_days, SEEDS * u64::from(DAYS) * 21);
     let shares = all.pair_days.map(|days| f64::from(u32::try_from(days).expect("few")) / 42_000.0);
-    println!("shares of war, cold war, peace, alliance: {shares:.3?}; {all:?}");
     assert!(shares.iter().all(|share| (0.02..0.70).contains(share)), "{shares:?}");
     // No flapping: every state lasts as long as it must, and a pair changes no more than once in ten days.
     assert_eq!(all.too_soon, 0);

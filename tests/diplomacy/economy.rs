@@ -123,7 +123,6 @@ fn a_war_makes_weapons_wanted_and_dear() -> Result<(), StepError> {
         world.days(5)?;
     }
     let (calm, armed) = (of_weapons(&peace, 72)?, of_weapons(&war, 72)?);
-    println!("weapons wanted and their price: {calm:?} in peace, {armed:?} in war");
     assert!(armed.0 > calm.0 * 1.1 && armed.1 > calm.1, "{calm:?} {armed:?}");
     Ok(())
 }

@@ -60,7 +60,7 @@ impl<'de, T: Plain> Deserialize<'de> for Dense<T> {
             }
 
             fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Self::Value, E> {
-                if bytes.len() % T::WIDTH != 0 {
+                if !bytes.len().is_multiple_of(T::WIDTH) {
                     return Err(E::invalid_length(bytes.len(), &self));
                 }
                 Ok(Dense(bytes.chunks_exact(T::WIDTH).map(T::get).collect()))

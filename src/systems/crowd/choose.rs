@@ -61,7 +61,7 @@ pub(super) fn choose_originals(
     for agent in 0..count {
         let full = (hunger[agent] + params.hunger.0 + part(low(needs[agent]), params.hunger.1)).min(FULL);
         let moved = drive[agent] + params.drive.0 + part(high(needs[agent]), params.drive.1);
-        let moved = moved.max(0).min(FULL);
+        let moved = moved.clamp(0, FULL);
         (hunger[agent], drive[agent]) = (full, moved);
         let chance = (low(choice[agent]) & 0x7FFF).cast_signed();
         let may_post = moved > params.post_at;
@@ -126,7 +126,7 @@ pub(super) fn choose_city(chunk: &mut Chunk, desk: &mut Desk, params: &Params, h
 fn raise_needs(hunger: &mut [i16], drive: &mut [i16], needs: &[u32], params: &Params) {
     for ((hunger, drive), needs) in hunger.iter_mut().zip(drive).zip(needs) {
         *hunger = (*hunger + params.hunger.0 + part(low(*needs), params.hunger.1)).min(FULL);
-        *drive = (*drive + params.drive.0 + part(high(*needs), params.drive.1)).max(0).min(FULL);
+        *drive = (*drive + params.drive.0 + part(high(*needs), params.drive.1)).clamp(0, FULL);
     }
 }
 
@@ -181,7 +181,7 @@ fn decide(doing: &mut [u8], goal_x: &mut [i16], goal_y: &mut [i16], minds: &Mind
 fn tire(energy: &mut [i16], doing: &[u8], params: &Params) {
     for (energy, doing) in energy.iter_mut().zip(doing) {
         let change = if *doing == Doing::Rest.number() { params.energy_rise } else { -params.energy_fall };
-        *energy = (*energy + change).max(0).min(FULL);
+        *energy = (*energy + change).clamp(0, FULL);
     }
 }
 

@@ -20,7 +20,6 @@ pub(super) const fn bits(key: u64, number: u64) -> u64 {
 }
 
 /// Evenly among 0 to `end` - 1, from 64 bits; 0 for an `end` of 0.
-#[expect(clippy::cast_possible_truncation, reason = "below `end`")]
 pub(super) const fn below(bits: u64, end: u64) -> u64 {
     ((bits as u128 * end as u128) >> 64) as u64
 }

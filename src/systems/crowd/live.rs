@@ -210,6 +210,7 @@ const fn number(first: u32, at: usize) -> u32 {
 
 /// Evenly 0 to `span`.
 #[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "at most the span")]
 const fn scaled(bits: u16, span: u32) -> u32 {
     ((bits as u64 * (span as u64 + 1)) >> 16) as u32
 }

@@ -25,7 +25,6 @@ pub(super) fn pack(meeting: Meeting, cell: usize, key: Key, agent: u32) -> u64 {
     ((what | cell as u64) << (CHANCE_BITS + AGENT_BITS)) | chance << AGENT_BITS | u64::from(agent)
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "it was packed from 26 bits")]
 fn agent_of(meet: u64) -> u32 {
     (meet & ((1 << AGENT_BITS) - 1)) as u32
 }

@@ -82,7 +82,6 @@ fn whole(value: f64) -> i16 {
 
 /// So much of a span as 16 random bits say: 0 to `span` - 1.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "less than the span")]
 pub(super) const fn part(bits: u16, span: i16) -> i16 {
     ((bits as u32 * span.cast_unsigned() as u32) >> 16) as i16
 }
@@ -96,7 +95,6 @@ pub(super) const fn low(bits: u32) -> u16 {
 
 /// The upper half of 32 bits.
 #[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "the upper half is what is wanted")]
 pub(super) const fn high(bits: u32) -> u16 {
     (bits >> 16) as u16
 }

@@ -129,7 +129,7 @@ pub(in crate::cli) fn run(args: &FactionsArgs) -> Result<(), CliError> {
             match to {
                 None => print(&drawn),
                 Some(path) => {
-                    std::fs::write(path, drawn).map_err(|error| CliError::io(&path.display().to_string(), &error))
+                    std::fs::write(path, drawn).map_err(|error| CliError::io(path.display().to_string(), &error))
                 }
             }
         }

@@ -120,7 +120,7 @@ fn check_pair(
     sound
 }
 
-fn ordered<'a>([one, other]: [&'a String; 2]) -> (&'a str, &'a str) {
+fn ordered([one, other]: [&String; 2]) -> (&str, &str) {
     if one <= other { (one, other) } else { (other, one) }
 }
 
