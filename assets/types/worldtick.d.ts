@@ -113,8 +113,18 @@ export interface AggregatedStats {
   stats_type: StatsType;
   /** Length of the window. */
   time_window_minutes?: number | null;
+  /** End of the window, in game time; without it, the time of the event. */
+  aggregation_timestamp?: GameInstant | null;
   /** The sums. */
   metrics: StatsMetrics;
+}
+
+/** An amount of money that is drawn evenly, in minor units. */
+export interface AmountRange {
+  /** The least. */
+  min: number;
+  /** The most. */
+  max: number;
 }
 
 /** What every event has. Fields of its own may stand beside these. */
@@ -377,12 +387,32 @@ export interface CrowdSignal {
   aggregation_timestamp: GameInstant;
   /** Length of the window. */
   time_window_minutes?: number | null;
-  /** How long it is expected to last. */
+  /** How much longer it is expected to last, from the end of the window on; 0 when it is over. */
   predicted_duration_minutes?: number | null;
+  /** By how much such predictions were wrong so far, on average. None before the first has come true or not. */
+  predicted_duration_error_minutes?: number | null;
 }
 
 /** Kinds of crowd signals: a closed list. */
 export type CrowdSignalType = "food_demand_rising" | "food_demand_falling" | "population_influx" | "population_exodus" | "economic_activity_spike" | "social_unrest" | "trading_volume_change";
+
+/** A crowd: many anonymous agents with needs on a grid. */
+export interface CrowdSpec {
+  /** Whether it lives; without it the section is checked and does nothing. `CROWD_SIMULATION_ENABLED` overrides it. */
+  enabled?: boolean;
+  /** Agents, 1 and more, as many as the memory of a crowd (4 GiB) holds. `CROWD_NUM_AGENTS` overrides it. */
+  agents?: number;
+  /** Steps that the crowd lives in a day. 1 to 96; with `hourly` a multiple of 24. */
+  stepsADay?: number;
+  /** Whether it lives hour by hour with the hourly tick, and not a day at once with the daily one. */
+  hourly?: boolean;
+  /** Where it lives. */
+  grid?: GridSpec;
+  /** How it lives. */
+  rules?: RulesSpec;
+  /** What it tells of itself. */
+  telling?: TellingSpec;
+}
 
 /** How often factions do something by themselves. */
 export interface DealingRules {
@@ -510,6 +540,23 @@ export interface Distribution {
   p99: number;
   /** Gini coefficient, 0 (all have the same) to 1 (one has everything). */
   gini: number;
+}
+
+/** What a district is for. */
+export type DistrictKind = "homes" | "work" | "vendors" | "social" | "streets";
+
+/** A part of the grid with a purpose. */
+export interface DistrictSpec {
+  /** What it is for. */
+  kind: DistrictKind;
+  /** Its first column. */
+  x: number;
+  /** Its first row. */
+  y: number;
+  /** Its columns. */
+  width: number;
+  /** Its rows. */
+  height: number;
 }
 
 /** How love and trust move by themselves, each day. */
@@ -712,6 +759,34 @@ export interface GoalsSpec {
   commerce?: number;
   /** Safety: how much it makes of a stronger neighbour. */
   security?: number;
+}
+
+/** A grid of cells; x goes from 0 to the width, y from 0 to the height. */
+export interface GridSpec {
+  /** Cells from west to east. 1 to 32,000. `CROWD_GRID_WIDTH` overrides it. */
+  width?: number;
+  /** Cells from north to south. 1 to 32,000. `CROWD_GRID_HEIGHT` overrides it. */
+  height?: number;
+  /**
+   * Sectors one by one: together all cells, none of them twice. At most 256. Without any the grid is cut into
+   * `sectorColumns` times `sectorRows` of them.
+   */
+  sectors?: SectorSpec[];
+  /** Columns of sectors where none are listed. 1 to 256, and no more than cells. */
+  sectorColumns?: number;
+  /** Rows of sectors where none are listed. 1 to 256, and no more than cells. */
+  sectorRows?: number;
+  /** How the names of such sectors begin: `<prefix>_1` and on. 1 to 48 printable characters. */
+  sectorPrefix?: string;
+  /**
+   * Districts one by one; what belongs to none is streets. At most 256. Without any they are laid out by the world's
+   * seed, in blocks.
+   */
+  districts?: DistrictSpec[];
+  /** Where food is sold. */
+  vendors?: VendorsSpec;
+  /** Places where people meet; without it one for 500 cells, and at least 3. 1 to 65,000. */
+  socialSpots?: number | null;
 }
 
 /** What is remembered. */
@@ -1312,6 +1387,44 @@ export interface RoutineSpec {
   meta?: unknown;
 }
 
+/** Which rules a crowd begins from. */
+export type RulePreset = "city" | "originals";
+
+/**
+ * How a crowd lives. Needs are 0 to 100, changes are those of one step, amounts are in minor units. What is left out is
+ * as the preset has it.
+ */
+export interface RulesSpec {
+  /** Where the values come from that are not given. */
+  preset?: RulePreset;
+  /** By how much hunger rises. Within 0 to 100. */
+  hungerRise?: Range | null;
+  /** Above this hunger an agent goes for food. 0 to 100. */
+  hungryAt?: number | null;
+  /** By how much a meal lowers hunger. Within 0 to 100. */
+  mealRelief?: Range | null;
+  /** What a meal costs where no market says. Within 1 to 1,000,000. */
+  mealPrice?: AmountRange | null;
+  /** Above this social drive an agent may post. 0 to 100. */
+  postAt?: number | null;
+  /** Chance that it then does. 0 to 1. */
+  postChance?: number | null;
+  /** Chance that an agent with nothing else to do walks. 0 to 1. */
+  walkChance?: number | null;
+  /** Money that agents begin with. Within 0 to 1,000,000,000. */
+  money?: AmountRange | null;
+  /** Wage of a step at work, as far as the employers' money goes. 0 to 1,000,000. */
+  wage?: number | null;
+  /** Hours of a working day. 0 to 16. */
+  workHours?: number | null;
+  /** Cells that an agent goes in a step when it knows where to. 1 to 127. */
+  stride?: number | null;
+  /** Chance that an agent at leisure looks for somebody to trade with. 0 to 1. */
+  tradeChance?: number | null;
+  /** What a thing costs that two agents trade. 1 to 1,000,000. */
+  tradePrice?: number | null;
+}
+
 /** How the scheduler of a world does: what changes from step to step. */
 export interface SchedulerState {
   /** Tier by tier. */
@@ -1354,6 +1467,20 @@ export interface ScoringSpec {
   version?: number | null;
   /** The weights of the eight factors, and those of a developer's own by name. */
   weights?: WeightsSpec;
+}
+
+/** A part of the grid that is reported on. */
+export interface SectorSpec {
+  /** Its name, 1 to 64 printable characters, unlike those of the others. */
+  name: string;
+  /** Its first column. */
+  x: number;
+  /** Its first row. */
+  y: number;
+  /** Its columns. */
+  width: number;
+  /** Its rows. */
+  height: number;
 }
 
 /** A share for each tier, 0 to 1. */
@@ -1470,13 +1597,13 @@ export interface StateRules {
 
 /** Sums over a window. */
 export interface StatsMetrics {
-  /** Actions of all agents: orders of which at least a part was filled. */
+  /** Actions of all agents: of traders orders of which at least a part was filled, of a crowd everything but idling. */
   total_agent_actions?: number | null;
   /** Agents that did any. */
   unique_agents?: number | null;
   /** Actions of an agent, on average. */
   average_actions_per_agent?: number | null;
-  /** Trades, with each other and with traders from outside. */
+  /** Trades: with each other and with traders from outside; of a crowd its meals and the things that it trades. */
   total_transactions?: number | null;
   /** Money that changed hands, in major units. */
   total_transaction_volume?: number | null;
@@ -1508,6 +1635,30 @@ export interface StepSummary {
   moves: MoveCount[];
   /** Focus entries that ran out. */
   focusEnded: number;
+}
+
+/** What a crowd tells. What is more than its bounds allow is told in sums, and nothing is left out of those. */
+export interface TellingSpec {
+  /**
+   * Signals (`crowd_signal`) of a tick that are told by sectors; of more, each kind of each window is told once for the
+   * whole crowd. 0 to 10,000; 0 tells none.
+   */
+  signals?: number;
+  /** Whether the hours and days of each sector are summed up (`aggregated_stats`). */
+  stats?: boolean;
+  /**
+   * Movements of a tick (`population_movement`) that are told by the two sectors; what is left is told once for each
+   * kind. 0 to 1,000; 0 tells none.
+   */
+  movements?: number;
+  /** Agents from which on a movement is told by its sectors. 1 to 1,000,000. */
+  movementAgents?: number;
+  /** Agents of each step, drawn by chance, of whom it is told what they did (`agent_action`). 0 to 100. */
+  actionSamples?: number;
+  /** Trends that spread at the same time (`social_trend`). 0 to 64; 0 tells none. */
+  trends?: number;
+  /** Agents that a trend takes hold of at most. 10 to 100,000. */
+  trendAgents?: number;
 }
 
 /** How a faction goes about what it wants; each 0 to 1. */
@@ -1739,6 +1890,22 @@ export interface ValueChange {
   to: unknown;
 }
 
+/** Where food is sold. */
+export interface VendorsSpec {
+  /** How many there are; without it one for 200 cells, and at least 5. 1 to 4,000,000, and no more than cells. */
+  count?: number | null;
+  /**
+   * Meals that each has room for; it is filled up from the market after each hour. Without it nothing ever sells out.
+   * 1 to 60,000.
+   */
+  stock?: number | null;
+  /**
+   * Commodity of the world's economy that meals are made of: its price is what a meal costs, and what is eaten is felt
+   * there as demand. Without it, or without an economy, a meal costs what the rules say.
+   */
+  commodity?: string | null;
+}
+
 /** Wages of last resort. */
 export interface WagesSpec {
   /** Only for those with less money than that, in minor units. 1 to 1,000,000,000. */
@@ -1836,6 +2003,8 @@ export interface WorldFile {
   behaviour?: BehaviourSpec | null;
   /** Places and people; without it the world begins with nobody. */
   npcs?: NpcsSpec | null;
+  /** A crowd on a grid; without it the world has none. */
+  crowd?: CrowdSpec | null;
   /** Sections of other plugins, by the plugin's name; the plugin checks its own. */
   plugins?: Record<string, unknown>;
 }
