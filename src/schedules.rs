@@ -75,6 +75,15 @@ pub enum TierSystems {
     Dormant,
 }
 
+/// What happens with interactions in a step, in this order, when the NPCs have had their turns.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum InteractionSystems {
+    /// Chains whose time has come go on.
+    Advance,
+    /// What NPCs propose is handed out to the game.
+    HandOut,
+}
+
 /// What happens in an hour of the economy, in this order.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EconomySystems {
@@ -120,6 +129,13 @@ pub fn configure(app: &mut App) {
         (TierSystems::Detailed, TierSystems::Active, TierSystems::Ambient, TierSystems::Dormant)
             .chain()
             .in_set(SchedulerSystems::Tick),
+    );
+    app.configure_sets(
+        WorldStep,
+        (InteractionSystems::Advance, InteractionSystems::HandOut)
+            .chain()
+            .after(SchedulerSystems::Tick)
+            .before(SchedulerSystems::Settle),
     );
     app.configure_sets(
         HourlyTick,

@@ -2,6 +2,7 @@
 
 pub mod clock;
 pub mod ids;
+pub mod interaction;
 pub mod market;
 pub mod money;
 pub mod npc;

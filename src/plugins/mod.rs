@@ -7,6 +7,7 @@ use crate::systems::npc::extend::Extensions;
 use crate::world::spec::WorldSpec;
 
 pub mod economy;
+pub mod interaction;
 pub mod npc;
 pub mod scheduler;
 pub mod simulation;
@@ -23,7 +24,7 @@ pub mod metrics;
 #[cfg(feature = "server")]
 pub mod store;
 
-/// Everything that the server's worlds are made of: the simulation, the economy, the scheduler and NPCs.
+/// Everything that the server's worlds are made of: the simulation, the economy, the scheduler, NPCs and interactions.
 ///
 /// ```
 /// use bevy_app::App;
@@ -71,5 +72,6 @@ impl PluginGroup for WorldPlugins {
             .add(economy::EconomyPlugin)
             .add(scheduler::SchedulerPlugin)
             .add(npc::NpcPlugin)
+            .add(interaction::InteractionPlugin)
     }
 }

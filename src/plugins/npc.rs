@@ -40,7 +40,7 @@ use crate::systems::npc::condition::ConditionContext;
 use crate::systems::npc::effects::EffectContext;
 use crate::systems::npc::extend::Extensions;
 use crate::systems::npc::last::LastDecisions;
-use crate::systems::npc::live::{Pending, SessionViews};
+use crate::systems::npc::live::{Pending, Proposed, SessionViews};
 use crate::systems::npc::queries::{ExplainDecision, ListNpcs, ShowNpc};
 use crate::systems::npc::society::{People, Presence};
 use crate::systems::npc::{BehaviourModel, commands, compile, live, queries, setup, society};
@@ -78,6 +78,7 @@ impl Plugin for NpcPlugin {
             .init_resource::<Presence>()
             .init_resource::<People>()
             .init_resource::<Pending>()
+            .init_resource::<Proposed>()
             .init_resource::<LastDecisions>()
             .init_resource::<SessionViews>()
             .insert_resource(PreferenceCheck(compile::check_override))

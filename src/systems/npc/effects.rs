@@ -6,7 +6,7 @@ use super::model::{Activity, BehaviourModel, Effects};
 use crate::components::clock::GameInstant;
 use crate::components::ids::StableId;
 use crate::components::npc::{
-    AxisId, FLAG_KEY_MAX, FLAG_TEXT_MAX, FlagValue, Flags, NPC_FLAGS_MAX, NpcState, PlaceId, Relationships,
+    AxisId, FLAG_KEY_MAX, FLAG_TEXT_MAX, FlagValue, Flags, NPC_FLAGS_MAX, Npc, NpcState, PlaceId, Relationships,
 };
 
 /// Points by which a mood comes nearer to neutral in an hour, on each of its axes.
@@ -49,17 +49,32 @@ fn fade(held: f32, by: f64) -> f32 {
     (if held > 0.0 { (held - by).max(0.0) } else { (held + by).min(0.0) }) as f32
 }
 
-/// A flag that an activity sets in a session or in the world; written at the end of the step.
+/// What an activity leaves outside of the NPC; carried out at the end of the step.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FlagChange {
+pub struct Left {
     /// Whose turn it was.
     pub by: StableId,
-    /// The session, or the world.
+    /// The session that it concerns; of a flag without one, the world.
     pub session: Option<Box<str>>,
-    /// The key, without its place.
-    pub key: Box<str>,
-    /// The value, or nothing to take it away.
-    pub value: Option<FlagValue>,
+    /// What it is.
+    pub what: LeftBehind,
+}
+
+/// Something that an activity leaves.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LeftBehind {
+    /// A flag of a session or of the world.
+    Flag {
+        /// The key, without its place.
+        key: Box<str>,
+        /// The value, or nothing to take it away.
+        value: Option<FlagValue>,
+    },
+    /// An interaction that the NPC proposes.
+    Intent {
+        /// Its kind.
+        kind: Box<str>,
+    },
 }
 
 /// What an effect may change: the NPC's needs, mood, relations and flags, and the flags around it. Every value stays
@@ -79,7 +94,9 @@ pub struct EffectContext<'a> {
     pub(super) relationships: &'a mut Relationships,
     pub(super) flags: &'a mut Flags,
     pub(super) session: Option<&'a str>,
-    pub(super) changes: &'a mut Vec<FlagChange>,
+    pub(super) changes: &'a mut Vec<Left>,
+    /// Whether a flag without a place is the session's, where there is one.
+    pub(super) for_session: bool,
 }
 
 impl EffectContext<'_> {
@@ -137,6 +154,7 @@ impl EffectContext<'_> {
                     return;
                 }
                 let session = match key.scope {
+                    FlagScope::Any if self.for_session && self.session.is_some() => self.session.map(Into::into),
                     FlagScope::Any | FlagScope::Npc => {
                         self.flags.set(text, value, NPC_FLAGS_MAX);
                         return;
@@ -147,7 +165,8 @@ impl EffectContext<'_> {
                         None => return,
                     },
                 };
-                self.changes.push(FlagChange { by: self.id, session, key: text.into(), value });
+                let what = LeftBehind::Flag { key: text.into(), value };
+                self.changes.push(Left { by: self.id, session, what });
             },
         );
     }
@@ -171,9 +190,56 @@ impl EffectContext<'_> {
         for (key, value) in &effects.flags {
             self.write_flag(key, value.clone());
         }
+        for kind in &effects.intents {
+            let session = self.session.map(Into::into);
+            self.changes.push(Left { by: self.id, session, what: LeftBehind::Intent { kind: kind.clone() } });
+        }
         for (effect, params) in &effects.custom {
             (effect.call)(self, params);
         }
+    }
+}
+
+/// An NPC to which something other than an activity brings effects.
+pub(crate) struct Concerned<'a> {
+    /// Its stable id.
+    pub(crate) id: StableId,
+    /// Who it is.
+    pub(crate) npc: &'a Npc,
+    /// How it is.
+    pub(crate) state: &'a mut NpcState,
+    /// How it stands to others.
+    pub(crate) relationships: &'a mut Relationships,
+    /// Its flags.
+    pub(crate) flags: &'a mut Flags,
+    /// The session in which it happens: flags without a place are set there.
+    pub(crate) session: Option<&'a str>,
+}
+
+impl Concerned<'_> {
+    /// Applies effects: relations, flags, effects of developers. What lies outside of the NPC is left in `changes`.
+    pub(crate) fn take(
+        &mut self,
+        effects: &Effects,
+        now: GameInstant,
+        (model, society): (&BehaviourModel, &dyn Society),
+        changes: &mut Vec<Left>,
+    ) {
+        let (npc, id) = (self.npc, self.id);
+        let mut context = EffectContext {
+            id,
+            name: &|| super::condition::name_of(npc, id),
+            now,
+            model,
+            society,
+            state: self.state,
+            relationships: self.relationships,
+            flags: self.flags,
+            session: self.session,
+            changes,
+            for_session: true,
+        };
+        context.finish(effects);
     }
 }
 

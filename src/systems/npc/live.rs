@@ -12,7 +12,7 @@ use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 
 use super::decide::{Care, Desk};
-use super::effects::FlagChange;
+use super::effects::{Left, LeftBehind};
 use super::flag_key::{flag_json, flag_value};
 use super::last::LastDecisions;
 use super::model::BehaviourModel;
@@ -39,7 +39,7 @@ const VIEWS_MAX: usize = 256;
 #[derive(Resource, Debug, Default)]
 pub struct Pending {
     moves: Vec<Move>,
-    flags: Vec<FlagChange>,
+    left: Vec<Left>,
     /// Flags of NPCs that had none.
     first_flags: Vec<(Entity, Flags)>,
 }
@@ -57,6 +57,12 @@ struct SessionView {
 pub struct SessionViews(BTreeMap<SessionId, SessionView>);
 
 impl SessionViews {
+    /// The flags of a session, made ready.
+    pub(crate) fn flags(&mut self, id: &SessionId, session: &Session, model: &BehaviourModel) -> Option<&Flags> {
+        self.refresh(id, session, model);
+        self.0.get(id).map(|view| &view.flags)
+    }
+
     fn refresh(&mut self, id: &SessionId, session: &Session, model: &BehaviourModel) {
         let known = self.0.get(id);
         if known.is_some_and(|view| view.of.0 == session.flags && view.of.1 == session.preferences) {
@@ -183,7 +189,7 @@ impl Living<'_, '_> {
             || !matches!(simulated.wish.reason, TierReason::Rule(_) | TierReason::Default);
         let decides = body.state.next_decision_at <= now;
         let told = if decides { self.decisions.page(turn.id, is_watched) } else { None };
-        let changes = &mut self.pending.flags;
+        let changes = &mut self.pending.left;
         if is_long {
             // Who is dormant meets nobody.
             let changes = (!is_dormant).then_some(changes);
@@ -232,9 +238,10 @@ pub fn settle_turns(
     mut places: ResMut<Places>,
     mut sessions: ResMut<Sessions>,
     mut world_flags: ResMut<WorldFlags>,
+    mut proposed: ResMut<Proposed>,
     mut commands: Commands,
 ) {
-    let Pending { moves, flags, first_flags } = &mut *pending;
+    let Pending { moves, left, first_flags } = &mut *pending;
     moves.sort_unstable_by_key(|made| made.id);
     for made in moves.drain(..) {
         note_move(&mut presence, &mut places, made);
@@ -243,15 +250,35 @@ pub fn settle_turns(
         commands.entity(entity).insert(NpcFlags(flags));
     }
     // Stable: what one NPC did stays in its order.
-    flags.sort_by_key(|change| change.by);
-    for FlagChange { session, key, value, .. } in flags.drain(..) {
-        let Some(id) = session else {
-            world_flags.0.set(&key, value, WORLD_FLAGS_MAX);
-            continue;
-        };
-        set_session_flag(&mut sessions, &id, &key, value.as_ref().map(flag_json));
+    left.sort_by_key(|change| change.by);
+    proposed.0.clear();
+    settle_left(left, &mut sessions, &mut world_flags, &mut proposed);
+}
+
+/// Carries out what was left: flags are set, proposals are passed on.
+pub(crate) fn settle_left(
+    left: &mut Vec<Left>,
+    sessions: &mut Sessions,
+    world_flags: &mut WorldFlags,
+    proposed: &mut Proposed,
+) {
+    for Left { by, session, what } in left.drain(..) {
+        match (what, session) {
+            (LeftBehind::Flag { key, value }, None) => {
+                world_flags.0.set(&key, value, WORLD_FLAGS_MAX);
+            }
+            (LeftBehind::Flag { key, value }, Some(id)) => {
+                set_session_flag(sessions, &id, &key, value.as_ref().map(flag_json));
+            }
+            (LeftBehind::Intent { kind }, session) => proposed.0.push((by, session, kind)),
+        }
     }
 }
+
+/// Interactions that NPCs have proposed in the turns of this step: who, in which session, what kind. Whoever handles
+/// them takes them after the turns; the next step begins with none.
+#[derive(Resource, Debug, Default)]
+pub struct Proposed(pub(crate) Vec<(StableId, Option<Box<str>>, Box<str>)>);
 
 fn set_session_flag(sessions: &mut Sessions, id: &str, key: &str, value: Option<serde_json::Value>) {
     let Ok(id) = SessionId::try_from(id.to_owned()) else { return };

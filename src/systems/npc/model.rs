@@ -104,6 +104,8 @@ pub struct Effects {
     pub relations: Box<[(Whom, AxisId, f64)]>,
     /// Flags that are set at its end, or taken away.
     pub flags: Box<[(FlagKey, Option<FlagValue>)]>,
+    /// Interactions that are proposed at its end, by the ids of their kinds.
+    pub intents: Box<[Box<str>]>,
     /// Effects of developers, at its end.
     pub custom: Box<[(Named<EffectFn>, Value)]>,
 }

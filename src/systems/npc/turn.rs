@@ -2,7 +2,7 @@
 
 use super::condition::{ConditionContext, Society};
 use super::decide::{Care, Choice, Desk, RETRY_SECONDS, choose, decision_draw};
-use super::effects::{EffectContext, FlagChange, add, pass_time};
+use super::effects::{EffectContext, Left, add, pass_time};
 use super::last::Explained;
 use super::model::BehaviourModel;
 use super::preferences::{Cascade, Preferences};
@@ -94,7 +94,7 @@ pub fn take_turn(
     now: GameInstant,
     care: Care,
     desk: &mut Desk,
-    changes: &mut Vec<FlagChange>,
+    changes: &mut Vec<Left>,
     told: Option<&mut Explained>,
 ) -> Option<Option<Choice>> {
     let activity = body.state.activity.and_then(|id| setting.model.activity(id));
@@ -113,7 +113,7 @@ pub struct CatchUp<'a> {
     pub care: Care,
     /// Where flags of sessions and of the world go that the ends of activities set. Without it an end brings nothing but
     /// its cooldown.
-    pub changes: Option<&'a mut Vec<FlagChange>>,
+    pub changes: Option<&'a mut Vec<Left>>,
     /// Gets the last decision, where somebody wants to know.
     pub told: Option<&'a mut Explained>,
 }
@@ -181,7 +181,7 @@ fn live_through(
 }
 
 /// What the end of an activity brings. Without `changes` only its cooldown begins.
-fn end_activity(body: &mut Body<'_>, setting: &Setting<'_>, now: GameInstant, changes: Option<&mut Vec<FlagChange>>) {
+fn end_activity(body: &mut Body<'_>, setting: &Setting<'_>, now: GameInstant, changes: Option<&mut Vec<Left>>) {
     let model = setting.model;
     let Some((id, activity)) = body.state.activity.and_then(|id| Some((id, model.activity(id)?))) else { return };
     if activity.cooldown_seconds > 0 {
@@ -201,6 +201,7 @@ fn end_activity(body: &mut Body<'_>, setting: &Setting<'_>, now: GameInstant, ch
         flags: body.flags,
         session: setting.session.map(|session| session.id),
         changes,
+        for_session: false,
     };
     effects.finish(&activity.effects);
 }

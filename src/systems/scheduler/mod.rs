@@ -33,7 +33,7 @@ mod times;
 pub use assign::TierMoves;
 pub(crate) use assign::{assign_tiers, end_focus};
 pub use commands::{FOCUS_MAX, Focus, NO_SESSION, PINS_MAX, Pin, TTL_MAX_SECONDS, Unfocus, Unpin};
-pub(crate) use commands::{focus_npcs, pin_npc, unfocus_npcs, unpin_npc};
+pub(crate) use commands::{focus_npcs, pin_npc, session_of, unfocus_npcs, unpin_npc};
 pub use context::{MoveCount, SchedulerState, StepSummary, TierState, WorldSimulationContext};
 pub use focus::{FocusIndex, Places};
 pub use idset::IdSet;
@@ -43,13 +43,14 @@ pub use plan::{Turn, WorkPlan};
 pub(crate) use plan::{plan_turns, settle_turns};
 pub use queries::{AskContext, AskStatus, AskTier};
 pub(crate) use queries::{explain_tier, show_context, show_status};
+pub(crate) use queue::DueQueue;
 pub use ready::{AdmitError, admit};
 pub(crate) use ready::{enter_roster, forget_pin, leave_roster, move_turns, rebuild_roster};
 pub use roster::Roster;
 pub use session::{FocusEntries, FocusKind, FocusTarget, InvalidSessionId, Pins, Session, SessionId, Sessions};
 pub use session_commands::{
     EndSession, FLAG_KEY_MAX, FLAG_VALUE_MAX, FLAGS_MAX, NOT_YET, PREFERENCES_MAX, PreferenceCheck, RUNS_ALREADY,
-    SESSIONS_DEFAULT, SetSession, StartSession,
+    SESSIONS_DEFAULT, SessionEnded, SetSession, StartSession,
 };
 pub(crate) use session_commands::{end_session, set_session, start_session};
 pub use session_queries::{AskFocus, AskSession, AskSessions, LIST_MAX};

@@ -110,6 +110,11 @@ impl DueQueue {
         }
     }
 
+    /// Puts a turn in whose time had come when the queue was last opened: it is taken in this step.
+    pub(crate) fn push_late(&mut self, due: GameInstant, id: StableId) {
+        self.late.insert((due, id));
+    }
+
     /// Takes a turn out.
     pub(crate) fn remove(&mut self, due: GameInstant, id: StableId) {
         let entry = (due, id);

@@ -63,6 +63,10 @@ impl WorldCommand for EndSession {
     const NAME: &'static str = "session.end";
 }
 
+/// A session has ended. Triggered when it is gone, for whoever keeps something of it.
+#[derive(Event, Debug, Clone)]
+pub struct SessionEnded(pub SessionId);
+
 /// Changes flags and preferences of a session.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -122,6 +126,7 @@ pub(crate) fn end_session(
     mut sessions: ResMut<Sessions>,
     mut focus: ResMut<FocusIndex>,
     mut roster: ResMut<Roster>,
+    mut commands: Commands,
 ) -> Answer {
     let id = session_of(Some(&order.session_id), &sessions)?.ok_or("no session is named")?;
     let Some(session) = sessions.sessions.remove(&id) else { return Err("it has ended".into()) };
@@ -129,6 +134,7 @@ pub(crate) fn end_session(
         focus.remove(Some(id.clone()), *kind, *target, *until);
         reconsider_target(&mut roster, &places, *target);
     }
+    commands.trigger(SessionEnded(id.clone()));
     Ok(json!({ "sessionId": id, "started": session.started, "focusEnded": session.focus.len() }))
 }
 

@@ -6,6 +6,7 @@ mod behaviour;
 mod economy;
 mod findings;
 mod import;
+mod interactions;
 mod names;
 mod npcs;
 mod simulation;
@@ -24,6 +25,7 @@ pub use economy::*;
 pub use findings::{SpecFault, SpecWarning};
 pub(crate) use findings::{nearest, plain};
 pub use import::{ImportNote, ImportReport, Imported};
+pub use interactions::*;
 pub use npcs::*;
 pub use simulation::*;
 
@@ -32,6 +34,7 @@ use names::Names;
 
 use crate::components::clock::{ClockSource, GameInstant, TimeScale};
 use crate::components::ids::WorldId;
+use crate::systems::interaction::compile::faults as interaction_faults;
 use crate::systems::npc::compile;
 use crate::systems::npc::extend::Extensions;
 
@@ -72,6 +75,9 @@ pub struct WorldSpec {
     /// Places and people; without it the world begins with nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub npcs: Option<NpcsSpec>,
+    /// What NPCs may propose, and chains of steps that wait; without it there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interactions: Option<InteractionsSpec>,
     /// Sections of other plugins, by the plugin's name; the plugin checks its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, Value>,
@@ -140,6 +146,7 @@ impl WorldSpec {
             economy: None,
             behaviour: None,
             npcs: None,
+            interactions: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -184,6 +191,9 @@ impl WorldSpec {
             let default_tier = rules.map(TierRulesSpec::default_tier).unwrap_or_default();
             npcs::check(npcs, &names, &self.meta.simulation.tiers, default_tier, &mut findings);
         }
+        if let Some(interactions) = &self.interactions {
+            interactions::check(interactions, self.starts_at, &mut findings);
+        }
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
@@ -192,6 +202,7 @@ impl WorldSpec {
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {
             findings.add(compile::faults(self.behaviour.as_ref(), self.npcs.as_ref(), extensions));
+            findings.add(interaction_faults(self, extensions));
         }
         findings
     }

@@ -38,6 +38,10 @@ pub struct WorldSimulationConfig {
     #[garde(range(min = 1, max = 1_000_000))]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_npc_ticks_per_step: u32,
+    /// Chains that are looked at in one step because their time has come: 0 to 1,000,000.
+    #[garde(range(max = 1_000_000))]
+    #[schemars(range(max = 1_000_000))]
+    pub max_chain_ops_per_step: u32,
     /// Operations on generation jobs in one step: 0 to 100,000. Has no effect yet: worlds have no generation jobs.
     #[garde(range(max = 100_000))]
     #[schemars(range(max = 100_000))]
@@ -207,6 +211,7 @@ impl Default for WorldSimulationConfig {
             max_tick_jump_days: 400,
             max_catch_up_steps: 8,
             max_npc_ticks_per_step: 50,
+            max_chain_ops_per_step: 50,
             max_job_ops_per_step: 10,
             tiers: TiersSpec::default(),
             tier_dwell_seconds: 300,

@@ -29,7 +29,7 @@ const ROLES_MAX: usize = 32;
 const AFFINITY: &str = "affinity";
 
 /// What is known while a world file is read, and what is wrong with it.
-pub(super) struct Compiler<'a> {
+pub(crate) struct Compiler<'a> {
     pub(super) model: &'a BehaviourModel,
     /// What plugins have added; nothing where that is not known yet, so that no name of theirs is wrong.
     pub(super) extensions: Option<&'a Extensions>,
@@ -42,17 +42,17 @@ pub(super) struct Compiler<'a> {
 
 impl Compiler<'_> {
     /// Notes what is wrong at a place of the file.
-    pub(super) fn fault(&self, at: &str, error: impl AsRef<str>) {
+    pub(crate) fn fault(&self, at: &str, error: impl AsRef<str>) {
         self.errors.borrow_mut().push(SpecFault { pointer: at.to_owned(), message: error.as_ref().to_owned() });
     }
 
     /// A value, or nothing and a noted fault.
-    pub(super) fn take<T>(&self, at: &str, result: Result<T, String>) -> Option<T> {
+    pub(crate) fn take<T>(&self, at: &str, result: Result<T, String>) -> Option<T> {
         result.map_err(|error| self.fault(at, error)).ok()
     }
 
     /// What a plugin has added under a name; nothing, and a noted fault where that is known, if none has.
-    pub(super) fn added<F: ?Sized>(
+    pub(crate) fn added<F: ?Sized>(
         &self,
         at: &str,
         shelf: impl Fn(&Extensions) -> &Shelf<F>,
@@ -63,7 +63,7 @@ impl Compiler<'_> {
     }
 
     /// A number within bounds.
-    pub(super) fn within(&self, at: &str, value: f64, least: f64, most: f64) -> f64 {
+    pub(crate) fn within(&self, at: &str, value: f64, least: f64, most: f64) -> f64 {
         if value >= least && value <= most {
             return value;
         }
@@ -72,7 +72,7 @@ impl Compiler<'_> {
     }
 
     /// An axis of relationships; the file makes them by naming them.
-    pub(super) fn axis(&self, at: &str, name: &str) -> AxisId {
+    pub(crate) fn axis(&self, at: &str, name: &str) -> AxisId {
         match self.axes.borrow_mut().add(name) {
             Some(number) => AxisId(number),
             None => {
@@ -83,7 +83,7 @@ impl Compiler<'_> {
     }
 
     /// An NPC or a role.
-    pub(super) fn whom(&self, at: &str, name: &str) -> Option<Whom> {
+    pub(crate) fn whom(&self, at: &str, name: &str) -> Option<Whom> {
         if let Some(role) = self.model.roles.find(name).and_then(|bit| u8::try_from(bit).ok()) {
             return Some(Whom::Role(role));
         }
@@ -99,12 +99,12 @@ impl Compiler<'_> {
         self.people.borrow_mut().add(name).map(Whom::Person)
     }
 
-    pub(super) fn whoms(&self, at: &str, names: &[String]) -> Box<[Whom]> {
+    pub(crate) fn whoms(&self, at: &str, names: &[String]) -> Box<[Whom]> {
         names.iter().enumerate().filter_map(|(index, name)| self.whom(&format!("{at}/{index}"), name)).collect()
     }
 
     /// Types of places. One that no place has is allowed: what wants it is never possible.
-    pub(super) fn location_types(&self, names: &[String]) -> Box<[u16]> {
+    pub(crate) fn location_types(&self, names: &[String]) -> Box<[u16]> {
         let mut types = self.types.borrow_mut();
         // There are fewer types than 65,535 unless the file names absurdly many: those then mean the last one.
         let mut found: Vec<u16> = names.iter().map(|name| types.add(name).unwrap_or(u16::MAX)).collect();
@@ -155,6 +155,15 @@ pub fn compile(
     read(behaviour, npcs, Some(extensions))
 }
 
+/// The model of sections in which nothing is wrong, as far as is known what plugins have added.
+pub(crate) fn model_of(
+    behaviour: Option<&BehaviourSpec>,
+    npcs: Option<&NpcsSpec>,
+    extensions: Option<&Extensions>,
+) -> Option<BehaviourModel> {
+    read(behaviour, npcs, extensions).ok()
+}
+
 /// Everything that [`compile`] would find wrong; where it is not known what plugins have added, no name of theirs is.
 pub fn faults(
     behaviour: Option<&BehaviourSpec>,
@@ -162,6 +171,61 @@ pub fn faults(
     extensions: Option<&Extensions>,
 ) -> Vec<SpecFault> {
     read(behaviour, npcs, extensions).err().unwrap_or_default()
+}
+
+/// Reads more of a world file than behaviour and population into the model that was made of these: conditions and effects
+/// of other sections. With `grows`, axes, people and types of places that nobody has named before get numbers; without,
+/// naming them is wrong.
+///
+/// # Errors
+/// With everything that is wrong, each with its place in the file as a JSON pointer. The model is as it was then.
+pub(crate) fn extend<T>(
+    model: &mut BehaviourModel,
+    npcs: Option<&NpcsSpec>,
+    extensions: Option<&Extensions>,
+    grows: bool,
+    read: impl FnOnce(&Compiler<'_>) -> T,
+) -> Result<T, Vec<SpecFault>> {
+    let nobody = NpcsSpec::default();
+    let npcs = npcs.unwrap_or(&nobody);
+    let is_nobody = npcs == &nobody;
+    let is_person = |name: &str| is_nobody || is_person(npcs, name);
+    let known = model.clone();
+    let compiler = Compiler {
+        model: &known,
+        extensions,
+        axes: RefCell::new(known.axes.clone()),
+        types: RefCell::new(known.location_types.clone()),
+        people: RefCell::new(known.people.clone()),
+        is_person: &is_person,
+        errors: RefCell::new(Vec::new()),
+    };
+    let value = read(&compiler);
+    let Compiler { axes, types, people, errors, .. } = compiler;
+    let mut errors = errors.into_inner();
+    let named = [
+        ("axis of relationships", axes.into_inner()),
+        ("type of places", types.into_inner()),
+        ("NPC", people.into_inner()),
+    ];
+    let before = [known.axes.len(), known.location_types.len(), known.people.len()];
+    if !grows {
+        for ((what, names), before) in named.iter().zip(before) {
+            errors.extend(names.iter().skip(before).map(|name| SpecFault {
+                pointer: String::new(),
+                message: format!(
+                    "{}: the world file names none such, and its names are numbered",
+                    unknown(what, name, names.iter().take(before))
+                ),
+            }));
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let [(_, axes), (_, types), (_, people)] = named;
+    (model.axes, model.location_types, model.people) = (axes, types, people);
+    Ok(value)
 }
 
 fn read(
@@ -320,7 +384,7 @@ fn one_activity(compiler: &Compiler<'_>, id: &str, spec: &ActivitySpec) -> Activ
     }
 }
 
-fn effects(compiler: &Compiler<'_>, at: &str, spec: &EffectsSpec) -> Effects {
+pub(crate) fn effects(compiler: &Compiler<'_>, at: &str, spec: &EffectsSpec) -> Effects {
     let mood = spec.mood_impact.unwrap_or_default();
     let hourly = |name: &str, value: f64| compiler.within(&format!("{at}/{name}"), value, -100.0, 100.0);
     let mut relations = Vec::new();
@@ -348,6 +412,7 @@ fn effects(compiler: &Compiler<'_>, at: &str, spec: &EffectsSpec) -> Effects {
         arousal_hourly: hourly("moodImpact/arousal", mood.arousal),
         flags: flags.collect(),
         custom: custom.collect(),
+        intents: spec.intents.iter().map(|kind| kind.as_str().into()).collect(),
         relations: relations.into_boxed_slice(),
     }
 }

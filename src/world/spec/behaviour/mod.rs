@@ -130,6 +130,9 @@ pub struct EffectsSpec {
     pub relationship_changes: BTreeMap<String, BTreeMap<String, f64>>,
     /// When it ends: flags of the NPC, or of the world for keys that begin with `world.`.
     pub flags_set: BTreeMap<String, Value>,
+    /// When it ends: what the NPC proposes, by kinds of interaction.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub intents: Vec<String>,
     /// When it ends: effects that plugins know, by name, with their parameters.
     pub custom_effects: BTreeMap<String, Value>,
 }

@@ -1,0 +1,298 @@
+//! What chains and intents stand on: NPCs, sessions, flags, and the books that find them.
+
+// time: interactions: the instant that chains, cooldowns and intents go by | world | `WorldClock` | each `WorldStep`; a command of the world
+
+use bevy_ecs::prelude::*;
+use bevy_ecs::system::SystemParam;
+
+use super::book::{InteractionBook, Key};
+use super::intent_book::IntentBook;
+use super::model::InteractionModel;
+use super::numbers::SessionNumbers;
+use super::totals::InteractionTotals;
+use crate::components::clock::{GameInstant, WorldClock};
+use crate::components::ids::{StableId, StableIds, StableIndex};
+use crate::components::interaction::{
+    ChainId, Cooldown, CooldownScope, Intent, Interactions, KindId, NO_SESSION, NOBODY,
+};
+use crate::components::npc::{FlagValue, Flags, Npc, NpcFlags, NpcState, Relationships, WorldFlags};
+use crate::messages::interaction::{ChainChange, InteractionChainChanged};
+use crate::systems::npc::BehaviourModel;
+use crate::systems::npc::condition::{Condition, ConditionContext, Society, Whom, all_hold};
+use crate::systems::npc::effects::Concerned;
+use crate::systems::npc::flag_key::FlagKey;
+use crate::systems::npc::live::{Proposed, SessionViews, settle_left};
+use crate::systems::npc::model::Effects;
+use crate::systems::npc::society::Around;
+use crate::systems::random::{SystemDraws, WorldSeed};
+use crate::systems::scheduler::{NOT_YET, Sessions, name_or_number};
+use crate::world::Touched;
+
+type Parts = (&'static Npc, &'static mut NpcState, &'static mut Relationships, Option<&'static mut NpcFlags>);
+
+/// Everything that chains and intents read and write.
+#[derive(SystemParam)]
+pub(crate) struct Ground<'w, 's> {
+    pub(super) clock: Res<'w, WorldClock>,
+    pub(super) model: Res<'w, InteractionModel>,
+    pub(super) sessions: ResMut<'w, Sessions>,
+    pub(super) numbers: ResMut<'w, SessionNumbers>,
+    pub(super) book: ResMut<'w, InteractionBook>,
+    pub(super) intents: ResMut<'w, IntentBook>,
+    pub(super) totals: ResMut<'w, InteractionTotals>,
+    pub(super) index: Res<'w, StableIndex>,
+    pub(super) states: Query<'w, 's, &'static mut Interactions>,
+    pub(super) commands: Commands<'w, 's>,
+    pub(super) touched: ResMut<'w, Touched>,
+    behaviour: Res<'w, BehaviourModel>,
+    seed: Res<'w, WorldSeed>,
+    world_flags: ResMut<'w, WorldFlags>,
+    proposed: ResMut<'w, Proposed>,
+    views: ResMut<'w, SessionViews>,
+    around: Around<'w, 's>,
+    ids: ResMut<'w, StableIds>,
+    events: MessageWriter<'w, InteractionChainChanged>,
+    npcs: Query<'w, 's, Parts>,
+}
+
+/// A change of a chain that is told.
+pub(super) struct Told<'a> {
+    pub(super) chain: &'a str,
+    pub(super) change: ChainChange,
+    pub(super) step: &'a str,
+    pub(super) outcome: Option<&'a str>,
+    pub(super) next: Option<&'a str>,
+    pub(super) at: GameInstant,
+}
+
+impl Ground<'_, '_> {
+    /// The present instant.
+    ///
+    /// # Errors
+    /// With a sentence, before the world's clock has begun.
+    pub(super) fn now(&self) -> Result<GameInstant, String> {
+        self.clock.now.ok_or_else(|| format!("{NOT_YET}: it waits for its first tick"))
+    }
+
+    /// Whether the NPC and the session of a key are there.
+    pub(super) fn is_there(&self, (session, npc): Key) -> bool {
+        let npc_is = npc == NOBODY || self.index.get(npc).is_some_and(|entity| self.npcs.contains(entity));
+        npc_is && self.numbers.stands(session)
+    }
+
+    /// Whether an NPC is meant: by its name, or by a role.
+    pub(super) fn is_meant(&self, npc: StableId, whom: Option<Whom>) -> bool {
+        match whom {
+            None => true,
+            Some(Whom::Role(bit)) => self.around.roles_of(npc) >> bit & 1 == 1,
+            Some(Whom::Person(number)) => self.around.person(number) == Some(npc),
+        }
+    }
+
+    /// The name that an NPC is known by.
+    pub(super) fn name_of(&self, npc: StableId) -> String {
+        let parts = self.index.get(npc).and_then(|entity| self.npcs.get(entity).ok());
+        name_or_number(parts.map(|(who, ..)| who), npc)
+    }
+
+    /// The session of a number, as text.
+    pub(super) fn session_name(&self, session: u32) -> Option<String> {
+        self.numbers.id(session).map(|id| id.as_str().to_owned())
+    }
+
+    /// Whether flags are set and conditions hold for an NPC in a session. Nothing where either is gone.
+    pub(super) fn holds(
+        &mut self,
+        (session, npc): Key,
+        (required, conditions): (&[FlagKey], &[Condition]),
+        now: GameInstant,
+        draws: (u64, StableId),
+    ) -> Option<bool> {
+        let entity = self.index.get(npc)?;
+        let (who, state, relationships, held) = self.npcs.get(entity).ok()?;
+        let session = match self.numbers.id(session) {
+            Some(id) => Some((id, self.sessions.get(id)?)),
+            None if session == NO_SESSION => None,
+            None => return None,
+        };
+        if required.is_empty() && conditions.is_empty() {
+            return Some(true);
+        }
+        let first = self.book.first_flags.iter().find(|(other, _)| *other == entity).map(|(_, flags)| flags);
+        let session_flags = session.and_then(|(id, session)| self.views.flags(id, session, &self.behaviour));
+        let context = ConditionContext {
+            id: npc,
+            npc: who,
+            state,
+            relationships,
+            flags: held.map(|held| &held.0).or(first),
+            session_flags,
+            world_flags: &self.world_flags.0,
+            now,
+            model: &self.behaviour,
+            society: &self.around,
+        };
+        let is_set = |key: &FlagKey| context.flag(key).is_some_and(|value| *value != FlagValue::Bool(false));
+        let (run, id) = draws;
+        let mut draw = SystemDraws::new(self.seed.0, run, "interaction.condition").for_id(id);
+        Some(required.iter().all(is_set) && all_hold(conditions, &context, &mut draw))
+    }
+
+    /// Brings effects about.
+    pub(super) fn bring(&mut self, (session, npc): Key, effects: &Effects, now: GameInstant) {
+        if effects.relations.is_empty() && effects.flags.is_empty() && effects.custom.is_empty() {
+            return;
+        }
+        let Some(entity) = self.index.get(npc) else { return };
+        let Ok((who, mut state, mut relationships, mut held)) = self.npcs.get_mut(entity) else { return };
+        let mut left = Vec::new();
+        let mut first = Flags::default();
+        let staged = self.book.first_flags.iter().position(|(other, _)| *other == entity);
+        if let Some(at) = staged {
+            first = self.book.first_flags.swap_remove(at).1;
+        }
+        Concerned {
+            id: npc,
+            npc: who,
+            state: &mut state,
+            relationships: &mut relationships,
+            flags: held.as_mut().map_or(&mut first, |held| &mut held.0),
+            session: self.numbers.id(session).map(|id| id.as_str()),
+        }
+        .take(effects, now, (&self.behaviour, &self.around), &mut left);
+        if !first.is_empty() {
+            self.book.first_flags.push((entity, first));
+        }
+        self.touched.note(entity);
+        if !left.is_empty() {
+            settle_left(&mut left, &mut self.sessions, &mut self.world_flags, &mut self.proposed);
+        }
+    }
+
+    /// Takes what NPCs have proposed in their turns.
+    pub(super) fn take_proposed(&mut self) -> Vec<(StableId, Option<Box<str>>, Box<str>)> {
+        std::mem::take(&mut self.proposed.0)
+    }
+
+    /// Reads what there is of a key.
+    pub(super) fn state_of(&self, key: Key) -> Option<&Interactions> {
+        let id = self.book.id_of(key)?;
+        match self.index.get(id) {
+            Some(entity) => self.states.get(entity).ok(),
+            None => self.book.fresh.iter().find(|(other, _)| *other == id).map(|(_, state)| state),
+        }
+    }
+
+    /// Changes what there is of a key, which is made where it is not there, and goes where nothing is left of it. An
+    /// entity whose entry has been taken out of the queue is put into it again.
+    pub(super) fn change(&mut self, key: Key, taken: bool, change: impl FnOnce(&mut Interactions)) {
+        let id = self.book.id_of(key).unwrap_or_else(|| {
+            let (id, state) = (self.ids.next_id(), Interactions::new(key.1, key.0));
+            self.book.enter(id, &state);
+            self.book.fresh.push((id, state));
+            id
+        });
+        let entity = self.index.get(id);
+        let at = self.book.fresh.iter().position(|(other, _)| *other == id);
+        let mut found = entity.and_then(|entity| self.states.get_mut(entity).ok());
+        let mut made = at.map(|at| self.book.fresh.swap_remove(at).1);
+        let Some(state) = found.as_deref_mut().or(made.as_mut()) else { return };
+        let (due, chains) = (state.due(), state.chains().len());
+        change(state);
+        self.book.count(key.0, chains, state.chains().len());
+        self.book.schedule(id, due.filter(|_| !taken), state.due());
+        if state.is_empty() {
+            self.book.strike(id, state);
+            if let Some(entity) = entity {
+                self.commands.entity(entity).despawn();
+            }
+            return;
+        }
+        match (entity, made) {
+            (Some(entity), None) => self.touched.note(entity),
+            (_, Some(made)) => self.book.fresh.push((id, made)),
+            (None, None) => {}
+        }
+    }
+
+    /// Where the cooldowns of each scope are kept.
+    fn scopes((session, npc): Key) -> [(Key, CooldownScope); 4] {
+        CooldownScope::ALL.map(|scope| {
+            let key = match scope {
+                CooldownScope::NpcAndSession => (session, npc),
+                CooldownScope::Npc => (NO_SESSION, npc),
+                CooldownScope::Session => (session, NOBODY),
+                CooldownScope::Global => (NO_SESSION, NOBODY),
+            };
+            (key, scope)
+        })
+    }
+
+    /// From when on a kind can be used by an NPC in a session, where that is after an instant.
+    pub(super) fn free_at(&self, key: Key, kind: KindId, after: GameInstant) -> Option<GameInstant> {
+        let cooldowns = self.model.kind(kind)?.cooldowns;
+        let scopes = Self::scopes(key).into_iter().zip(cooldowns).filter(|(_, micros)| *micros > 0);
+        scopes.filter_map(|((key, scope), _)| self.state_of(key)?.free_at(kind, scope, after)).max()
+    }
+
+    /// A kind is used: its cooldowns begin.
+    pub(super) fn use_kind(&mut self, key: Key, kind: KindId, at: GameInstant, now: GameInstant) {
+        let Some(cooldowns) = self.model.kind(kind).map(|kind| kind.cooldowns) else { return };
+        for ((key, scope), micros) in Self::scopes(key).into_iter().zip(cooldowns) {
+            let until = at.checked_add_micros(micros).unwrap_or(GameInstant::MAX);
+            if micros > 0 && until > now {
+                self.totals.cooldowns_begun += 1;
+                self.change(key, false, |state| state.rest(Cooldown { kind, scope, until }, now));
+            }
+        }
+    }
+
+    /// Whether one more intent fits.
+    pub(super) fn has_room(&self) -> bool {
+        self.intents.len() < usize::try_from(self.model.limits.max_intents).unwrap_or(usize::MAX)
+    }
+
+    /// Takes an intent in. Nothing where there is no room.
+    pub(super) fn propose(&mut self, intent: Intent) -> Option<StableId> {
+        if !self.has_room() {
+            self.totals.intents_refused += 1;
+            return None;
+        }
+        self.totals.intents_proposed += 1;
+        let id = self.ids.next_id();
+        self.intents.enter(id, &intent, &self.model.limits);
+        self.commands.spawn((id, intent));
+        Some(id)
+    }
+
+    /// Tells a change of a chain.
+    pub(super) fn tell(&mut self, (session, npc): Key, told: &Told<'_>) {
+        let event = InteractionChainChanged {
+            npc_id: npc.0,
+            name: self.name_of(npc),
+            session_id: self.session_name(session),
+            chain: told.chain.to_owned(),
+            change: told.change,
+            step: told.step.to_owned(),
+            outcome: told.outcome.map(str::to_owned),
+            next: told.next.map(str::to_owned),
+            at: told.at,
+        };
+        self.events.write(event);
+    }
+
+    /// Carries out what could not be done while entities were looked at. Every system ends with it.
+    pub(super) fn finish(&mut self) {
+        for (id, state) in self.book.fresh.drain(..) {
+            self.commands.spawn((id, state));
+        }
+        for (entity, flags) in self.book.first_flags.drain(..) {
+            self.commands.entity(entity).insert(NpcFlags(flags));
+        }
+    }
+
+    /// The number that the draws of a chain's questions are keyed by: another instant or chain, other draws.
+    pub(super) fn draws_of(at: GameInstant, chain: ChainId) -> u64 {
+        at.as_micros().cast_unsigned() ^ u64::from(chain.0) << 48
+    }
+}

@@ -1,0 +1,56 @@
+//! Interactions: chains of steps that wait in game time, cooldowns, and what NPCs propose.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`model`], [`compile`] | kinds and chains of the world file, ready for use |
+//! | `book`, `intent_book`, `numbers` | where everything is, and when it is due; derived, but for the numbers of sessions |
+//! | `walk` | how one chain goes on: pure |
+//! | `ground`, `advance` | chains whose time has come |
+//! | `hand_out` | intents that are handed out |
+//! | [`later`] | chains that are defined while the world lives |
+//! | `session_copy` | sessions that end or are copied, NPCs that go |
+//! | `chain_commands`, `intent_commands`, `queries` | what can be ordered and asked |
+//!
+//! All of it goes by the clock of the world alone.
+
+mod advance;
+mod book;
+mod chain_commands;
+pub mod compile;
+mod ground;
+mod hand_out;
+mod intent_book;
+mod intent_commands;
+pub mod later;
+pub mod model;
+mod numbers;
+mod queries;
+mod session_copy;
+mod totals;
+mod walk;
+
+pub(crate) use advance::advance_chains;
+pub use book::InteractionBook;
+pub(crate) use book::rebuild_book;
+pub use chain_commands::{CHAINS_OF_ONE_MAX, CancelChain, CompleteStep, ForgetChain, SkipStep, StartChain};
+pub(crate) use chain_commands::{cancel_chain, complete_step, forget_chain, skip_step, start_chain};
+pub use hand_out::SessionTurn;
+pub(crate) use hand_out::hand_out_intents;
+pub use intent_book::IntentBook;
+pub(crate) use intent_book::rebuild_intents;
+pub use intent_commands::{
+    AcknowledgeIntent, ClearCooldowns, DeclineIntent, ProposeIntent, UseInteraction, WithdrawIntent,
+};
+pub(crate) use intent_commands::{
+    acknowledge_intent, clear_cooldowns, decline_intent, propose_intent, use_interaction, withdraw_intent,
+};
+pub use later::{DefineChain, LaterChains, UndefineChain};
+pub(crate) use later::{define_chain, restore_later, undefine_chain};
+pub use model::InteractionModel;
+pub use numbers::SessionNumbers;
+pub(crate) use numbers::index_numbers;
+pub use queries::{AskChain, AskChains, AskCooldowns, AskIntents, AskInteractions};
+pub(crate) use queries::{list_chains, list_cooldowns, list_intents, show_chain, show_status};
+pub use session_copy::CopySession;
+pub(crate) use session_copy::{copy_session, end_interactions, leave_interactions};
+pub use totals::{InteractionReport, InteractionTotals};
