@@ -77,6 +77,7 @@ fn specs() -> impl Strategy<Value = CrowdSpec> {
                 stride,
                 trade_chance: chance,
                 wage,
+                comfort: wage.map(|wage| wage * 4),
                 money: money.map(|least| AmountRange { min: least, max: least + 1_000 }),
                 ..RulesSpec::default()
             },

@@ -83,6 +83,7 @@ fn a_crowd_that_comes_together_is_an_influx_there_and_an_exodus_elsewhere() {
         // Every other agent is carried into the north-western sector, with no wish to be anywhere else.
         for at in (0..chunk.len()).step_by(2) {
             (chunk.x[at], chunk.y[at]) = (20, 20);
+            (chunk.home_x[at], chunk.home_y[at], chunk.work_x[at], chunk.work_y[at]) = (20, 20, 20, 20);
             (chunk.hunger[at], chunk.drive[at]) = (0, 0);
         }
     });

@@ -60,7 +60,7 @@ fn who_rests_is_at_home_and_who_works_at_work() {
 
 #[test]
 fn the_hungry_go_to_a_vendor_and_pay_for_a_meal() {
-    let mut world = world(3, TOWN);
+    let mut world = world(3, "{ agents: 600, grid: { width: 60, height: 60 }, rules: { comfort: 1000000000 } }");
     world.days(4).expect("four days");
     let (bought, spent) = (sum(&mut world, |tally| tally.bought().into()), sum(&mut world, |tally| tally.spent));
     // 96 points of hunger a day, 50 a meal.
@@ -72,6 +72,24 @@ fn the_hungry_go_to_a_vendor_and_pay_for_a_meal() {
     let books = books(&mut world);
     assert_eq!(books.moved(CrowdFlow::Meals), books.meals * 850);
     assert_eq!(books.moved(CrowdFlow::Earnings), books.moved(CrowdFlow::Meals), "vendors are the employers'");
+}
+
+#[test]
+fn who_has_more_than_enough_leaves_an_eighth_of_it_with_a_meal() {
+    let spent = |money: i64, comfort: i64| {
+        let rules =
+            format!("{{ money: {{ min: {money}, max: {money} }}, comfort: {comfort}, wage: 0, tradeChance: 0 }}");
+        let mut world =
+            world(3, &format!("{{ agents: 600, hourly: true, grid: {{ width: 60, height: 60 }}, rules: {rules} }}"));
+        // Until everybody has eaten once at the most.
+        world.hours(10).expect("ten hours");
+        let (meals, spent) = (books(&mut world).meals, books(&mut world).moved(CrowdFlow::Meals));
+        assert!(meals > 50, "{meals}");
+        spent as f64 / meals as f64
+    };
+    assert!((spent(50_000, 49_150) - 850.0).abs() < 1e-9, "what is left after the meal is the comfort");
+    let more = spent(57_350, 48_500);
+    assert!((1_750.0..1_850.1).contains(&more), "{more}: an eighth of 8,000, and less with a second meal");
 }
 
 #[test]
@@ -213,4 +231,18 @@ fn a_crowd_that_is_switched_off_costs_and_changes_nothing() {
     none.days(2).expect("two days");
     assert_eq!(off.state_hash().expect("a hash"), none.state_hash().expect("a hash"));
     assert!(off.world().ecs().get_resource::<Crowd>().is_none());
+}
+
+#[test]
+fn money_goes_round_for_ever_and_nobody_who_works_goes_hungry_for_long() {
+    let mut world = world(11, "{ agents: 600, grid: { width: 60, height: 60 } }");
+    world.days(60).expect("sixty days");
+    for day in 0..5 {
+        world.days(1).expect("a day");
+        let hungry = sum(&mut world, |sector| u64::from(sector.going_without) + u64::from(sector.count(Doing::Broke)));
+        assert!(hungry * 100 <= 600 * 24, "day {day}: {hungry} hours of hunger");
+        // The wage is paid in full: employers have enough for everybody.
+        assert!(books(&mut world).employers >= 500 * 600, "day {day}: {:?}", books(&mut world));
+        assert_conserved(&mut world);
+    }
 }

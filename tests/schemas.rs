@@ -18,7 +18,7 @@ use worldtick::cli::check_message;
 use worldtick::components::ids::WorldId;
 use worldtick::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, MovementType, PopulationMovement};
-use worldtick::messages::diplomacy::DiplomacyUpdate;
+use worldtick::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
 use worldtick::messages::market::{
     AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsTeller, StatsType,
 };
@@ -319,6 +319,7 @@ fn every_event_has_an_example_in_its_schema() {
         check_examples::<AggregatedStats>(),
         check_examples::<CrowdSignal>(),
         check_examples::<DemandSignal>(),
+        check_examples::<DiplomacySummary>(),
         check_examples::<DiplomacyUpdate>(),
         check_examples::<MarketCleared>(),
         check_examples::<MarketShock>(),

@@ -1413,6 +1413,11 @@ export interface RulesSpec {
   walkChance?: number | null;
   /** Money that agents begin with. Within 0 to 1,000,000,000. */
   money?: AmountRange | null;
+  /**
+   * Money above which somebody spends more than a meal costs: with each meal an eighth of what is above it, which is
+   * what keeps money going round. 0 to 1,000,000,000.
+   */
+  comfort?: number | null;
   /** Wage of a step at work, as far as the employers' money goes. 0 to 1,000,000. */
   wage?: number | null;
   /** Hours of a working day. 0 to 16. */

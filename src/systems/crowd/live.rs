@@ -8,6 +8,9 @@ use super::params::{Params, high, low, neighbour, part};
 use crate::components::crowd::{CHUNK_AGENTS, Chunk, Doing, Ground, Way};
 use crate::world::spec::RulePreset;
 
+/// One part in so many of what somebody has above a comfortable life is spent with a meal.
+const LUXURY: u32 = 8;
+
 /// What a step is to all chunks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step<'a> {
@@ -29,6 +32,15 @@ impl Step<'_> {
     pub(super) fn meal(&self, bits: u32) -> (u32, i16) {
         let relief = self.params.meal_relief;
         (self.price.0 + scaled(low(bits), self.price.1), relief.0 + part(high(bits), relief.1))
+    }
+
+    /// What somebody with this money spends on a meal of this price: who has more than enough for a comfortable life
+    /// leaves an eighth of what is above it. Otherwise those who work more hours than they need would gather all money
+    /// that there is, and nobody could pay the others.
+    #[inline(always)]
+    pub(super) fn spends(&self, price: u32, money: u32) -> u32 {
+        let rest = money.saturating_sub(price);
+        price + rest.saturating_sub(self.params.comfort) / LUXURY
     }
 }
 
@@ -104,6 +116,7 @@ fn seek_food(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
             let vendor = step.ground.vendor_at(*x, *y).and_then(|vendor| u32::try_from(vendor).ok());
             desk.wishes.push(Wish { agent, vendor: vendor.unwrap_or(u32::MAX) });
         } else {
+            let price = step.spends(price, *money);
             *money -= price;
             *hunger = (*hunger - relief).max(0);
             *doing = Doing::BuyFood.number();

@@ -31,6 +31,8 @@ pub struct Params {
     pub(super) work_hours: i16,
     /// What a meal costs where no market says.
     pub price: (u32, u32),
+    /// Money of which what is above is spent bit by bit.
+    pub(super) comfort: u32,
     /// Wage of a step.
     pub wage: u32,
     pub(super) trade_price: u32,
@@ -61,6 +63,7 @@ impl Params {
             social_relief: points(rules.social_relief),
             work_hours: i16::from(rules.work_hours),
             price: (amount(rules.meal_price.min), amount(rules.meal_price.max)),
+            comfort: rules.comfort,
             wage: rules.wage,
             trade_price: rules.trade_price,
         }

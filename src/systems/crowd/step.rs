@@ -219,10 +219,11 @@ fn serve_wishes(
         }
         let (price, relief) = step.meal(step.keys.meal.bits(wish.agent));
         if let (Some(money), Some(hunger)) = (chunk.money.get_mut(at), chunk.hunger.get_mut(at)) {
+            let price = step.spends(price, *money);
             *money -= price;
             *hunger = (*hunger - relief).max(0);
+            tally.spent += u64::from(price);
         }
-        tally.spent += u64::from(price);
         meals += 1;
         change_doing(chunk, at, Doing::BuyFood, tallies);
     }

@@ -126,7 +126,7 @@ pub(super) fn readings(
     };
     let usually = |measure: Measure| of(habits, measure).mean();
     let hungry = off(Measure::Hungry, usually(Measure::Hungry), usually(Measure::Hungry).max(1.0));
-    let net = off(Measure::Net, usually(Measure::Net), people);
+    let come = off(Measure::Net, usually(Measure::Net), people);
     let spent = off(Measure::Spent, usually(Measure::Spent), usually(Measure::Spent).max(price));
     let patience = usually(Measure::Discontent).min(USED_TO * people);
     let unrest = off(Measure::Discontent, patience, people * UNREST_OF);
@@ -137,8 +137,8 @@ pub(super) fn readings(
         CrowdSignalType::FoodDemandFalling => {
             Reading { agents: per_step(sum.hungry), strength: -hungry.strength, ..hungry }
         }
-        CrowdSignalType::PopulationInflux => Reading { agents: sum.entered, ..net },
-        CrowdSignalType::PopulationExodus => Reading { agents: sum.left, strength: -net.strength, ..net },
+        CrowdSignalType::PopulationInflux => Reading { agents: sum.entered, ..come },
+        CrowdSignalType::PopulationExodus => Reading { agents: sum.left, strength: -come.strength, ..come },
         CrowdSignalType::EconomicActivitySpike => Reading { agents: sum.meals + 2 * sum.trades, ..spent },
         CrowdSignalType::SocialUnrest => Reading { agents: per_step(sum.discontent), ..unrest },
         CrowdSignalType::TradingVolumeChange => {

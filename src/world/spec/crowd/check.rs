@@ -201,6 +201,7 @@ fn check_rules(rules: &RulesSpec, place: &Place, findings: &mut Findings) {
             findings.error(&place.key(name), format!("{value} is outside {least} to {most}"));
         }
     };
+    whole("comfort", rules.comfort, 0, 1_000_000_000);
     whole("wage", rules.wage, 0, 1_000_000);
     whole("workHours", rules.work_hours.map(u32::from), 0, 16);
     whole("stride", rules.stride.map(u32::from), 1, 127);

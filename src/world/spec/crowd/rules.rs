@@ -57,6 +57,11 @@ pub struct RulesSpec {
     /// Money that agents begin with. Within 0 to 1,000,000,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub money: Option<AmountRange>,
+    /// Money above which somebody spends more than a meal costs: with each meal an eighth of what is above it, which is
+    /// what keeps money going round. 0 to 1,000,000,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 1_000_000_000))]
+    pub comfort: Option<u32>,
     /// Wage of a step at work, as far as the employers' money goes. 0 to 1,000,000.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 1_000_000))]
@@ -93,6 +98,7 @@ pub struct Rules {
     pub post_relief: Range,
     pub walk_chance: f64,
     pub money: AmountRange,
+    pub comfort: u32,
     pub wage: u32,
     pub work_hours: u8,
     pub stride: u8,
@@ -120,6 +126,7 @@ impl Rules {
             post_relief: Range { min: 20.0, max: 40.0 },
             walk_chance: 0.6,
             money: AmountRange { min: 5_000, max: 50_000 },
+            comfort: u32::MAX,
             wage: 0,
             work_hours: 0,
             stride: 1,
@@ -133,14 +140,16 @@ impl Rules {
         }
     }
 
-    /// A city by day and night, a step an hour: somebody eats some 1.8 meals a day and works eight hours for them.
+    /// A city by day and night, a step an hour: somebody eats some 1.9 meals a day, and of eight hours of work spends five at
+    /// it and three on the way and at meals.
     pub fn city() -> Self {
         Self {
             preset: RulePreset::City,
             hunger_rise: Range { min: 3.0, max: 5.0 },
             drive_change: Range { min: -2.0, max: 6.0 },
             meal_price: AmountRange { min: 850, max: 850 },
-            wage: 250,
+            comfort: 8_500,
+            wage: 500,
             work_hours: 8,
             stride: 25,
             tired_at: 15.0,
@@ -171,6 +180,7 @@ impl RulesSpec {
             post_chance: self.post_chance.unwrap_or(base.post_chance),
             walk_chance: self.walk_chance.unwrap_or(base.walk_chance),
             money: self.money.unwrap_or(base.money),
+            comfort: self.comfort.unwrap_or(base.comfort),
             wage: self.wage.unwrap_or(base.wage),
             work_hours: self.work_hours.unwrap_or(base.work_hours),
             stride: self.stride.unwrap_or(base.stride),
