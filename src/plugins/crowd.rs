@@ -72,7 +72,8 @@ impl Plugin for CrowdPlugin {
             .emit_event::<SocialTrend>()
             .emit_event::<AggregatedStats>()
             .emit_event::<AgentAction>()
-            .add_message::<EconomySignal>();
+            .add_message::<EconomySignal>()
+            .answer_query::<crowd::AskCrowd, _, _>(crowd::show_crowd);
         let spec = app.world().get_resource::<WorldSpec>();
         let Some((spec, economy)) = spec.and_then(|spec| Some((spec.crowd.clone()?, spec.economy.as_ref()))) else {
             return;

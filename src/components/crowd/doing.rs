@@ -56,6 +56,23 @@ impl Doing {
         self as u8
     }
 
+    /// Its name.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Walk => "walk",
+            Self::Commute => "commute",
+            Self::Seek => "seek_food",
+            Self::BuyFood => "buy_food",
+            Self::Tweet => "tweet",
+            Self::Trade => "trade",
+            Self::Socialize => "socialize",
+            Self::Rest => "rest",
+            Self::Work => "work",
+            Self::Broke => "cannot_pay",
+        }
+    }
+
     /// Whether it is a way of walking.
     pub const fn is_walking(self) -> bool {
         matches!(self, Self::Walk | Self::Commute | Self::Seek | Self::Broke)

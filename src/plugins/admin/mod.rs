@@ -11,7 +11,7 @@
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`worlds`] | worlds and their orders, markets, agents |
 //! | `registry` | worlds that come and go, their files and commands |
-//! | `factions` | factions and how they stand to each other |
+//! | `factions`, `crowd` | factions and how they stand to each other; the crowd |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
 //! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
@@ -23,6 +23,7 @@ mod audit;
 mod body;
 mod callers;
 mod content;
+mod crowd;
 mod factions;
 pub mod health;
 pub mod lists;

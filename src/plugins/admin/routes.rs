@@ -8,7 +8,7 @@ use axum::routing::{self, MethodRouter};
 
 use super::access::{self, Guarded};
 use super::scope::Scope::{self, Admin, ConfigWrite, Operate, Read};
-use super::{App, factions, lists, npcs, registry, sessions, shocks, simulation, stream, tasks, tokens, worlds};
+use super::{App, crowd, factions, lists, npcs, registry, sessions, shocks, simulation, stream, tasks, tokens, worlds};
 
 /// A route below `/api/v1`, without what serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,6 +238,12 @@ fn market_and_people() -> Vec<Route> {
             "How each pair of its factions stands, from the database, as of when it was last told: by pair. A page.",
         )
         .asks(&["cursor", "limit"]),
+        get(
+            Read,
+            "/worlds/{world}/crowd",
+            crowd::show,
+            "Its crowd: money, and each sector with its people, what they do, and the signals that last.",
+        ),
         get(
             Read,
             "/worlds/{world}/shocks",

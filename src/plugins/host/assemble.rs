@@ -223,7 +223,7 @@ impl Assembly<'_> {
         }
         self.relations.take((id, shard), &outcome.relations, (self.wall, self.commit.commit_no));
         let last = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1) - 1;
-        self.to_tell.days.extend(DayLine::of(&outcome.events, shard, last, own));
+        self.to_tell.days.extend(DayLine::of(id, input, &outcome.events, (shard, last), own));
         for due in &outcome.due_ticks {
             self.outbox(own_tick_row(id, incarnation, due, shard, self.wall));
         }

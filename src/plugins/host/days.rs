@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, VecDeque};
 
 use uuid::Uuid;
 
+use crate::components::ids::WorldId;
+use crate::messages::crowd::PopulationMovement;
 use crate::messages::diplomacy::DiplomacySummary;
-use crate::messages::{EventRecord, SimulationEvent};
+use crate::messages::{EventRecord, Input, SimulationEvent, TickType};
 use crate::plugins::store::ShardId;
 
 /// Lines that may wait until their events are published; while a broker is away the oldest go unwritten.
@@ -20,33 +22,43 @@ pub(super) struct DayLine {
     own: bool,
     world_id: String,
     tick_id: Uuid,
-    relations: u64,
-    state_changes: u64,
+    /// Relations and changes of their states, where there are factions.
+    evaluated: Option<(u64, u64)>,
     diplomacy: usize,
     crowd: usize,
 }
 
 impl DayLine {
-    /// The line of these events of one input, if a day was summed up among them.
-    pub(super) fn of(events: &[EventRecord], shard: ShardId, outbox_id: i64, own: bool) -> Option<Self> {
-        let summary = events.iter().rfind(|event| event.event_type == DiplomacySummary::EVENT_TYPE)?;
-        let number = |name: &str| summary.payload.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    /// The line of these events of an input, if it is a daily tick and the world has told anything of its day.
+    pub(super) fn of(
+        world: &WorldId,
+        input: &Input,
+        events: &[EventRecord],
+        (shard, outbox_id): (ShardId, i64),
+        own: bool,
+    ) -> Option<Self> {
+        let Input::Tick(tick) = input else { return None };
+        let summary = events.iter().rfind(|event| event.event_type == DiplomacySummary::EVENT_TYPE);
+        let evaluated = summary.map(|summary| {
+            let number = |name: &str| summary.payload.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+            (number("relations"), number("changes"))
+        });
         let from = |source: &str| events.iter().filter(|event| event.source == source).count();
-        Some(Self {
+        let (diplomacy, crowd) = (from(DiplomacySummary::SOURCE), from(PopulationMovement::SOURCE));
+        (tick.tick_type == TickType::Daily && diplomacy + crowd > 0).then(|| Self {
             shard,
             outbox_id,
             own,
-            world_id: summary.world_id.to_string(),
-            tick_id: summary.tick_id.unwrap_or_default(),
-            relations: number("relations"),
-            state_changes: number("changes"),
-            diplomacy: from(DiplomacySummary::SOURCE),
-            crowd: from("world.crowd"),
+            world_id: world.to_string(),
+            tick_id: tick.tick_id,
+            evaluated,
+            diplomacy,
+            crowd,
         })
     }
 
     fn generated(&self) {
-        let Self { world_id, tick_id, relations, state_changes, .. } = self;
+        let Self { world_id, tick_id, evaluated: Some((relations, state_changes)), .. } = self else { return };
         if self.own {
             tracing::debug!(world_id, %tick_id, relations, state_changes, "Generated diplomacy evaluation");
         } else {
@@ -96,6 +108,35 @@ impl Days {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::messages::TickInput;
+
+    #[test]
+    fn a_day_is_one_of_a_daily_tick_with_or_without_factions() {
+        let world = WorldId::new("w").expect("an id");
+        let tick = |tick_type| {
+            let game_time = "2077-01-02T00:00:00Z".parse().expect("a time");
+            Input::Tick(TickInput { tick_id: Uuid::from_u128(7), tick_type, game_time })
+        };
+        let event = |event_type: &'static str, source: &'static str| EventRecord {
+            event_id: Uuid::nil(),
+            event_type,
+            source,
+            version: "1.0.0",
+            timestamp: "2077-01-02T00:00:00Z".parse().expect("a time"),
+            world_id: world.clone(),
+            tick_id: None,
+            key: String::new(),
+            payload: serde_json::json!({"relations": 21, "changes": 3}).as_object().expect("an object").clone(),
+        };
+        let crowd = event("simulation.event.agent_action", PopulationMovement::SOURCE);
+        let summary = event(DiplomacySummary::EVENT_TYPE, DiplomacySummary::SOURCE);
+        let of = |tick_type, events: &[EventRecord]| DayLine::of(&world, &tick(tick_type), events, (0, 9), false);
+        let both = of(TickType::Daily, &[crowd.clone(), summary.clone(), crowd.clone()]).expect("a day");
+        assert_eq!((both.evaluated, both.diplomacy, both.crowd), (Some((21, 3)), 1, 2));
+        let alone = of(TickType::Daily, std::slice::from_ref(&crowd)).expect("a day without factions");
+        assert_eq!((alone.evaluated, alone.diplomacy, alone.crowd), (None, 0, 1));
+        assert_eq!((of(TickType::Daily, &[]), of(TickType::Hourly, &[crowd])), (None, None));
+    }
 
     #[test]
     fn days_wait_for_the_last_of_their_events_and_never_without_end() {

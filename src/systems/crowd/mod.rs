@@ -16,6 +16,7 @@ mod live;
 mod meet;
 mod near;
 mod params;
+mod queries;
 mod step;
 mod telling;
 mod ways;
@@ -24,6 +25,7 @@ pub use draw::{Key, StepKeys};
 pub use found::{found_books, found_crowd, found_ground};
 pub use hours::{CrowdModel, FoodMarket, hear_market, live_tick, ready_crowd, tell_demand};
 pub use params::Params;
+pub use queries::{AskCrowd, NO_CROWD, show_crowd};
 pub use step::{CrowdFloor, Terms, live_steps};
 pub use telling::{
     CrowdNews, DayBook, SignalBook, TrendBook, tell_actions, tell_movements, tell_signals, tell_stats, tell_trends,

@@ -26,7 +26,7 @@ pub fn tell_actions(
         let Some(action_type) = action(sample.doing) else { continue };
         let end = now.checked_add_micros(-(steps - 1 - i64::from(sample.step)) * micros).unwrap_or(now);
         let metadata: [(&str, Value); 5] = [
-            ("doing", purpose(sample.doing).into()),
+            ("doing", sample.doing.word().into()),
             ("x", sample.x.into()),
             ("y", sample.y.into()),
             ("at", end.to_string().into()),
@@ -55,22 +55,5 @@ fn action(doing: Doing) -> Option<AgentActionType> {
         Doing::Trade => Some(AgentActionType::Trade),
         Doing::Socialize => Some(AgentActionType::Socialize),
         Doing::Rest => Some(AgentActionType::Rest),
-    }
-}
-
-/// As the crowd knows it.
-fn purpose(doing: Doing) -> &'static str {
-    match doing {
-        Doing::Idle => "idle",
-        Doing::Walk => "walk",
-        Doing::Commute => "commute",
-        Doing::Seek => "seek_food",
-        Doing::BuyFood => "buy_food",
-        Doing::Tweet => "tweet",
-        Doing::Trade => "trade",
-        Doing::Socialize => "socialize",
-        Doing::Rest => "rest",
-        Doing::Work => "work",
-        Doing::Broke => "cannot_pay",
     }
 }

@@ -95,6 +95,17 @@ impl SignalBook {
         self.sectors.resize(sectors, SectorSignals::default());
     }
 
+    /// The signals that last in a sector: their kinds, how many windows they have lasted, and their magnitudes when they
+    /// were last told.
+    pub(in crate::systems::crowd) fn lasting(
+        &self,
+        sector: usize,
+    ) -> impl Iterator<Item = (CrowdSignalType, u32, f32)> {
+        let signals = self.sectors.get(sector).map(|sector| sector.lasting).unwrap_or_default();
+        let kinds = CrowdSignalType::ALL.into_iter().zip(signals);
+        kinds.filter(|(_, signal)| signal.windows > 0).map(|(kind, signal)| (kind, signal.windows, signal.told))
+    }
+
     /// Takes in what a sector's window came to. Gives what is to be told of it, and which signals last.
     fn take(&mut self, sector: usize, windows_a_day: usize, read: &[Reading; KINDS]) -> (Vec<(usize, f64, u32)>, u8) {
         let (mut told, mut lasting) = (Vec::new(), 0_u8);
