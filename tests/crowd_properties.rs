@@ -7,7 +7,7 @@ use bevy_tasks::{TaskPool, TaskPoolBuilder};
 use proptest::prelude::*;
 use worldtick::components::crowd::{Crowd, CrowdBooks, FULL, Ground, Tallies};
 use worldtick::systems::crowd::{CrowdFloor, Params, Terms, found_books, found_crowd, found_ground, live_steps};
-use worldtick::world::spec::{AmountRange, CrowdSpec, GridSpec, RulePreset, RulesSpec, VendorsSpec};
+use worldtick::world::spec::{AmountRange, CrowdSpec, GridSpec, Range, RulePreset, RulesSpec, VendorsSpec};
 
 struct Town {
     params: Params,
@@ -60,7 +60,7 @@ impl Town {
 fn specs() -> impl Strategy<Value = CrowdSpec> {
     let sides = (1_u32..40, 1_u32..40);
     let rules =
-        (any::<bool>(), prop::option::of(1_u8..9), prop::option::of(0.0..1.0_f64), prop::option::of(0_u32..3_000));
+        (any::<bool>(), prop::option::of(1_u8..9), prop::option::of(0.0..=1.0_f64), prop::option::of(0_u32..3_000));
     (1_u32..400, sides, prop::option::of(1_u32..40), rules, prop::option::of(0_i64..2_000)).prop_map(
         |(agents, (width, height), stock, (is_city, stride, chance, wage), money)| CrowdSpec {
             agents,
@@ -76,6 +76,7 @@ fn specs() -> impl Strategy<Value = CrowdSpec> {
                 preset: if is_city { RulePreset::City } else { RulePreset::Originals },
                 stride,
                 trade_chance: chance,
+                hunger_rise: chance.map(|chance| Range { min: 50.0 * chance, max: 100.0 * chance }),
                 wage,
                 comfort: wage.map(|wage| wage * 4),
                 money: money.map(|least| AmountRange { min: least, max: least + 1_000 }),

@@ -106,6 +106,11 @@ fn everything_else_that_is_wrong_is_told_with_it() {
         assert!(report.contains(words), "{words}: {report}");
     }
     assert!(refused("{ rules: { hungerRise: { min: .nan, max: 1 } } }").contains("NaN is outside 0 to 100"));
+    assert!(refused("{ stepsADay: 7 }").contains("7 steps a day are no whole minutes each"));
+    assert!(refused("{ stepsADay: 97 }").contains("97 is outside 1 to 96"));
+    let warned = |crowd: &str| read(crowd).expect("valid").warnings();
+    assert!(warned("{ stepsADay: 48 }")[0].message.contains("the rules of a city are those of an hour"));
+    assert_eq!((warned("{}"), warned("{ stepsADay: 48, rules: { preset: originals } }")), (vec![], vec![]));
     assert!(refused("{ colour: red }").contains("colour"));
     let unknown = WorldSpec::from_yaml(
         "id: w\neconomy:\n  commodities: [ { name: Bread, need: 1 } ]\n  roles: [ { name: Baker, output: Bread, quantity: 3 } ]\n\

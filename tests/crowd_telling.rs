@@ -8,7 +8,7 @@ mod crowd_support;
 use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_ecs::change_detection::DetectChangesMut;
-use crowd_support::{ground, sum, tallies, world};
+use crowd_support::{ground, shipped, sum, tallies, world};
 use worldtick::components::crowd::{Chunk, Crowd, Doing, FULL};
 use worldtick::messages::SimulationEvent;
 use worldtick::messages::crowd::{
@@ -71,6 +71,13 @@ fn hunger_is_heard_within_the_hour_and_the_money_that_it_brings_vendors_when_it_
 }
 
 #[test]
+fn money_that_comes_to_everybody_is_heard_within_the_hour() {
+    let heard = heard(12, CITY, 1, |chunk| chunk.money.iter_mut().for_each(|money| *money += 100_000));
+    assert_eq!(count(&heard, CrowdSignalType::EconomicActivitySpike), 9, "{heard:?}");
+    assert_eq!(count(&heard, CrowdSignalType::FoodDemandRising), 0, "{heard:?}");
+}
+
+#[test]
 fn when_nobody_is_hungry_demand_falls() {
     let heard = heard(2, CITY, 1, |chunk| chunk.hunger.fill(0));
     assert!(count(&heard, CrowdSignalType::FoodDemandFalling) >= 3, "{heard:?}");
@@ -124,14 +131,16 @@ fn a_shock_of_a_day_is_heard_with_the_hour_in_which_it_began() {
     assert!(first.agent_count.is_some_and(|agents| agents > 100), "{first:?}");
 }
 
-/// Sector-windows of thirty days in which any signal lasted or was told, of all.
-fn carrying(seed: u64, crowd: &str) -> f64 {
-    let mut world = world(seed, crowd);
-    let sectors = ground(&mut world).sectors.len();
+/// Sector-windows of thirty days, after the week in which nothing is told, in which any signal lasted or was told, of all.
+fn carrying(world: &mut Stepper) -> f64 {
+    let sectors = ground(world).sectors.len();
+    world.days(7).expect("a week");
+    assert!(signals(world).is_empty(), "nothing is usual yet");
     world.days(30).expect("thirty days");
+    let end = world.now().expect("it has begun").hour_index();
     let mut carried = BTreeSet::new();
     let mut begun = BTreeMap::new();
-    for signal in signals(&world) {
+    for signal in signals(world) {
         let hour = signal.aggregation_timestamp.hour_index();
         let key = (signal.location.clone(), signal.signal_type as u8);
         carried.insert((signal.location.clone(), hour));
@@ -140,6 +149,10 @@ fn carrying(seed: u64, crowd: &str) -> f64 {
         } else if let Some(from) = begun.remove(&key) {
             carried.extend((from..hour).map(|hour| (signal.location.clone(), hour)));
         }
+    }
+    // What has not ended lasts until the end.
+    for ((sector, _), from) in begun {
+        carried.extend((from..=end).map(|hour| (sector.clone(), hour)));
     }
     carried.len() as f64 / (sectors * 24 * 30) as f64
 }
@@ -153,9 +166,15 @@ fn a_quiet_city_is_silent() {
         (4, "{ agents: 600, hourly: true, grid: { width: 60, height: 60, vendors: { stock: 40 } } }"),
         (5, "{ agents: 9000, grid: { width: 120, height: 120 } }"),
     ] {
-        let share = carrying(seed, crowd);
+        let share = carrying(&mut world(seed, crowd));
         assert!(share <= 0.01, "seed {seed}, {crowd}: {share}");
     }
+}
+
+#[test]
+fn the_world_that_ships_is_silent_while_its_prices_move() {
+    let share = carrying(&mut shipped());
+    assert!(share <= 0.01, "{share}");
 }
 
 #[test]
@@ -262,6 +281,7 @@ fn hours_and_days_of_each_sector_are_summed_up_and_agree_with_each_other() {
             assert_eq!(day.metrics.total_transactions, Some(sum(|stats| stats.metrics.total_transactions)));
             let volume: f64 = of_sector().filter_map(|stats| stats.metrics.total_transaction_volume).sum();
             assert!(day.metrics.total_transaction_volume.is_some_and(|all| (all - volume).abs() < 1e-6));
+            assert!(of_sector().all(|stats| stats.aggregation_timestamp == stats.at()));
             let ends: BTreeSet<_> = of_sector().filter_map(|stats| stats.aggregation_timestamp).collect();
             assert_eq!(ends.len(), of_sector().count(), "each hour has its own end");
             assert!(of_sector().all(|stats| stats.time_window_minutes == Some(60)));
@@ -269,6 +289,36 @@ fn hours_and_days_of_each_sector_are_summed_up_and_agree_with_each_other() {
         let mut events = world.events().iter().filter(|event| event.event_type == AggregatedStats::EVENT_TYPE);
         assert!(events.all(|event| event.source == "world.crowd"));
     }
+}
+
+#[test]
+fn a_day_that_is_told_begins_and_ends_at_midnight_and_has_its_hours() {
+    let mut world = world(13, "{ agents: 800, hourly: true, grid: { width: 60, height: 60 } }");
+    world.hours(14).expect("until two in the afternoon");
+    world.restart().expect("a restart").hours(24 - 14 + 24).expect("until the second midnight");
+    let all = world.events_of::<AggregatedStats>().expect("they have their shape");
+    let days: BTreeSet<_> = all
+        .iter()
+        .filter(|stats| stats.stats_type == StatsType::DailySummary)
+        .map(|stats| (stats.aggregation_timestamp.expect("it has one").to_string(), stats.time_window_minutes))
+        .collect();
+    let day = |day: &str| (format!("2077-01-{day}T00:00:00Z"), Some(1_440));
+    assert_eq!(days, BTreeSet::from([day("02"), day("03")]));
+    let mut world = crowd_support::world(13, "{ agents: 800, stepsADay: 12, rules: { preset: originals } }");
+    world.days(1).expect("a day");
+    let all = world.events_of::<AggregatedStats>().expect("they have their shape");
+    assert!(all.iter().all(|stats| stats.stats_type == StatsType::DailySummary), "two hours are no hour");
+}
+
+#[test]
+fn what_is_told_with_the_day_has_the_time_at_which_it_happened() {
+    let mut world = world(14, "{ agents: 800, grid: { width: 60, height: 60 }, telling: { actionSamples: 9 } }");
+    world.days(1).expect("a day");
+    let hours = |name: &str| -> BTreeSet<i64> {
+        let ours = world.events().iter().filter(|event| event.event_type.ends_with(name));
+        ours.map(|event| event.timestamp.hour_index()).collect()
+    };
+    assert_eq!((hours("agent_action").len(), hours("aggregated_stats").len()), (24, 24), "each hour its own");
 }
 
 #[test]

@@ -4,9 +4,12 @@
 
 mod crowd_support;
 
+use bevy_ecs::change_detection::DetectChanges;
 use crowd_support::{assert_conserved, books, crowd, did, ground, sum, tallies, with_more, world};
-use worldtick::components::crowd::{Chunk, Crowd, CrowdFlow, Doing, Way};
-use worldtick::components::market::Shocks;
+use serde_json::json;
+use worldtick::components::crowd::{Chunk, Crowd, CrowdFlow, Doing, FULL, Way};
+use worldtick::components::market::{Effect, Shocks};
+use worldtick::testing::Stepper;
 
 const TOWN: &str = "{ agents: 600, grid: { width: 60, height: 60 } }";
 
@@ -150,17 +153,100 @@ economy:
     - { name: Carver, output: Toys, quantity: 1, inputs: { Bread: 0.5 } }
 ";
 
+const EATERS: &str = "{ agents: 400, hourly: true, grid: { vendors: { commodity: Bread } } }";
+
+fn demand(world: &mut Stepper) -> Option<f64> {
+    let signals = world.world().ecs().resource::<Shocks>().signals.clone();
+    let signal = signals.into_iter().find(|signal| signal.id == "crowd: food demand")?;
+    signal.effects.iter().find_map(|effect| match effect {
+        Effect::Need(_, factor) => Some(*factor),
+        _ => None,
+    })
+}
+
+fn price(world: &mut Stepper) -> f64 {
+    let markets = world.ask("economy.markets", json!({})).expect("markets");
+    let bread = markets["markets"].as_array().expect("a list").iter().find(|market| market["commodity"] == "Bread");
+    bread.expect("it is traded")["price"].as_f64().expect("a price")
+}
+
 #[test]
-fn the_market_sets_the_price_of_a_meal_and_feels_the_demand() {
-    let town = "{ agents: 400, hourly: true, grid: { vendors: { commodity: Bread } } }";
-    let mut world = with_more(7, town, ECONOMY);
+fn what_a_meal_costs_is_the_markets_price() {
+    let mut world = with_more(7, EATERS, ECONOMY);
     world.days(5).expect("five days");
     let (least, most) = tallies(&mut world).price;
     assert_eq!(least, most, "one price");
     assert!((100..5_000).contains(&least) && least != 850, "it is the market's: {least}");
-    let heard = world.world().ecs().resource::<Shocks>().signals.clone();
-    assert!(heard.iter().any(|signal| signal.id == "crowd: food demand"), "{heard:?}");
-    assert_conserved(&mut world);
+    // A bad harvest is felt at the table: the same people pay more, and in the end some go without.
+    let mut dear = with_more(7, EATERS, ECONOMY);
+    dear.days(5).expect("five days");
+    let bad = json!({"id": "blight", "kind": "yield", "commodity": "Bread", "factor": 0.2, "durationHours": 720});
+    dear.send("economy.add_shock", bad).expect("it is taken");
+    let going_without = |world: &mut Stepper| {
+        let mut hours = 0;
+        for _ in 0..20 * 24 {
+            world.hours(1).expect("an hour");
+            hours += sum(world, |tally| tally.going_without.into());
+        }
+        hours
+    };
+    let (before, after) = (going_without(&mut world), going_without(&mut dear));
+    let (calm, blight) = (tallies(&mut world).price.0, tallies(&mut dear).price.0);
+    assert!(blight > 2 * calm, "{blight} {calm}");
+    assert!(after > before + 1_000, "{after} hours of going without, and {before}");
+    assert_conserved(&mut dear);
+}
+
+#[test]
+fn the_market_feels_when_a_crowd_eats_more_or_less_and_nothing_when_it_eats_as_usual() {
+    let mut calm = with_more(7, EATERS, ECONOMY);
+    for hour in 0..24 * 20 {
+        calm.hours(1).expect("an hour");
+        assert_eq!(demand(&mut calm), None, "hour {hour}: what is usual is not told");
+    }
+    let before = price(&mut calm);
+    let after = |hunger: i16| {
+        let mut world = with_more(7, EATERS, ECONOMY);
+        world.days(20).expect("twenty days");
+        assert!((price(&mut world) - before).abs() < 1e-9);
+        let mut factors = Vec::new();
+        let mut dearest: f64 = 0.0;
+        let mut cheapest = f64::MAX;
+        for _ in 0..24 {
+            // All day long.
+            world.world().ecs().resource_mut::<Crowd>().chunks.iter_mut().for_each(|chunk| chunk.hunger.fill(hunger));
+            world.hours(1).expect("an hour");
+            factors.extend(demand(&mut world));
+            (dearest, cheapest) = (dearest.max(price(&mut world)), cheapest.min(price(&mut world)));
+        }
+        (factors, dearest, cheapest)
+    };
+    let (calm_dearest, calm_cheapest) = (0..24).fold((0.0_f64, f64::MAX), |(most, least), _| {
+        let now = price(calm.hours(1).expect("an hour"));
+        (most.max(now), least.min(now))
+    });
+    let (hungry, dearest, _) = after(FULL);
+    assert!(hungry.len() > 12 && hungry.iter().all(|factor| *factor > 1.0), "{hungry:?}");
+    assert!(dearest > 1.05 * calm_dearest, "{dearest} {calm_dearest}");
+    let (full, _, cheapest) = after(0);
+    assert!(full.len() > 12 && full.iter().all(|factor| *factor < 1.0), "{full:?}");
+    assert!(cheapest < 0.95 * calm_cheapest, "{cheapest} {calm_cheapest}");
+}
+
+#[test]
+fn between_its_ticks_a_crowd_is_left_alone() {
+    let mut world = world(15, TOWN);
+    world.days(2).expect("two days");
+    let (before, steps) = (crowd(&mut world).clone(), books(&mut world).steps);
+    let changed = world.world().ecs().resource_ref::<Crowd>().last_changed();
+    for _ in 0..23 {
+        world.hours(1).expect("an hour");
+    }
+    let ecs = world.world().ecs();
+    assert_eq!(ecs.resource_ref::<Crowd>().last_changed(), changed, "no system writes to it");
+    assert_eq!(crowd(&mut world), &before);
+    assert_eq!(books(&mut world).steps, steps);
+    world.hours(1).expect("the day's last hour");
 }
 
 #[test]

@@ -213,6 +213,7 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         location: location(),
         sector: None,
         metadata: None,
+        at: None,
     });
     check_sent(&PopulationMovement {
         from_location: location(),

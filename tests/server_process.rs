@@ -203,8 +203,9 @@ fn a_tick_from_outside_is_logged_and_a_worlds_own_are_details() {
     assert_eq!(hourly["tick_id"], HOURLY_EXAMPLE_TICK);
     assert_eq!(hourly["game_hour"], 14);
     process.line("the daily tick", |line| {
-        fields(line)
-            .filter(|line| line["message"].as_str().is_some_and(|text| text.starts_with("Processing daily tick")))
+        fields(line).filter(|line| {
+            line["message"] == "Processing daily tick - running diplomacy evaluation and crowd simulation"
+        })
     });
     for (message, name, count) in
         [("Generated diplomacy evaluation", "relations", 21), ("Published simulation events", "diplomacy", 1)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::world::spec::{CrowdOverrides, SpecFault, WorldSpec};
 
 /// Crowds: what is set here stands above the `crowd` section of every world file that has one, when the file is read: a
-/// world that is registered already keeps what it has until the file is applied or the world is reset.
+/// world that is registered already keeps what it has until it is reset.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(inline)]

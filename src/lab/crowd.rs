@@ -109,11 +109,15 @@ pub fn svg(title: &str, ground: &Ground, crowd: &Crowd, sectors: &[SectorSpec]) 
     out
 }
 
+/// Vendors or social spots that are drawn: of more, none would be seen beneath the others.
+const PLACES_DRAWN_MAX: usize = 10_000;
+
 /// Vendors and social spots.
 fn places(out: &mut String, ground: &Ground, scale: f64) {
     let width = u32::from(ground.width.unsigned_abs()).max(1);
     let size = scale.clamp(2.0, 9.0);
-    for cell in &ground.vendors {
+    let drawn = |all: usize| if all <= PLACES_DRAWN_MAX { all } else { 0 };
+    for cell in ground.vendors.iter().take(drawn(ground.vendors.len())) {
         let at = |cells: u32| (f64::from(cells) + 0.5) * scale - size / 2.0;
         let (x, y) = (at(cell % width), at(cell / width));
         let _ = writeln!(
@@ -121,7 +125,7 @@ fn places(out: &mut String, ground: &Ground, scale: f64) {
             "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{size:.1}\" height=\"{size:.1}\" fill=\"none\" stroke=\"#d9a441\"/>"
         );
     }
-    for [x, y] in &ground.spots {
+    for [x, y] in ground.spots.iter().take(drawn(ground.spots.len())) {
         let at = |cells: i16| (f64::from(cells) + 0.5) * scale;
         let (x, y, radius) = (at(*x), at(*y), size / 2.0);
         let _ =
@@ -177,7 +181,7 @@ fn legend(out: &mut String, top: f64, sums: &[u32; GROUPS.len()]) {
     let _ = writeln!(
         out,
         "<text x=\"{MARGIN}\" y=\"{y:.0}\" font-size=\"10\" fill=\"#444444\">yellow squares: vendors; green circles: social \
-         spots; a tile has the colour of what most do there, the stronger the more there are</text>"
+         spots (up to {PLACES_DRAWN_MAX} of either); a tile has the colour of what most do there, the stronger the more there are</text>"
     );
 }
 

@@ -72,6 +72,10 @@ impl SimulationEvent for CrowdSignal {
     const EVENT_TYPE: &'static str = "simulation.event.crowd_signal";
     const SOURCE: &'static str = "world.crowd";
 
+    fn at(&self) -> Option<GameInstant> {
+        Some(self.aggregation_timestamp)
+    }
+
     fn key(&self) -> String {
         self.location.clone()
     }
@@ -107,6 +111,9 @@ pub struct AgentAction {
     /// More about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
+    /// When it did: the event's `timestamp`.
+    #[serde(skip)]
+    pub at: Option<GameInstant>,
 }
 
 /// Kinds of actions: a closed list.
@@ -126,6 +133,10 @@ impl SimulationEvent for AgentAction {
     const EVENT_TYPE: &'static str = "simulation.event.agent_action";
     const SOURCE: &'static str = "world.crowd";
 
+    fn at(&self) -> Option<GameInstant> {
+        self.at
+    }
+
     fn key(&self) -> String {
         self.location.clone()
     }
@@ -138,6 +149,7 @@ impl SimulationEvent for AgentAction {
             location: "harbour".to_owned(),
             sector: Some("fish-market".to_owned()),
             metadata: Some(metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            at: None,
         }
     }
 }

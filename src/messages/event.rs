@@ -27,6 +27,12 @@ pub trait SimulationEvent: Message + Serialize + JsonSchema {
         Self::SOURCE
     }
 
+    /// When it happened, for what is told later than it happened: the hours of a day that is lived at once. Otherwise it
+    /// is the time of the input that brings it.
+    fn at(&self) -> Option<GameInstant> {
+        None
+    }
+
     /// The Kafka key: events with the same key keep their order. A market id, a pair of factions, a location.
     fn key(&self) -> String;
 

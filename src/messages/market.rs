@@ -361,6 +361,10 @@ impl SimulationEvent for AggregatedStats {
         }
     }
 
+    fn at(&self) -> Option<GameInstant> {
+        self.aggregation_timestamp
+    }
+
     fn key(&self) -> String {
         self.location.to_string()
     }

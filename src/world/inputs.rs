@@ -205,7 +205,7 @@ impl GameWorld {
                 source: event.source,
                 version: event.version,
                 // Only a command can speak in a world whose time has not begun.
-                timestamp: now.unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
+                timestamp: event.at.or(now).unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
                 world_id: self.id.clone(),
                 tick_id,
                 key: event.key,

@@ -19,6 +19,7 @@ use super::column::{Column, ComponentColumn, ResourceColumn};
 use super::hash::{Part, PartSum, forget_part};
 use super::lenient;
 use super::noted::{self, NotedColumn};
+use crate::components::clock::GameInstant;
 use crate::messages::SimulationEvent;
 
 /// A component or resource that survives a restart.
@@ -100,6 +101,7 @@ pub(crate) struct RawEvent {
     pub(crate) event_type: &'static str,
     pub(crate) source: &'static str,
     pub(crate) version: &'static str,
+    pub(crate) at: Option<GameInstant>,
     pub(crate) key: String,
     pub(crate) payload: Map<String, Value>,
 }
@@ -279,13 +281,13 @@ fn drain_taken<M: TakenMessage>(world: &mut World, _: &mut Vec<RawEvent>) -> Res
 fn drain_events<E: SimulationEvent>(world: &mut World, out: &mut Vec<RawEvent>) -> Result<(), String> {
     let Some(mut messages) = world.get_resource_mut::<Messages<E>>() else { return Ok(()) };
     for event in messages.drain() {
-        let (key, source) = (event.key(), event.source());
+        let (key, source, at) = (event.key(), event.source(), event.at());
         let payload = match serde_json::to_value(&event) {
             Ok(Value::Object(payload)) => payload,
             Ok(_) => return Err(format!("an event `{}` does not serialise to a JSON object", E::EVENT_TYPE)),
             Err(error) => return Err(format!("an event `{}` does not serialise: {error}", E::EVENT_TYPE)),
         };
-        out.push(RawEvent { event_type: E::EVENT_TYPE, source, version: E::VERSION, key, payload });
+        out.push(RawEvent { event_type: E::EVENT_TYPE, source, version: E::VERSION, at, key, payload });
     }
     Ok(())
 }

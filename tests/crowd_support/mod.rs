@@ -5,6 +5,7 @@
 use bevy_app::App;
 use worldtick::components::crowd::{Crowd, CrowdBooks, Doing, Ground, SectorTally, Tallies};
 use worldtick::plugins::crowd::CrowdPlugin;
+use worldtick::plugins::diplomacy::DiplomacyPlugin;
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::testing::Stepper;
@@ -22,6 +23,18 @@ pub(crate) fn with_more(seed: u64, crowd: &str, more: &str) -> Stepper {
     Stepper::new(move || {
         let mut app = App::new();
         app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin, CrowdPlugin));
+        app
+    })
+    .expect("a world")
+}
+
+/// The world that ships, but for its people with names: stepped by hand, with its economy, factions and crowd.
+pub(crate) fn shipped() -> Stepper {
+    let mut spec = WorldSpec::default_world().unwrap_or_else(|error| panic!("{error}"));
+    spec.clock = worldtick::components::clock::ClockSource::Manual;
+    Stepper::new(move || {
+        let mut app = App::new();
+        app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin, DiplomacyPlugin, CrowdPlugin));
         app
     })
     .expect("a world")

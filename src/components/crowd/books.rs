@@ -37,8 +37,10 @@ pub struct CrowdBooks {
     pub moved: [u64; CrowdFlow::ALL.len()],
     /// Meals sold since the beginning.
     pub meals: u64,
-    /// Meals of a step, averaged over about a week, in thousandths: what demand is measured against.
-    pub usual_meals_milli: u64,
+    /// Meals that are wanted in a step, averaged over about a week, in millionths: what demand is measured against.
+    pub usual_meals_micro: u64,
+    /// The same averaged over about a day.
+    pub recent_meals_micro: u64,
 }
 
 impl CrowdBooks {

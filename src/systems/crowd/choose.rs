@@ -59,7 +59,7 @@ pub(super) fn choose_originals(
         return;
     };
     for agent in 0..count {
-        let full = (hunger[agent] + params.hunger.0 + part(low(needs[agent]), params.hunger.1)).min(FULL);
+        let full = hunger[agent].saturating_add(params.hunger.0 + part(low(needs[agent]), params.hunger.1)).min(FULL);
         let moved = drive[agent] + params.drive.0 + part(high(needs[agent]), params.drive.1);
         let moved = moved.clamp(0, FULL);
         (hunger[agent], drive[agent]) = (full, moved);
@@ -125,7 +125,7 @@ pub(super) fn choose_city(chunk: &mut Chunk, desk: &mut Desk, params: &Params, h
 #[inline(never)]
 fn raise_needs(hunger: &mut [i16], drive: &mut [i16], needs: &[u32], params: &Params) {
     for ((hunger, drive), needs) in hunger.iter_mut().zip(drive).zip(needs) {
-        *hunger = (*hunger + params.hunger.0 + part(low(*needs), params.hunger.1)).min(FULL);
+        *hunger = hunger.saturating_add(params.hunger.0 + part(low(*needs), params.hunger.1)).min(FULL);
         *drive = (*drive + params.drive.0 + part(high(*needs), params.drive.1)).clamp(0, FULL);
     }
 }

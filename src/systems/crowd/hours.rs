@@ -18,8 +18,10 @@ use crate::world::spec::{RulePreset, TellingSpec, WorldSpec};
 
 /// As whom the crowd speaks to the economy.
 const SOURCE: &str = "crowd";
-/// Changes of demand below this many percent are not told: they are chance.
+/// Changes of demand below this many percent are not told.
 const TOLD_FROM: f64 = 2.0;
+/// Nor are those of fewer standard deviations of what so many meals a day have by chance (Poisson).
+const DEVIATIONS: f64 = 3.0;
 
 /// The rules of a crowd as its steps compute with them.
 #[derive(Resource, Debug, Clone, PartialEq)]
@@ -134,36 +136,32 @@ pub fn live_tick(
     );
 }
 
-/// How much more or less than usual the crowd has eaten is felt in the economy for as long as the next tick is away.
-/// Runs in `Tell`.
-pub fn tell_demand(
-    model: Res<CrowdModel>,
-    books: Res<CrowdBooks>,
-    tallies: Res<Tallies>,
-    mut signals: MessageWriter<EconomySignal>,
-) {
-    // In the first days there is nothing usual yet.
-    let settled = u64::from(model.steps_a_day) * 3;
-    if model.commodity.is_none() || books.steps < settled || books.usual_meals_milli == 0 {
+/// How much more or less than usual the crowd wants to eat is felt in the economy for as long as the next tick is away: the
+/// last day against the last week. Runs in `Tell`.
+pub fn tell_demand(model: Res<CrowdModel>, books: Res<CrowdBooks>, mut signals: MessageWriter<EconomySignal>) {
+    // In the first week there is nothing usual yet.
+    let settled = u64::from(model.steps_a_day) * 7;
+    if model.commodity.is_none() || books.steps < settled {
         return;
     }
-    let wanted: u64 = tallies.rows.iter().map(|tally| u64::from(tally.bought()) + u64::from(tally.sold_out)).sum();
-    let usual = books.usual_meals_milli.saturating_mul(u64::from(model.steps_a_tick)) / 1_000;
-    if let Some(change_percent) = change(wanted, usual) {
+    if let Some(change_percent) = change(books.recent_meals_micro, books.usual_meals_micro, model.steps_a_day) {
         let hours = (model.steps_a_tick * 24).div_ceil(model.steps_a_day.max(1));
         signals.write(EconomySignal { source: SOURCE.into(), hours, kind: SignalKind::FoodDemand { change_percent } });
     }
 }
 
-/// By how many percent demand differs from the usual, where that is worth a word.
-#[expect(clippy::cast_precision_loss, reason = "meals of a day are far below 2^53")]
-fn change(wanted: u64, usual: u64) -> Option<f64> {
+/// By how many percent demand differs from the usual, where that is more than chance. Both are meals of a step in
+/// millionths.
+#[expect(clippy::cast_precision_loss, reason = "meals of a step are far below 2^53 millionths")]
+fn change(recent: u64, usual: u64, steps_a_day: u32) -> Option<f64> {
     if usual == 0 {
         return None;
     }
-    let change = (wanted as f64 - usual as f64) / usual as f64 * 100.0;
+    let change = (recent as f64 - usual as f64) / usual as f64 * 100.0;
+    let meals_a_day = usual as f64 * f64::from(steps_a_day) / 1e6;
+    let chance = DEVIATIONS * 100.0 / meals_a_day.sqrt();
     let (least, most) = FOOD_DEMAND_RANGE;
-    (change.abs() >= TOLD_FROM).then(|| change.max(least).min(most))
+    (change.abs() >= chance.max(TOLD_FROM)).then(|| change.max(least).min(most))
 }
 
 #[cfg(test)]
@@ -172,10 +170,14 @@ mod tests {
 
     #[test]
     fn only_changes_beyond_chance_are_told_and_within_bounds() {
-        assert_eq!(change(101, 100), None);
-        assert_eq!(change(150, 100), Some(50.0));
-        assert_eq!(change(0, 100), Some(FOOD_DEMAND_RANGE.0));
-        assert_eq!(change(1_000_000, 100), Some(FOOD_DEMAND_RANGE.1));
-        assert_eq!(change(5, 0), None);
+        let meals = |count: u64| count * 1_000_000;
+        let changes = |recent, usual| change(meals(recent), meals(usual), 24);
+        assert_eq!(changes(101_000, 100_000), None, "too little");
+        assert_eq!(changes(103_000, 100_000), Some(3.0));
+        assert_eq!((changes(120, 100), changes(12, 8)), (Some(20.0), Some(50.0)));
+        assert_eq!((changes(105, 100), changes(9, 8)), (None, None), "a few eat as they like");
+        assert_eq!(changes(0, 100), Some(FOOD_DEMAND_RANGE.0));
+        assert_eq!(changes(1_000_000, 100), Some(FOOD_DEMAND_RANGE.1));
+        assert_eq!(changes(5, 0), None);
     }
 }

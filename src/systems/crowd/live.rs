@@ -56,7 +56,6 @@ pub(super) fn live_chunk(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
         RulePreset::City => {
             let wages = choose_city(chunk, desk, step.params, &step.hour);
             desk.wages += wages;
-            count_poor(chunk, step, desk);
             gather_company(chunk, step, desk);
             gather_traders(chunk, step, desk);
         }
@@ -64,6 +63,9 @@ pub(super) fn live_chunk(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
     seek_food(chunk, step, desk);
     post(chunk, step, desk);
     tally(chunk, step, desk);
+    if step.params.preset == RulePreset::City {
+        count_poor(chunk, step, desk);
+    }
 }
 
 /// The agents that `list` names, by their places.
@@ -71,7 +73,7 @@ fn listed(list: &[u16; CHUNK_AGENTS], count: usize) -> impl Iterator<Item = usiz
     list.iter().take(count).map(|place| usize::from(*place))
 }
 
-/// Counts who is hungry and cannot pay, where they are as the step begins for them.
+/// Counts who is hungry and cannot pay, where they are after the step.
 fn count_poor(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
     let count = pick_poor(chunk, step.params.hungry_at, step.hour.meal, &mut desk.list);
     for at in listed(&desk.list, count) {

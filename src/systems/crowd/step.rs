@@ -184,10 +184,16 @@ fn settle_step(
         books.note(CrowdFlow::Earnings, books.vendors);
         books.employers += std::mem::take(&mut books.vendors);
     }
-    // A week's memory.
-    let week = u64::from(terms.steps_a_day.max(1)) * 7;
-    let (usual, now) = (books.usual_meals_milli, meals * 1_000);
-    books.usual_meals_milli = if books.steps == 0 { now } else { (usual * (week - 1) + now) / week };
+    let wanted = meals + tallies.iter().map(|tally| u64::from(tally.sold_out)).sum::<u64>();
+    let day = u64::from(terms.steps_a_day.max(1));
+    books.usual_meals_micro = averaged(books.usual_meals_micro, wanted, books.steps, day * 7);
+    books.recent_meals_micro = averaged(books.recent_meals_micro, wanted, books.steps, day);
+}
+
+/// An average in millionths with a memory of so many steps: exponential, and until there were so many plainly the mean.
+fn averaged(average: u64, now: u64, steps: u64, memory: u64) -> u64 {
+    let known = (steps + 1).min(memory);
+    (average * (known - 1) + now * 1_000_000) / known
 }
 
 /// Sells to whom it is enough for, beginning with another one in each step. Gives the meals sold.

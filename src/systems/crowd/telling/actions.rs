@@ -25,11 +25,10 @@ pub fn tell_actions(
     for sample in &tallies.samples {
         let Some(action_type) = action(sample.doing) else { continue };
         let end = now.checked_add_micros(-(steps - 1 - i64::from(sample.step)) * micros).unwrap_or(now);
-        let metadata: [(&str, Value); 5] = [
+        let metadata: [(&str, Value); 4] = [
             ("doing", sample.doing.word().into()),
             ("x", sample.x.into()),
             ("y", sample.y.into()),
-            ("at", end.to_string().into()),
             // One of so many: a sample says nothing of how often something is done.
             ("sampled_of", crowd.len().into()),
         ];
@@ -41,6 +40,7 @@ pub fn tell_actions(
             location: ground.sectors.get(usize::from(*sector)).cloned().unwrap_or_default(),
             sector: None,
             metadata: Some(metadata),
+            at: Some(end),
         });
     }
 }

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::unusual::real;
 use super::windows::{Sum, Windows};
-use crate::components::clock::{GameInstant, WorldClock};
+use crate::components::clock::{GameInstant, MICROS_PER_DAY, WorldClock};
 use crate::components::crowd::{Ground, Tallies};
 use crate::components::money::Money;
 use crate::messages::market::{AggregatedStats, StatsMetrics, StatsTeller, StatsType};
 use crate::systems::crowd::hours::CrowdModel;
+
+/// Only windows of an hour are summed up as hours.
+const HOUR_MINUTES: u32 = 60;
 
 /// The day's sums of a crowd that lives hour by hour. Persisted.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,13 +41,14 @@ pub fn tell_stats(
         for (sector, (name, of_day)) in ground.sectors.iter().zip(&mut day.sectors).enumerate() {
             let sum = windows.sum(&tallies, window, sector);
             of_day.join(&sum);
-            if windows.a_day > 1 && sum.present_steps > 0 {
+            if windows.minutes() == HOUR_MINUTES && sum.present_steps > 0 {
                 events.write(stats(name, StatsType::HourlySummary, windows.minutes(), end, &sum));
             }
         }
     }
     day.windows = day.windows.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
-    if day.windows as usize >= windows.a_day {
+    // A tick that brings a day is one; hours are summed up at midnight, however many there were of the first day.
+    if model.steps_a_tick >= model.steps_a_day || now.as_micros().rem_euclid(MICROS_PER_DAY) == 0 {
         let minutes = day.windows.saturating_mul(windows.minutes());
         for (name, sum) in ground.sectors.iter().zip(&day.sectors) {
             if sum.present_steps > 0 {

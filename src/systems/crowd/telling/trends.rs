@@ -159,7 +159,13 @@ impl Trend {
         }
         new.sort_unstable();
         new.dedup();
-        new.truncate(limit.saturating_sub(self.taken.len()));
+        let room = limit.saturating_sub(self.taken.len());
+        if new.len() > room {
+            // Who still takes it up is drawn: numbers are neighbourhoods.
+            new.sort_unstable_by_key(|agent| (bits(key, u64::from(*agent)), *agent));
+            new.truncate(room);
+            new.sort_unstable();
+        }
         self.taken.extend_from_slice(&new);
         self.taken.sort_unstable();
         self.talked += self.taken.len() as u64;

@@ -6,8 +6,10 @@ use super::{
     AGENT_BYTES, AmountRange, Area, CELL_BYTES, CROWD_BYTES_MAX, CrowdSpec, GridSpec, RulesSpec, SECTORS_MAX, SIDE_MAX,
     TellingSpec,
 };
-use crate::world::spec::Range;
 use crate::world::spec::findings::{Findings, Place};
+use crate::world::spec::{Range, RulePreset};
+
+const MINUTES_A_DAY: u32 = 1_440;
 
 /// Checks a crowd; `commodities` are those of the world's economy, if it has one.
 pub(in crate::world::spec) fn check(crowd: &CrowdSpec, commodities: Option<&[&str]>, findings: &mut Findings) {
@@ -20,6 +22,19 @@ pub(in crate::world::spec) fn check(crowd: &CrowdSpec, commodities: Option<&[&st
     } else if crowd.hourly && !crowd.steps_a_day.is_multiple_of(24) {
         let message = format!("{} is no multiple of 24: with `hourly` each hour has as many steps", crowd.steps_a_day);
         findings.error(&place.key("stepsADay"), message);
+    }
+    if (1..=96).contains(&crowd.steps_a_day) {
+        if !MINUTES_A_DAY.is_multiple_of(crowd.steps_a_day) {
+            let message = format!("{} steps a day are no whole minutes each", crowd.steps_a_day);
+            findings.error(&place.key("stepsADay"), message);
+        } else if crowd.steps_a_day != 24 && crowd.rules.preset == RulePreset::City {
+            let message = format!(
+                "the rules of a city are those of an hour: in {} steps a day its people get hungry, tired and paid {} times \
+                 a day for that",
+                crowd.steps_a_day, crowd.steps_a_day
+            );
+            findings.warn(&place.key("stepsADay"), message);
+        }
     }
     check_memory(crowd, &place, findings);
     check_grid(&crowd.grid, commodities, &place.key("grid"), findings);

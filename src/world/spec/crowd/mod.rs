@@ -35,7 +35,8 @@ pub struct CrowdSpec {
     /// Agents, 1 and more, as many as the memory of a crowd (4 GiB) holds. `CROWD_NUM_AGENTS` overrides it.
     #[schemars(range(min = 1))]
     pub agents: u32,
-    /// Steps that the crowd lives in a day. 1 to 96; with `hourly` a multiple of 24.
+    /// Steps that the crowd lives in a day, of whole minutes each: 1 to 96; with `hourly` a multiple of 24. The rules of a
+    /// city are those of an hour: any other number than 24 is a warning there.
     #[schemars(range(min = 1, max = 96))]
     pub steps_a_day: u32,
     /// Whether it lives hour by hour with the hourly tick, and not a day at once with the daily one.
