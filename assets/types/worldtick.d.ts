@@ -402,7 +402,10 @@ export interface CrowdSpec {
   enabled?: boolean;
   /** Agents, 1 and more, as many as the memory of a crowd (4 GiB) holds. `CROWD_NUM_AGENTS` overrides it. */
   agents?: number;
-  /** Steps that the crowd lives in a day. 1 to 96; with `hourly` a multiple of 24. */
+  /**
+   * Steps that the crowd lives in a day, of whole minutes each: 1 to 96; with `hourly` a multiple of 24. The rules of a
+   * city are those of an hour: any other number than 24 is a warning there.
+   */
   stepsADay?: number;
   /** Whether it lives hour by hour with the hourly tick, and not a day at once with the daily one. */
   hourly?: boolean;
