@@ -1,5 +1,5 @@
 //! The world that ships, for a month of ticks, on Apache Kafka and PostgreSQL, while the server is killed: whatever its
-//! people, markets, factions and crowd have to tell is told once, in order, and fits the published schemas.
+//! markets, factions and crowd have to tell is told once, in order, and fits the published schemas.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,15 +28,15 @@ const KILLS: u64 = 6;
 const LIFE: u64 = 40;
 const LIMIT: Duration = Duration::from_secs(300);
 const SCHEMAS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/assets/schemas");
-/// What a month of this world tells, whatever else it does.
-const ALWAYS: [&str; 9] = [
+/// What a month of this world tells, whatever else it does. People live between ticks, in the steps of a world that keeps
+/// its own time.
+const ALWAYS: [&str; 8] = [
     "agent_action",
     "aggregated_stats",
     "demand_signal",
     "diplomacy_summary",
     "diplomacy_update",
     "market_cleared",
-    "npc_activity_changed",
     "population_movement",
     "social_trend",
 ];
