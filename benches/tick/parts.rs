@@ -15,6 +15,7 @@ use crate::cpu;
 
 #[derive(Debug, Default)]
 struct Watch {
+    is_on: bool,
     running: Option<(&'static str, Duration)>,
     spent: BTreeMap<&'static str, Duration>,
 }
@@ -31,12 +32,12 @@ impl Parts {
         if let Some((name, began)) = watch.running.take() {
             *watch.spent.entry(name).or_default() += now.saturating_sub(began);
         }
-        watch.running = part.map(|part| (part, cpu::time()));
+        watch.running = part.filter(|_| watch.is_on).map(|part| (part, cpu::time()));
     }
 
-    /// Begins anew.
-    pub(crate) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Watch::default();
+    /// Takes the time from now on, or no more.
+    pub(crate) fn watch_on(&self, is_on: bool) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_on = is_on;
     }
 
     /// Prints the milliseconds of each part in one of so many ticks.

@@ -17,7 +17,7 @@ const FACTIONS: u32 = 100;
 /// NPCs, of whom each comes to a decision in each tick.
 const PEOPLE: u32 = 50;
 /// Agents of the economy: so many write 100,000 orders an hour.
-const TRADERS: u32 = 35_000;
+const TRADERS: u32 = 36_600;
 
 /// Which world it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

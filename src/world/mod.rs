@@ -10,6 +10,7 @@ mod hash;
 mod inputs;
 pub(crate) mod lenient;
 mod noted;
+mod packing;
 mod registry;
 mod saving;
 mod snapshot;

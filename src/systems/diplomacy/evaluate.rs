@@ -112,7 +112,7 @@ fn evaluate_rows(
             rows::moods(model.noise, draws.row(*id), moods, tail(keys, from));
         }
         rows::sums(score, lean, dread, moods);
-        rows::leaving(model, marks, score, state);
+        rows::leaving(model, one.exhaustion, marks, (score, state, exhaustion));
         rows::collect(marks, first, restless);
         first = first.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
     }
@@ -231,7 +231,11 @@ mod tests {
                     [after.love, after.trust, after.score].map(f32::to_bits),
                     [of.love, of.trust, score].map(f32::to_bits)
                 );
-                if !model.stays(RelationState::of_number(before.state[pair]), score) {
+                let state = RelationState::of_number(before.state[pair]);
+                let would_not_fight = state == RelationState::ColdWar
+                    && model.next_state(state, score) == RelationState::War
+                    && model.is_weary(score, one, other);
+                if !model.stays(state, score) && !would_not_fight {
                     restless.push(id.0);
                 }
             }
