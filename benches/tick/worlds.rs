@@ -17,7 +17,7 @@ const FACTIONS: u32 = 100;
 /// NPCs, of whom each comes to a decision in each tick.
 const PEOPLE: u32 = 50;
 /// Agents of the economy: so many write 100,000 orders an hour.
-const TRADERS: u32 = 36_600;
+const TRADERS: u32 = 32_300;
 
 /// Which world it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

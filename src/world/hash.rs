@@ -10,7 +10,6 @@ use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::packing::pack;
 use super::registry::Persist;
 
 /// A fingerprint of everything that persists in a world.
@@ -76,7 +75,9 @@ pub(crate) fn forget_part<T: Component>(
 
 /// The hash of one value. `buffer` is scratch space.
 pub(crate) fn hash_value<T: Persist>(value: &T, id: u64, buffer: &mut Vec<u8>) -> Result<u64, postcard::Error> {
-    Ok(hash_bytes(T::NAME, id, pack(value, buffer)?))
+    buffer.clear();
+    *buffer = postcard::to_extend(value, std::mem::take(buffer))?;
+    Ok(hash_bytes(T::NAME, id, buffer))
 }
 
 /// The hash of a value's postcard bytes.

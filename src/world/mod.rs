@@ -10,7 +10,6 @@ mod hash;
 mod inputs;
 pub(crate) mod lenient;
 mod noted;
-mod packing;
 mod registry;
 mod saving;
 mod snapshot;
