@@ -28,6 +28,7 @@
 #[path = "../market/cpu.rs"]
 mod cpu;
 mod limit;
+mod places;
 mod snapshot;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -36,11 +37,12 @@ use std::time::{Duration, Instant};
 
 use bevy_tasks::{TaskPool, TaskPoolBuilder};
 use limit::Limit;
+use places::spec;
 use worldtick::components::crowd::{Crowd, CrowdBooks, Ground, Tallies};
 use worldtick::systems::crowd::{
     CrowdFloor, Params, StepKeys, Terms, found_books, found_crowd, found_ground, live_steps,
 };
-use worldtick::world::spec::{CrowdSpec, DistrictKind, DistrictSpec, GridSpec, RulePreset, RulesSpec};
+use worldtick::world::spec::{CrowdSpec, RulePreset};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -80,20 +82,6 @@ struct Town {
     books: CrowdBooks,
     tallies: Tallies,
     floor: CrowdFloor,
-}
-
-fn spec(agents: u32, preset: RulePreset, spread: bool) -> CrowdSpec {
-    let side = (f64::from(agents) * 25.0).sqrt().round() as u32;
-    let everywhere = DistrictSpec { kind: DistrictKind::Homes, x: 0, y: 0, width: side, height: side };
-    let grid = GridSpec {
-        width: side,
-        height: side,
-        sector_columns: 8,
-        sector_rows: 8,
-        districts: if spread { vec![everywhere] } else { Vec::new() },
-        ..GridSpec::default()
-    };
-    CrowdSpec { agents, grid, rules: RulesSpec { preset, ..RulesSpec::default() }, ..CrowdSpec::default() }
 }
 
 impl Town {

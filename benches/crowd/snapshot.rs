@@ -11,7 +11,7 @@ use worldtick::testing::Stepper;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
-use crate::{Failure, goal};
+use crate::{Failure, cpu, goal};
 
 const AGENTS: f64 = 1e6;
 
@@ -40,19 +40,20 @@ pub(crate) fn run() -> Result<bool, Failure> {
     let began = Instant::now();
     let bytes = unpacked.pack()?;
     let packed = began.elapsed();
-    let mut best = f64::INFINITY;
-    for _ in 0..3 {
+    let (mut best, mut best_wall) = (f64::INFINITY, f64::INFINITY);
+    for _ in 0..5 {
         let app = build();
-        let began = Instant::now();
+        let (began, began_wall) = (cpu::time(), Instant::now());
         let mut again = GameWorld::restore(app, &bytes)?;
-        best = best.min(began.elapsed().as_secs_f64());
+        best = best.min((cpu::time() - began).as_secs_f64());
+        best_wall = best_wall.min(began_wall.elapsed().as_secs_f64());
         if again.state_hash()? != hash {
             return Err("the world that came back is another".into());
         }
     }
     println!(
         "a million agents: hashed in {hashed:?} (unchanged {unchanged:?}), copied in {copied:?}, packed in {packed:?}, \
-         restored in {best:.2} s"
+         restored in {best:.2} s of CPU time, {best_wall:.2} s of wall time"
     );
     let each = bytes.len() as f64 / AGENTS;
     let small = goal(&format!("{each:.1} bytes an agent, at most 32"), each <= 32.0);

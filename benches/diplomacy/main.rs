@@ -17,19 +17,19 @@
 
 #[path = "../market/cpu.rs"]
 mod cpu;
+mod factions;
 mod limit;
 
 use bevy_app::App;
 use serde_json::{Map, Value, json};
 use worldtick::components::clock::{ClockSource, GameInstant, MICROS_PER_DAY};
-use worldtick::components::ids::{StableId, WorldId};
+use worldtick::components::ids::WorldId;
 use worldtick::messages::diplomacy::DiplomacySummary;
 use worldtick::messages::{Input, SimulationEvent, TickInput, TickType};
 use worldtick::plugins::diplomacy::DiplomacyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
-use worldtick::systems::random::SystemDraws;
 use worldtick::world::GameWorld;
-use worldtick::world::spec::{DiplomacySpec, FactionSpec, GoalsSpec, PowersSpec, TemperamentSpec, WorldSpec};
+use worldtick::world::spec::{DiplomacySpec, WorldSpec};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -39,8 +39,12 @@ const SETTLING: u32 = 60;
 const ROUNDS: usize = 9;
 
 fn main() -> Result<(), Failure> {
+    let wanted: Vec<u32> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     let mut missed = false;
     for (factions, days, goal) in [(7, 200, 0.1), (100, 100, 1.0), (1_000, 20, 2.0), (3_000, 6, 20.0)] {
+        if !wanted.is_empty() && !wanted.contains(&factions) {
+            continue;
+        }
         let pairs = factions * (factions - 1) / 2;
         let (day, summary) = measure(factions, days)?;
         let limit = limit::measure(factions, days);
@@ -94,24 +98,12 @@ fn measure(factions: u32, days: u32) -> Result<(f64, Map<String, Value>), Failur
     Ok((rounds.get(ROUNDS / 2).copied().unwrap_or_default(), last))
 }
 
-/// A world of so many factions of every kind, each with as much to do with others as in the default world.
+/// A world of so many factions.
 fn world(factions: u32) -> Result<WorldSpec, Failure> {
-    let draws = SystemDraws::new(1, 0, "bench");
-    let factions = (0..factions).map(|number| {
-        let mut draw = draws.for_id(StableId(number.into()));
-        let mut unit = || draw.unit();
-        FactionSpec {
-            id: format!("faction-{number:04}"),
-            powers: PowersSpec { military: 5.0 + 5.0 * unit(), ..PowersSpec::default() },
-            goals: GoalsSpec { expansion: unit(), commerce: unit(), security: unit() },
-            temperament: TemperamentSpec { aggression: unit(), loyalty: unit(), forgiveness: unit() },
-            ..FactionSpec::default()
-        }
-    });
     let mut spec = WorldSpec::named(WorldId::new("bench")?);
     spec.clock = ClockSource::Manual;
     spec.starts_at = GameInstant::from_micros(0)?;
     spec.meta.simulation = serde_json::from_value(json!({ "maxStepGameSeconds": 3_600 }))?;
-    spec.diplomacy = Some(DiplomacySpec { factions: factions.collect(), ..DiplomacySpec::default() });
+    spec.diplomacy = Some(DiplomacySpec { factions: factions::some(factions), ..DiplomacySpec::default() });
     Ok(spec)
 }

@@ -53,7 +53,6 @@ persist! {
     Powers: "diplomacy.powers",
     Goals: "diplomacy.goals",
     Temperament: "diplomacy.temperament",
-    Relations: "diplomacy.relations",
     Affairs: "diplomacy.affairs",
 }
 
@@ -68,7 +67,7 @@ impl Plugin for DiplomacyPlugin {
             .persist_component::<Powers>()
             .persist_component::<Goals>()
             .persist_component::<Temperament>()
-            .persist_resource::<Relations>()
+            .persist_bulk::<Relations>()
             .persist_resource::<Affairs>()
             .emit_event::<DiplomacyUpdate>()
             .emit_event::<DiplomacySummary>()

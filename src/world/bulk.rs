@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use bevy_ecs::component::Mutable;
 use bevy_ecs::prelude::*;
+use bytemuck::{Pod, cast_slice_mut};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::column::Column;
@@ -43,6 +44,19 @@ pub trait PersistBulk: Resource<Mutability = Mutable> + Default {
         let _ = (piece, bytes);
         Err(format!("{} cannot read its version {version}: it knows only {}", Self::NAME, Self::VERSION))
     }
+}
+
+/// The next column of a piece, for [`PersistBulk::put`]: so many values, taken off the front of `rest`.
+///
+/// # Errors
+/// With a sentence, where fewer are left.
+pub fn read_column<T: Pod>(rest: &mut &[u8], length: usize) -> Result<Vec<T>, String> {
+    let bytes = length.checked_mul(size_of::<T>()).ok_or("a column is longer than the memory")?;
+    let (column, after) = rest.split_at_checked(bytes).ok_or("a column ends too early")?;
+    *rest = after;
+    let mut values = vec![T::zeroed(); length];
+    cast_slice_mut(&mut values).copy_from_slice(column);
+    Ok(values)
 }
 
 /// A resource that persists in bulk.

@@ -15,7 +15,7 @@ mod saving;
 mod snapshot;
 pub mod spec;
 
-pub use bulk::PersistBulk;
+pub use bulk::{PersistBulk, read_column};
 pub use faults::{WorldError, WorldFault};
 pub(crate) use faults::{note_failure, panic_text};
 pub use game_world::GameWorld;

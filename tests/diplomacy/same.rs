@@ -185,9 +185,9 @@ proptest! {
             days(&mut world, 1).expect("a day");
             let relations = world.world().ecs().resource::<Relations>();
             prop_assert!(relations.is_whole());
-            let feelings = relations.love.0.iter().chain(&relations.trust.0);
+            let feelings = relations.love.iter().chain(&relations.trust);
             prop_assert!(feelings.clone().all(|value| (-1.0..=1.0).contains(value)));
-            prop_assert!(relations.score.0.iter().all(|value| (-2.0..=4.0).contains(value)));
+            prop_assert!(relations.score.iter().all(|value| (-2.0..=4.0).contains(value)));
             prop_assert!(world.world().ecs().resource::<Affairs>().histories.len() <= 12);
         }
         let list = world.ask("diplomacy.factions", json!({})).expect("a list");

@@ -90,5 +90,5 @@ pub(crate) fn relations(world: &mut Stepper) -> Relations {
 
 /// The state of each pair, in their order.
 pub(crate) fn states(world: &mut Stepper) -> Vec<RelationState> {
-    relations(world).state.0.iter().map(|state| RelationState::of_number(*state)).collect()
+    relations(world).state.iter().map(|state| RelationState::of_number(*state)).collect()
 }

@@ -42,6 +42,11 @@ impl Ground {
         self.table.get((row + u32::from(column)) as usize).copied().unwrap_or(0)
     }
 
+    /// Where the row of the table of sectors begins that a row of cells is in.
+    pub fn row_of_sectors(&self, y: i16) -> Option<u32> {
+        self.band_y.get(usize::from(y.cast_unsigned())).copied()
+    }
+
     /// The number of a cell.
     #[inline]
     pub fn cell(&self, x: i16, y: i16) -> usize {

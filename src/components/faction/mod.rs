@@ -4,7 +4,6 @@
 //! ([`Relations`]), and what only few pairs have ([`Affairs`]) is kept apart.
 
 mod affairs;
-mod dense;
 mod history;
 mod powers;
 mod relations;
@@ -12,7 +11,6 @@ mod state;
 mod treaty;
 
 pub use affairs::{Affairs, DueAct, Today, Usual};
-pub use dense::Dense;
 pub use history::{Happening, Histories, What};
 pub use powers::{Faction, Goals, PowerLevels, Powers, Temperament};
 pub use relations::{PairId, PairView, Pairs, Relations};

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::Resource;
 use serde::{Deserialize, Serialize};
 
-use super::{Dense, RelationState};
+use super::RelationState;
 
 /// The number of a pair: its place in the triangle of all pairs, row by row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -60,8 +60,8 @@ impl Pairs {
     }
 }
 
-/// How factions stand to each other. One entry a pair in each column, in the order of [`Pairs`].
-#[derive(Resource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// How factions stand to each other. One entry a pair in each column, in the order of [`Pairs`]. Persisted in bulk.
+#[derive(Resource, Debug, Clone, Default, PartialEq)]
 pub struct Relations {
     /// Factions.
     pub factions: u16,
@@ -70,21 +70,21 @@ pub struct Relations {
     /// Days that were evaluated.
     pub days: u64,
     /// Love, -1 to 1.
-    pub love: Dense<f32>,
+    pub love: Vec<f32>,
     /// What love is by nature, to which it goes back. -1 to 1.
-    pub nature: Dense<f32>,
+    pub nature: Vec<f32>,
     /// Trust, -1 to 1.
-    pub trust: Dense<f32>,
+    pub trust: Vec<f32>,
     /// What treaties in force add to love.
-    pub bonus: Dense<f32>,
+    pub bonus: Vec<f32>,
     /// Score of the last evaluation.
-    pub score: Dense<f32>,
+    pub score: Vec<f32>,
     /// Score with which the present state began.
-    pub score_then: Dense<f32>,
+    pub score_then: Vec<f32>,
     /// The state, by its number.
-    pub state: Dense<u8>,
+    pub state: Vec<u8>,
     /// The hour of game time (since the epoch) in which the present state began.
-    pub since: Dense<i32>,
+    pub since: Vec<i32>,
 }
 
 /// One pair, as the columns have it.
@@ -105,7 +105,7 @@ impl Relations {
     /// Relations of so many factions, all indifferent.
     pub fn new(factions: u16) -> Self {
         let count = Pairs(usize::from(factions)).count();
-        let zeros = || Dense(vec![0.0; count]);
+        let zeros = || vec![0.0; count];
         Self {
             factions,
             began: None,
@@ -116,8 +116,8 @@ impl Relations {
             bonus: zeros(),
             score: zeros(),
             score_then: zeros(),
-            state: Dense(vec![RelationState::Peace.number(); count]),
-            since: Dense(vec![0; count]),
+            state: vec![RelationState::Peace.number(); count],
+            since: vec![0; count],
         }
     }
 
@@ -130,36 +130,36 @@ impl Relations {
     pub fn is_whole(&self) -> bool {
         let count = self.pairs().count();
         let reals = [&self.love, &self.nature, &self.trust, &self.bonus, &self.score, &self.score_then];
-        reals.iter().all(|column| column.0.len() == count && column.0.iter().all(|value| value.is_finite()))
-            && self.state.0.len() == count
-            && self.state.0.iter().all(|state| *state < 4)
-            && self.since.0.len() == count
+        reals.iter().all(|column| column.len() == count && column.iter().all(|value| value.is_finite()))
+            && self.state.len() == count
+            && self.state.iter().all(|state| *state < 4)
+            && self.since.len() == count
     }
 
     /// A pair.
     pub fn view(&self, pair: PairId) -> Option<PairView> {
         let at = pair.index();
         Some(PairView {
-            love: *self.love.0.get(at)?,
-            nature: *self.nature.0.get(at)?,
-            trust: *self.trust.0.get(at)?,
-            bonus: *self.bonus.0.get(at)?,
-            score: *self.score.0.get(at)?,
-            score_then: *self.score_then.0.get(at)?,
+            love: *self.love.get(at)?,
+            nature: *self.nature.get(at)?,
+            trust: *self.trust.get(at)?,
+            bonus: *self.bonus.get(at)?,
+            score: *self.score.get(at)?,
+            score_then: *self.score_then.get(at)?,
             state: self.state_of(pair),
-            since: *self.since.0.get(at)?,
+            since: *self.since.get(at)?,
         })
     }
 
     /// The state of a pair.
     pub fn state_of(&self, pair: PairId) -> RelationState {
-        self.state.0.get(pair.index()).map_or(RelationState::Peace, |number| RelationState::of_number(*number))
+        self.state.get(pair.index()).map_or(RelationState::Peace, |number| RelationState::of_number(*number))
     }
 
     /// Adds to a pair's love and trust, within their bounds.
     pub fn move_feelings(&mut self, pair: PairId, love: f32, trust: f32) {
         for (column, change) in [(&mut self.love, love), (&mut self.trust, trust)] {
-            if let Some(value) = column.0.get_mut(pair.index()) {
+            if let Some(value) = column.get_mut(pair.index()) {
                 *value = (*value + change).clamp(-1.0, 1.0);
             }
         }
@@ -169,7 +169,7 @@ impl Relations {
     pub fn set_state(&mut self, pair: PairId, state: RelationState, hour: i32) {
         let at = pair.index();
         if let (Some(place), Some(since), Some(then), Some(score)) =
-            (self.state.0.get_mut(at), self.since.0.get_mut(at), self.score_then.0.get_mut(at), self.score.0.get(at))
+            (self.state.get_mut(at), self.since.get_mut(at), self.score_then.get_mut(at), self.score.get(at))
         {
             *place = state.number();
             *since = hour;
@@ -180,7 +180,7 @@ impl Relations {
     /// Pairs in each state, from war to alliance.
     pub fn counts(&self) -> [u64; 4] {
         let mut counts = [0_u64; 4];
-        for part in self.state.0.chunks(128) {
+        for part in self.state.chunks(128) {
             // Bytes are counted sixteen at a time; 128 of them fit into one.
             for (number, count) in (0_u8..).zip(&mut counts) {
                 *count += u64::from(part.iter().map(|state| u8::from(*state == number)).sum::<u8>());
@@ -192,7 +192,7 @@ impl Relations {
     /// The pairs in a state, in their order.
     pub fn in_state(&self, state: RelationState) -> impl Iterator<Item = PairId> + '_ {
         let number = state.number();
-        let parts = (0_u32..).step_by(64).zip(self.state.0.chunks(64));
+        let parts = (0_u32..).step_by(64).zip(self.state.chunks(64));
         let some = parts.filter(move |(_, part)| part.iter().fold(false, |found, state| found | (*state == number)));
         some.flat_map(move |(first, part)| {
             let of_state = (first..).zip(part).filter(move |(_, state)| **state == number);
@@ -233,7 +233,7 @@ mod tests {
         assert_eq!(relations.counts(), [3, 0, 1_767, 0]);
         let wars: Vec<u32> = relations.in_state(RelationState::War).map(|pair| pair.0).collect();
         assert_eq!(wars, [3, 700, 1_769]);
-        relations.love.0.pop();
+        relations.love.pop();
         assert!(!relations.is_whole());
     }
 }

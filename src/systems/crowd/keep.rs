@@ -1,9 +1,9 @@
 //! How a crowd is saved: 16 bytes an agent, as its columns lie in memory.
 
-use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use bytemuck::cast_slice;
 
 use crate::components::crowd::{CHUNK_AGENTS, Chunk, Crowd, Doing, FULL};
-use crate::world::PersistBulk;
+use crate::world::{PersistBulk, read_column};
 
 #[cfg(target_endian = "big")]
 compile_error!("crowds are saved as they lie in memory, and that is little-endian");
@@ -33,7 +33,7 @@ impl PersistBulk for Crowd {
 
     fn put(&mut self, piece: usize, bytes: &[u8]) -> Result<(), String> {
         if piece == 0 {
-            *self = Self { chunks: Vec::new(), stock: column(&mut &*bytes, bytes.len() / 2)? };
+            *self = Self { chunks: Vec::new(), stock: read_column(&mut &*bytes, bytes.len() / 2)? };
             return Ok(());
         }
         if piece != self.chunks.len() + 1 {
@@ -47,27 +47,18 @@ impl PersistBulk for Crowd {
         let rest = &mut &*bytes;
         self.chunks.push(Chunk {
             first: u32::try_from(first).map_err(|error| error.to_string())?,
-            x: column(rest, agents)?,
-            y: column(rest, agents)?,
-            hunger: column(rest, agents)?,
-            drive: column(rest, agents)?,
-            energy: column(rest, agents)?,
-            money: column(rest, agents)?,
-            things: column(rest, agents)?,
-            doing: column(rest, agents)?,
+            x: read_column(rest, agents)?,
+            y: read_column(rest, agents)?,
+            hunger: read_column(rest, agents)?,
+            drive: read_column(rest, agents)?,
+            energy: read_column(rest, agents)?,
+            money: read_column(rest, agents)?,
+            things: read_column(rest, agents)?,
+            doing: read_column(rest, agents)?,
             ..Chunk::default()
         });
         Ok(())
     }
-}
-
-/// The next column of a piece.
-fn column<T: Pod>(rest: &mut &[u8], length: usize) -> Result<Vec<T>, String> {
-    let (column, after) = rest.split_at_checked(length * size_of::<T>()).ok_or("a column ends too early")?;
-    *rest = after;
-    let mut values = vec![T::zeroed(); length];
-    cast_slice_mut(&mut values).copy_from_slice(column);
-    Ok(values)
 }
 
 impl Crowd {

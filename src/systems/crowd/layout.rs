@@ -3,6 +3,9 @@
 use super::draw::{below, bits};
 use crate::world::spec::{Area, CrowdSpec, DistrictKind, RulePreset};
 
+/// Areas by which a guess may be off.
+const GUESS_OFF: usize = 8;
+
 /// The areas of one kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Quarter {
@@ -32,10 +35,23 @@ impl Quarter {
         self.cells
     }
 
+    /// The area of a cell by its number. Most are as large as all others: it is looked for where it would be then.
+    fn area_of(&self, number: u64) -> usize {
+        let guess = usize::try_from(number.saturating_mul(self.areas.len() as u64) / self.cells.max(1)).unwrap_or(0);
+        let from = guess.saturating_sub(GUESS_OFF);
+        let until = (guess + GUESS_OFF).min(self.areas.len());
+        let begins = |at: usize| self.areas.get(at).map(|(before, _)| *before);
+        let is_there = begins(from).is_some_and(|begin| begin <= number) && begins(until).is_none_or(|end| number < end);
+        let (from, areas) = match self.areas.get(from..until) {
+            Some(near) if is_there => (from, near),
+            _ => (0, &*self.areas),
+        };
+        (from + areas.partition_point(|(before, _)| *before <= number)).saturating_sub(1)
+    }
+
     /// A cell by its number among all of them.
     pub(super) fn nth(&self, number: u64) -> (u32, u32) {
-        let index = self.areas.partition_point(|(before, _)| *before <= number).saturating_sub(1);
-        let Some((before, area)) = self.areas.get(index) else { return (0, 0) };
+        let Some((before, area)) = self.areas.get(self.area_of(number)) else { return (0, 0) };
         let (rest, width) = (number.saturating_sub(*before), u64::from(area.width.max(1)));
         let within = |at: u64| u32::try_from(at).unwrap_or(0);
         (area.x + within(rest % width), area.y + within(rest / width))

@@ -188,9 +188,7 @@ fn gather_traders(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
 
 /// Looks up where everybody is, counts who has come from elsewhere, and what all do.
 fn tally(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
-    for ((x, y), sector) in chunk.x.iter().zip(&chunk.y).zip(desk.sector.iter_mut()) {
-        *sector = step.ground.sector(*x, *y);
-    }
+    look_up_sectors(chunk, step.ground, desk.sector.get_mut(..chunk.len()).unwrap_or_default());
     // Few cross a border: agents are compared many at a time.
     const TOGETHER: usize = 32;
     let now = desk.sector.chunks(TOGETHER);
@@ -215,6 +213,38 @@ fn tally(chunk: &mut Chunk, step: &Step<'_>, desk: &mut Desk) {
         }
     }
     desk.count(&chunk.doing);
+}
+
+/// The sector of each agent. Those of a chunk live near each other: mostly all are in the same one, or at least in the same
+/// row of sectors, and that can be seen from how far they have spread.
+fn look_up_sectors(chunk: &Chunk, ground: &Ground, sectors: &mut [u8]) {
+    let ((west, east), (north, south)) = (bounds(&chunk.x), bounds(&chunk.y));
+    let (Some(first), Some(last)) = (ground.row_of_sectors(north), ground.row_of_sectors(south)) else { return };
+    if first != last {
+        for ((x, y), sector) in chunk.x.iter().zip(&chunk.y).zip(sectors) {
+            *sector = ground.sector(*x, *y);
+        }
+        return;
+    }
+    let columns = usize::from(west.cast_unsigned())..=usize::from(east.cast_unsigned());
+    let bands = ground.band_x.get(columns).unwrap_or_default();
+    let row = ground.table.get(first as usize..).unwrap_or_default();
+    match (bands.first(), bands.last()) {
+        (Some(one), Some(other)) if one == other => {
+            sectors.fill(row.get(usize::from(*one)).copied().unwrap_or(0));
+        }
+        _ => {
+            for (x, sector) in chunk.x.iter().zip(sectors) {
+                let band = ground.band_x.get(usize::from(x.cast_unsigned())).copied().unwrap_or(0);
+                *sector = row.get(usize::from(band)).copied().unwrap_or(0);
+            }
+        }
+    }
+}
+
+/// The least and the largest of a column.
+fn bounds(column: &[i16]) -> (i16, i16) {
+    column.iter().fold((i16::MAX, i16::MIN), |(least, most), value| (least.min(*value), most.max(*value)))
 }
 
 #[inline(always)]

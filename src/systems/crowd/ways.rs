@@ -1,9 +1,10 @@
 //! The way from each cell to the nearest vendor, by Manhattan distance, for all cells at once.
 //!
-//! Two sweeps over the grid are enough for that distance: each cell takes over the best of its neighbours above and to the
-//! left, then of those below and to the right (Rosenfeld and Pfaltz, "Sequential operations in digital picture processing",
-//! Journal of the ACM 13, 1966). It visits every cell twice and needs no queue, and the distances are those of a
-//! breadth-first search from all vendors.
+//! That distance can be taken apart (as Rosenfeld and Pfaltz, "Sequential operations in digital picture processing", Journal
+//! of the ACM 13, 1966, do with two sweeps over all neighbours): the nearest vendor of each column first, up and down, and
+//! of those the nearest along the row, to the right and to the left. Columns do not depend on each other in the first part,
+//! rows in the second: many are swept side by side. Of several vendors as near the westernmost counts, then the
+//! northernmost.
 
 /// For each cell, row by row, the columns east and rows south to the nearest of the cells in `vendors`; cut to 127.
 pub(super) fn find_ways(width: usize, height: usize, vendors: &[u32]) -> Vec<[i8; 2]> {
@@ -11,58 +12,96 @@ pub(super) fn find_ways(width: usize, height: usize, vendors: &[u32]) -> Vec<[i8
 }
 
 /// The furthest that a way may lead to be a word of [`find_near`].
-const NEAR_MAX: u32 = 126;
+const NEAR_MAX: i32 = 126;
 /// A way of no length: distance above, then columns east and rows south, both with 128 added.
-const HERE: u32 = 0x80_80;
-/// A way that is longer than any.
-const NOWHERE: u32 = 0x7FFF_8080;
-/// One cell further, and the neighbour's way with it: to the west, to the east, to the north, to the south.
-const FROM_WEST: u32 = 0x1_0000 - 0x100;
-const FROM_EAST: u32 = 0x1_0000 + 0x100;
-const FROM_NORTH: u32 = 0x1_0000 - 1;
-const FROM_SOUTH: u32 = 0x1_0000 + 1;
+const HERE: i32 = 0x80_80;
+/// A way that is longer than any. What is added to words on the way through a row never makes one of it that is near.
+const NOWHERE: i32 = 0x4000_0000;
+/// One cell further, and the neighbour's way with it: to the west, to the east.
+const FROM_WEST: i32 = 0x1_0000 - 0x100;
+const FROM_EAST: i32 = 0x1_0000 + 0x100;
+/// Rows that are swept side by side.
+const LANES: usize = 8;
+/// Further than anything that is near: of a column without a vendor.
+const FAR: u8 = 127;
 
 /// The same where vendors are near everywhere, as they are in all but odd worlds: a way is one word, so that a neighbour's
 /// is taken over by an addition and a minimum. Nothing where some way is too long for that.
 fn find_near(width: usize, height: usize, vendors: &[u32]) -> Option<Vec<[i8; 2]>> {
-    let mut ways = vec![NOWHERE; width * height];
+    // How far above each cell the next vendor of its column stands.
+    let mut above = vec![FAR; width * height];
     for vendor in vendors {
-        *ways.get_mut(*vendor as usize)? = HERE;
+        *above.get_mut(*vendor as usize)? = 0;
     }
-    let mut above: &[u32] = &[];
-    for row in ways.chunks_exact_mut(width.max(1)) {
-        for (way, above) in row.iter_mut().zip(above) {
-            *way = (*way).min(near(*above + FROM_NORTH));
+    let width = width.max(1);
+    let mut before: &[u8] = &[];
+    for row in above.chunks_exact_mut(width) {
+        for (cell, before) in row.iter_mut().zip(before) {
+            *cell = (*cell).min(before + 1).min(FAR);
         }
-        let mut left = NOWHERE;
-        for way in row.iter_mut() {
-            left = (*way).min(near(left + FROM_WEST));
-            *way = left;
-        }
-        above = row;
+        before = row;
     }
-    let (mut below, mut furthest): (&[u32], u32) = (&[], 0);
-    for row in ways.chunks_exact_mut(width.max(1)).rev() {
-        for (way, below) in row.iter_mut().zip(below) {
-            *way = (*way).min(near(*below + FROM_SOUTH));
+    let mut ways = vec![[0; 2]; above.len()];
+    let (mut below, mut block) = (vec![FAR; width], vec![[NOWHERE; LANES]; width]);
+    let mut furthest = 0;
+    for (above, ways) in above.rchunks(width * LANES).zip(ways.rchunks_mut(width * LANES)) {
+        for (lane, row) in above.rchunks_exact(width).enumerate() {
+            look_along_columns(row, &mut below, &mut block, lane);
         }
-        let mut right = NOWHERE;
-        for way in row.iter_mut().rev() {
-            right = (*way).min(near(right + FROM_EAST));
-            *way = right;
-            furthest = furthest.max(right);
+        sweep_rows(&mut block);
+        for (lane, row) in ways.rchunks_exact_mut(width).enumerate() {
+            furthest = write_row(row, &block, lane).max(furthest);
         }
-        below = row;
     }
-    let part = |bits: u32| i8::try_from(i32::try_from(bits & 0xFF).unwrap_or(0) - 128).unwrap_or(0);
-    let reached = furthest >> 16 <= NEAR_MAX;
-    reached.then(|| ways.into_iter().map(|way| [part(way >> 8), part(way)]).collect())
+    (furthest <= NEAR_MAX).then_some(ways)
 }
 
-/// A word of which no part has run over; what is too far is nowhere.
+/// The nearest vendor of each column, as words; `below` becomes how far below each cell of this row the next one stands.
+fn look_along_columns(above: &[u8], below: &mut [u8], block: &mut [[i32; LANES]], lane: usize) {
+    for ((above, below), words) in above.iter().zip(below).zip(block) {
+        *below = if *above == 0 { 0 } else { (*below + 1).min(FAR) };
+        let (north, south) = (i32::from(*above), i32::from(*below));
+        let word = if north <= south { HERE + north * (0x1_0000 - 1) } else { HERE + south * (0x1_0000 + 1) };
+        words[lane % LANES] = if north.min(south) > NEAR_MAX { NOWHERE } else { word };
+    }
+}
+
+/// Takes the better of each cell's own way and its neighbour's over, from the west and from the east.
+fn sweep_rows(block: &mut [[i32; LANES]]) {
+    let mut beside = [NOWHERE; LANES];
+    for words in block.iter_mut() {
+        take_over_words(words, &mut beside, FROM_WEST);
+    }
+    beside = [NOWHERE; LANES];
+    for words in block.iter_mut().rev() {
+        take_over_words(words, &mut beside, FROM_EAST);
+    }
+}
+
 #[inline(always)]
-fn near(way: u32) -> u32 {
-    if way >> 16 > NEAR_MAX { NOWHERE } else { way }
+fn take_over_words(words: &mut [i32; LANES], beside: &mut [i32; LANES], further: i32) {
+    for (word, beside) in words.iter_mut().zip(beside) {
+        *word = (*word).min(*beside + further);
+        *beside = *word;
+    }
+}
+
+/// Writes the ways of a row; gives the length of the longest.
+fn write_row(row: &mut [[i8; 2]], block: &[[i32; LANES]], lane: usize) -> i32 {
+    let mut longest = 0;
+    for (way, words) in row.iter_mut().zip(block) {
+        let word = words[lane % LANES];
+        longest = longest.max(word >> 16);
+        *way = [part(word >> 8), part(word)];
+    }
+    longest
+}
+
+/// Columns or rows of a word.
+#[inline(always)]
+#[expect(clippy::cast_possible_truncation, reason = "eight bits are what is wanted")]
+const fn part(word: i32) -> i8 {
+    ((word & 0xFF) - 128) as i8
 }
 
 /// No way is known yet.
@@ -177,7 +216,7 @@ mod tests {
             let furthest = far.iter().map(length).max().unwrap_or(0);
             let near = find_near(width, height, &vendors);
             // What is further than 127 along one axis is cut there: such a length may be more than it says.
-            prop_assert_eq!(near.is_some(), furthest <= NEAR_MAX);
+            prop_assert_eq!(near.is_some(), furthest <= NEAR_MAX.unsigned_abs());
             prop_assert!(ways.iter().map(length).eq(far.iter().map(length)));
             if near.is_none() {
                 prop_assert_eq!(ways, far);

@@ -102,7 +102,7 @@ impl Books<'_> {
     pub(super) fn rescore(&mut self, pair: PairId) {
         self.reckon_bonus(pair);
         let score = self.terms(pair).score;
-        if let Some(place) = self.relations.score.0.get_mut(pair.index()) {
+        if let Some(place) = self.relations.score.get_mut(pair.index()) {
             *place = score;
         }
     }
@@ -118,7 +118,7 @@ impl Books<'_> {
         };
         let in_force = self.affairs.treaties.of(pair).filter(|(_, treaty)| treaty.holds(now));
         let bonus: f64 = in_force.map(|(kind, _)| of(kind)).sum();
-        if let Some(place) = self.relations.bonus.0.get_mut(pair.index()) {
+        if let Some(place) = self.relations.bonus.get_mut(pair.index()) {
             *place = super::score::single(bonus);
         }
     }
@@ -132,7 +132,7 @@ impl Books<'_> {
     /// Hours until the present state may end by itself; 0 if it may.
     pub(super) fn hours_held(&self, pair: PairId) -> i32 {
         let state = self.relations.state_of(pair);
-        let since = self.relations.since.0.get(pair.index()).copied().unwrap_or_default();
+        let since = self.relations.since.get(pair.index()).copied().unwrap_or_default();
         (least_hours(self.model, state) - (self.hour().saturating_sub(since))).max(0)
     }
 

@@ -92,8 +92,8 @@ fn evaluate_rows(
     marks.clear();
     marks.resize(sides.len(), 0);
     let Relations { love, nature, trust, bonus, score, state, .. } = relations;
-    let (mut love, mut trust, mut score) = (&mut *love.0, &mut *trust.0, &mut *score.0);
-    let (mut nature, mut bonus, mut state) = (&*nature.0, &*bonus.0, &*state.0);
+    let (mut love, mut trust, mut score) = (&mut **love, &mut **trust, &mut **score);
+    let (mut nature, mut bonus, mut state) = (&**nature, &**bonus, &**state);
     let mut first = 0_u32;
     for (number, (one, id)) in sides.iter().zip(&*ids).enumerate() {
         let from = number + 1;
@@ -112,7 +112,7 @@ fn evaluate_rows(
             rows::moods(model.noise, draws.row(*id), moods, tail(keys, from));
         }
         rows::sums(score, lean, dread, moods);
-        rows::leaving(model, marks, score, state);
+        rows::leaving(model, one.exhaustion, marks, (score, state, exhaustion));
         rows::collect(marks, first, restless);
         first = first.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
     }
@@ -199,10 +199,10 @@ mod tests {
             };
             for pair in 0..relations.pairs().count() {
                 for (what, column) in (0..).zip([&mut relations.love, &mut relations.trust, &mut relations.nature]) {
-                    column.0[pair] = unit(pair, what) * 2.0 - 1.0;
+                    column[pair] = unit(pair, what) * 2.0 - 1.0;
                 }
-                relations.bonus.0[pair] = unit(pair, 4) * 0.6;
-                relations.state.0[pair] =
+                relations.bonus[pair] = unit(pair, 4) * 0.6;
+                relations.state[pair] =
                     if unit(pair, 5) < 0.5 { 0 } else { 1 } + if unit(pair, 7) < 0.5 { 0 } else { 2 };
             }
             let sides: Vec<Side> = (0..usize::from(count))
@@ -231,7 +231,11 @@ mod tests {
                     [after.love, after.trust, after.score].map(f32::to_bits),
                     [of.love, of.trust, score].map(f32::to_bits)
                 );
-                if !model.stays(RelationState::of_number(before.state.0[pair]), score) {
+                let state = RelationState::of_number(before.state[pair]);
+                let would_not_fight = state == RelationState::ColdWar
+                    && model.next_state(state, score) == RelationState::War
+                    && model.is_weary(score, one, other);
+                if !model.stays(state, score) && !would_not_fight {
                     restless.push(id.0);
                 }
             }

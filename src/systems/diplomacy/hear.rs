@@ -56,7 +56,7 @@ fn pair_of(books: &Books<'_>, one: &str, other: &str) -> Option<PairId> {
 fn begin(model: &Diplomacy, relations: &mut Relations, affairs: &mut Affairs, now: GameInstant) {
     let hour = hour_of(now.as_micros());
     relations.began = Some(hour);
-    relations.since.0.fill(hour);
+    relations.since.fill(hour);
     affairs.treaties = crate::components::faction::Treaties::default();
     sign_treaties(model, relations, affairs, now);
     affairs.heard = i64::MIN;

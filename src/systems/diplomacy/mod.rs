@@ -25,6 +25,7 @@ mod deal;
 mod evaluate;
 mod explain;
 mod hear;
+mod keep;
 mod model;
 mod powers;
 mod queries;

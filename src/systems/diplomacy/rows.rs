@@ -111,18 +111,31 @@ pub(super) fn sums(score: &mut [f32], lean: &[f32], dread: &[f32], moods: &[f32]
     }
 }
 
-/// Marks the pairs whose score is outside the band of their state with 1, all others with 0.
+/// Marks the pairs whose score is outside the band of their state with 1, all others with 0. Those in a cold war whose two
+/// sides are too weary to go to war are not marked: nothing would come of it.
 #[inline(never)]
-pub(super) fn leaving(model: &ScoreModel, marks: &mut [u8], score: &[f32], state: &[u8]) {
+pub(super) fn leaving(
+    model: &ScoreModel,
+    own: f32,
+    marks: &mut [u8],
+    (score, state, exhaustion): (&[f32], &[u8], &[f32]),
+) {
+    leaving_row(model, own, marks, score, state, exhaustion);
+}
+
+#[inline(never)]
+fn leaving_row(model: &ScoreModel, own: f32, marks: &mut [u8], score: &[f32], state: &[u8], exhaustion: &[f32]) {
     let [Band { high: war_high, .. }, cold, peace, Band { low: alliance_low, .. }] = model.bands;
     let (cold_low, cold_high, peace_low, peace_high) = (cold.low, cold.high, peace.low, peace.high);
-    for ((mark, score), state) in marks.iter_mut().zip(score).zip(state) {
+    let weariness = model.weariness;
+    for (((mark, score), state), exhaustion) in marks.iter_mut().zip(score).zip(state).zip(exhaustion) {
         let state = f32::from(*state);
         let hostile = pick(state < 0.5, f32::NEG_INFINITY, cold_low);
         let low = pick(state < 1.5, hostile, pick(state < 2.5, peace_low, alliance_low));
         let hostile = pick(state < 0.5, war_high, cold_high);
         let high = pick(state < 1.5, hostile, pick(state < 2.5, peace_high, f32::INFINITY));
-        *mark = u8::from(*score < low) | u8::from(*score > high);
+        let weary = pick(state < 1.5, weariness * (own + exhaustion), 0.0);
+        *mark = u8::from(score + weary < low) | u8::from(*score > high);
     }
 }
 

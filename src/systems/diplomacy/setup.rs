@@ -43,7 +43,7 @@ pub fn found_diplomacy(
             (&mut relations.love, love),
             (&mut relations.trust, single(listed.what.trust)),
         ] {
-            column.0.get_mut(at).into_iter().for_each(|place| *place = value);
+            column.get_mut(at).into_iter().for_each(|place| *place = value);
         }
         given.extend(listed.what.state.map(|state| (pair, state)));
     }
@@ -78,7 +78,7 @@ fn give_natures(model: &Diplomacy, relations: &mut Relations) {
         let Some((a, b)) = pairs.sides(pair) else { continue };
         let love = model.nature(a, b);
         for column in [&mut relations.nature, &mut relations.love] {
-            column.0.get_mut(pair.index()).into_iter().for_each(|place| *place = love);
+            column.get_mut(pair.index()).into_iter().for_each(|place| *place = love);
         }
     }
 }
@@ -103,7 +103,7 @@ fn first_states(books: &mut Books<'_>, given: &[(PairId, RelationState)]) {
             books.reckon_bonus(pair);
         }
         let score = books.terms(pair).score;
-        books.relations.score.0.get_mut(pair.index()).into_iter().for_each(|place| *place = score);
+        books.relations.score.get_mut(pair.index()).into_iter().for_each(|place| *place = score);
         let state = books.model.score.next_state(RelationState::Peace, score);
         books.relations.set_state(pair, state, hour);
     }
