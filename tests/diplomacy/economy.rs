@@ -86,7 +86,7 @@ fn trade_from_outside_stops_in_war_and_comes_back() -> Result<(), StepError> {
     // And where a war leaves a quarter of it: two wars nearly end it.
     let mut spec = both();
     spec.economy.as_mut().expect("an economy").signals.war.trade = Some(0.25);
-    assert_eq!(brought_in_war(spec)?, [10, 3]);
+    assert_eq!(brought_in_war(spec)?, [10, 2]);
     Ok(())
 }
 

@@ -48,6 +48,8 @@ fn done(changed: &str, value: f64) -> Result<[[u32; 3]; 2], StepError> {
     let mut spec = strangers(json!([one, {"id": "other", "powers": {"military": 5}, "goals": {"commerce": 0}}]));
     let rules = &mut section(&mut spec).rules;
     (rules.dealings.incidents, rules.dealings.strength, rules.keeping.history) = (1.0, 0.2, 200);
+    // Nobody trades in a war: let there be none.
+    rules.states.war_enter = -2.0;
     let mut world = world_of(spec)?;
     let mut done = [[0; 3]; 2];
     let mut seen = 0;

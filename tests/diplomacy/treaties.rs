@@ -184,6 +184,7 @@ fn a_war_that_ends_by_itself_leaves_a_truce_of_fourteen_days_and_no_less() -> Re
     let rules = &mut section(&mut spec).rules;
     (rules.drift.nature, rules.conflict.losses, rules.conflict.damage) = (1.0, 0.0, 0.0);
     (rules.conflict.exhaustion, rules.conflict.rest) = (0.5, 1.0);
+    rules.effects.war_ended = Default::default();
     let mut world = world_of(spec)?;
     days(&mut world, 1)?;
     assert_eq!(states(&mut world), [RelationState::War]);

@@ -177,7 +177,9 @@ fn check_treaties(
         if treaty.ends.is_none() && treaty.days.is_none() {
             flaws.push(("days", "a treaty has an end: give `days` or `ends`".to_owned()));
         }
-        if let Some((ends, start)) = treaty.ends.zip(starts_at).filter(|(ends, start)| ends <= start) {
+        // What begins even later than it ends is told already.
+        let is_told = treaty.begins.zip(treaty.ends).is_some_and(|(begins, ends)| ends <= begins);
+        if let Some((ends, start)) = treaty.ends.zip(starts_at).filter(|(ends, start)| ends <= start && !is_told) {
             flaws.push(("ends", format!("the treaty would end at {ends}, and the world only begins at {start}")));
         }
         if let Some(war) = at_war.get(&ordered([one, other])) {
