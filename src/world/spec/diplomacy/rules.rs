@@ -230,9 +230,9 @@ rules! {
 rules! {
     /// How often factions do something by themselves.
     DealingRules {
-        /// Incidents that a faction causes in a day, on average. 0 to 1.
+        /// What a faction does to others of its own accord in a day, on average: incidents and trades. 0 to 1.
         incidents = 0.25 in 0.0 to 1.0,
-        /// How strong they are at most. 0 to 1.
+        /// How strong it is at most. 0 to 1.
         strength = 1.0 in 0.0 to 1.0,
         /// Chance that a faction of no loyalty betrays an ally in a day. 0 to 1.
         betrayal = 0.004 in 0.0 to 1.0,
