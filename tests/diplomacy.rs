@@ -7,7 +7,10 @@ mod diplomacy {
     mod days;
     mod economy;
     mod file;
+    mod many;
     mod same;
     mod store;
     mod support;
+    mod temper;
+    mod treaties;
 }

@@ -14,15 +14,20 @@ use worldtick::world::spec::WorldSpec;
 
 use super::support::{calm, section};
 
-fn both() -> WorldSpec {
-    let mut spec = calm(WorldSpec::default_world().expect("a valid world file"));
+/// The factions and the economy of the default world, with fewer agents.
+pub(super) fn shipped() -> WorldSpec {
+    let mut spec = WorldSpec::default_world().expect("a valid world file");
     spec.clock = ClockSource::Manual;
     (spec.behaviour, spec.npcs) = (None, None);
     spec.economy.as_mut().expect("an economy").population.count = 200;
     spec
 }
 
-fn world_of(spec: WorldSpec) -> Result<Stepper, StepError> {
+fn both() -> WorldSpec {
+    calm(shipped())
+}
+
+pub(super) fn world_of(spec: WorldSpec) -> Result<Stepper, StepError> {
     Stepper::new(move || {
         let mut app = App::new();
         app.add_plugins((SimulationPlugin { spec: spec.clone() }, EconomyPlugin, DiplomacyPlugin));
@@ -75,8 +80,18 @@ fn brought(world: &mut Stepper) -> u32 {
 }
 
 #[test]
-fn trade_from_outside_falls_in_war_and_comes_back() -> Result<(), StepError> {
+fn trade_from_outside_stops_in_war_and_comes_back() -> Result<(), StepError> {
+    // As the world that ships has it.
+    assert_eq!(brought_in_war(both())?, [0, 0]);
+    // And where a war leaves a quarter of it: two wars nearly end it.
     let mut spec = both();
+    spec.economy.as_mut().expect("an economy").signals.war.trade = Some(0.25);
+    assert_eq!(brought_in_war(spec)?, [10, 2]);
+    Ok(())
+}
+
+/// What is brought of 40 units in one war and in two; before and after them it is all.
+fn brought_in_war(mut spec: WorldSpec) -> Result<[u32; 2], StepError> {
     section(&mut spec).rules.economy.alliances_told = 0;
     let mut world = world_of(spec)?;
     let caravan =
@@ -86,17 +101,17 @@ fn trade_from_outside_falls_in_war_and_comes_back() -> Result<(), StepError> {
     assert_eq!(brought(&mut world), 40);
     world.send("diplomacy.declare_war", json!({"by": "militia", "with": "maelstrom_gang"}))?;
     world.hours(25)?;
-    assert_eq!(brought(&mut world), 10, "a quarter is left: `economy.signals.war.trade`");
+    let one = brought(&mut world);
     world.send("diplomacy.declare_war", json!({"by": "corporation", "with": "tyger_claws"}))?;
     world.hours(25)?;
-    assert!(brought(&mut world) < 4, "two wars nearly end it");
+    let two = brought(&mut world);
     world.days(5)?;
     for (by, with) in [("militia", "maelstrom_gang"), ("corporation", "tyger_claws")] {
         world.send("diplomacy.sign_treaty", json!({"by": by, "with": with, "treaty": "truce", "days": 90}))?;
     }
     world.hours(25)?;
     assert_eq!(brought(&mut world), 40);
-    Ok(())
+    Ok([one, two])
 }
 
 /// Weapons of the last hours: units wanted and units traded in an hour, and what they cost.
@@ -172,6 +187,29 @@ fn what_a_faction_lives_from_moves_its_powers_within_bounds() -> Result<(), Step
     let first = armed["firstPowers"]["military"].as_f64().expect("a number");
     assert!(level(&disarmed, "military") < first * 0.75, "{armed} {disarmed}");
     assert!(level(&disarmed, "military") >= first * 0.7 - 1e-9, "{disarmed}");
+    Ok(())
+}
+
+#[test]
+fn what_is_made_of_weapons_in_a_war_is_felt_by_who_wages_it() -> Result<(), StepError> {
+    let military = |is_armed: bool| -> Result<[f64; 2], StepError> {
+        let mut spec = both();
+        section(&mut spec).rules.economy.usual_days = 1_000.0;
+        let mut world = world_of(spec)?;
+        world.days(4)?;
+        world.send("diplomacy.declare_war", json!({"by": "militia", "with": "maelstrom_gang"}))?;
+        if !is_armed {
+            world.send("economy.add_shock", json!({"kind": "role_vanished", "role": "Smith", "durationHours": 400}))?;
+        }
+        world.days(8)?;
+        Ok(["militia", "maelstrom_gang"].map(|id| {
+            let of = faction(&mut world, id);
+            assert_eq!(of["byState"]["war"], 1, "{of}");
+            of["powers"]["military"].as_f64().expect("a number")
+        }))
+    };
+    let (armed, disarmed) = (military(true)?, military(false)?);
+    assert!(armed.iter().zip(&disarmed).all(|(armed, disarmed)| *disarmed < 0.98 * armed), "{armed:?} {disarmed:?}");
     Ok(())
 }
 

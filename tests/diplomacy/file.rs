@@ -62,6 +62,7 @@ diplomacy:
         ("/diplomacy/treaties/2/between", "treaties[1] is of the same kind"),
         ("/diplomacy/treaties/2/days", "leave one of them out"),
         ("/diplomacy/treaties/2/days", "0 is outside 1 to 36500"),
+        ("/diplomacy/treaties/2/ends", "the world only begins at 2077-01-01"),
         ("/diplomacy/events/0/with", "did you mean `east`?"),
         ("/diplomacy/events/0/strength", "-2 is outside -1 to 1"),
         ("/diplomacy/events/1/inDays", "-1 is outside"),
@@ -115,6 +116,67 @@ fn too_many_factions_are_refused_with_how_many_there_can_be() {
     section(&mut spec).relations.clear();
     section(&mut spec).treaties.clear();
     assert!(spec.faults(None)[0].message.contains("it takes 2 to 4096"));
+}
+
+#[test]
+fn what_contradicts_itself_is_refused() {
+    let text = |clock: &str| {
+        format!(
+            "
+id: w
+clock: {clock}
+startsAt: 2077-06-01T00:00:00Z
+diplomacy:
+  factions:
+    - {{ id: north, powers: {{ military: 5 }} }}
+    - {{ id: south, powers: {{ military: 5 }} }}
+    - {{ id: west, powers: {{ military: 5 }} }}
+  relations:
+    - {{ between: [north, south], state: WAR }}
+    - {{ between: [north, west], state: ALLIANCE }}
+  treaties:
+    - {{ between: [south, north], kind: truce, days: 5 }}
+    - {{ between: [south, north], kind: trade, begins: 2078-01-01T00:00:00Z, days: 5 }}
+    - {{ between: [north, west], kind: trade, ends: 2077-05-01T00:00:00Z }}
+    - {{ between: [north, west], kind: alliance, begins: 2077-01-01T00:00:00Z, ends: 2077-06-01T00:00:00Z }}
+    - {{ between: [west, south], kind: trade, ends: 2077-06-02T00:00:00Z }}
+  events:
+    - {{ kind: treaty_signed, inDays: 10, by: west, with: south, treaty: truce, ends: 2077-06-05T00:00:00Z }}
+    - {{ kind: alliance_formed, inDays: 4, by: west, with: south, ends: 2077-06-05T00:00:00Z }}
+    - {{ kind: alliance_formed, inDays: 3.9, by: west, with: south, ends: 2077-06-05T00:00:00Z }}
+"
+        )
+    };
+    let at_war = [
+        ("/diplomacy/treaties/0/between", "relations[0] has them at war"),
+        ("/diplomacy/treaties/1/between", "relations[0] has them at war"),
+    ];
+    let too_early = [
+        ("/diplomacy/treaties/2/ends", "the world only begins at 2077-06-01"),
+        ("/diplomacy/treaties/3/ends", "the world only begins at 2077-06-01"),
+        ("/diplomacy/events/0/ends", "it is only signed at 2077-06-11"),
+        ("/diplomacy/events/1/ends", "it is only signed at 2077-06-05"),
+    ];
+    // A world that ticks drive begins with the first of them: nobody knows when.
+    for (clock, expected) in [("manual", [&at_war[..], &too_early].concat()), ("ticks", at_war.to_vec())] {
+        let all = faults(&text(clock));
+        let told: Vec<_> = all.iter().map(|fault| (fault.pointer.as_str(), fault.message.as_str())).collect();
+        assert_eq!(told.len(), expected.len(), "{clock}: {told:#?}");
+        for ((pointer, message), (place, part)) in told.iter().zip(&expected) {
+            assert!(pointer == place && message.contains(part), "{pointer}: {message} for {place}: {part}");
+        }
+    }
+}
+
+#[test]
+fn what_other_sections_have_too_much_of_hides_nothing_here() {
+    let mut spec = WorldSpec::default_world().expect("valid");
+    let rules = &mut spec.behaviour.as_mut().expect("a behaviour").simulation_config.priority_rules;
+    *rules = vec![rules[0].clone(); 300];
+    section(&mut spec).relations[0].love = 7.0;
+    let all = spec.faults(None);
+    assert!(all.iter().any(|fault| fault.message.contains("there are 300; it takes at most 256")), "{all:?}");
+    assert!(all.iter().any(|fault| fault.pointer == "/diplomacy/relations/0/love"), "{all:?}");
 }
 
 #[test]

@@ -24,6 +24,15 @@ pub(crate) fn section(spec: &mut WorldSpec) -> &mut DiplomacySpec {
     spec.diplomacy.as_mut().expect("a section")
 }
 
+/// Factions of a test's own, as a file has them, that nothing is said of.
+pub(crate) fn strangers(factions: Value) -> WorldSpec {
+    let mut spec = calm(seven());
+    let diplomacy = section(&mut spec);
+    diplomacy.factions = serde_json::from_value(factions).expect("factions");
+    (diplomacy.relations, diplomacy.treaties) = (Vec::new(), Vec::new());
+    by_ticks(spec)
+}
+
 /// Without noise, and nobody does anything of their own accord.
 pub(crate) fn calm(mut spec: WorldSpec) -> WorldSpec {
     let rules = &mut section(&mut spec).rules;

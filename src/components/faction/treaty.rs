@@ -20,6 +20,11 @@ impl Treaty {
     pub fn holds(&self, now: i64) -> bool {
         (self.begins..self.ends).contains(&now)
     }
+
+    /// Whether no time lies between this one and another.
+    pub fn meets(&self, other: &Self) -> bool {
+        self.begins <= other.ends && other.begins <= self.ends
+    }
 }
 
 /// All treaties, at most one of a kind for each pair.
@@ -49,9 +54,13 @@ impl Treaties {
         self.0.get(&(pair, kind)).copied()
     }
 
-    /// Signs one; it takes the place of the one of its kind.
+    /// Signs one. With one of its kind that it meets it becomes one treaty, from the earlier beginning to the later end;
+    /// it takes the place of one that it does not meet.
     pub fn sign(&mut self, pair: PairId, kind: TreatyKind, treaty: Treaty) {
-        self.0.insert((pair, kind), treaty);
+        let there = self.get(pair, kind).filter(|there| there.meets(&treaty));
+        let begins = there.map_or(treaty.begins, |there| there.begins.min(treaty.begins));
+        let ends = there.map_or(treaty.ends, |there| there.ends.max(treaty.ends));
+        self.0.insert((pair, kind), Treaty { begins, ends });
     }
 
     /// Ends one. Says whether there was one.

@@ -52,7 +52,8 @@ impl Books<'_> {
     fn admit(&self, act: &ActSpec, pair: PairId) -> Result<(), String> {
         let state = self.relations.state_of(pair);
         let at_war = state == RelationState::War;
-        let held = |kind: TreatyKind| self.affairs.treaties.get(pair, kind);
+        let treaty = |kind: TreatyKind| self.treaty(pair, kind);
+        let now = self.now.as_micros();
         match act.kind {
             ActKind::WarDeclared if at_war => Err("they are at war already".to_owned()),
             ActKind::WarDeclared => match self.truce(pair) {
@@ -62,7 +63,10 @@ impl Books<'_> {
             ActKind::Betrayal | ActKind::AllianceFormed | ActKind::Trade if at_war => {
                 Err("they are at war: a truce must be signed first".to_owned())
             }
-            ActKind::AllianceFormed if state == RelationState::Alliance && held(TreatyKind::Alliance).is_some() => {
+            ActKind::AllianceFormed
+                if state == RelationState::Alliance
+                    && treaty(TreatyKind::Alliance).is_some_and(|treaty| treaty.holds(now)) =>
+            {
                 Err("they are allied already, by treaty".to_owned())
             }
             ActKind::AllianceFormed => self.admit_treaty(act, TreatyKind::Alliance, pair),
@@ -74,14 +78,22 @@ impl Books<'_> {
                 if at_war && self.hours_held(pair) > 0 {
                     return Err(format!("the war lasts for at least {} hours more", self.hours_held(pair)));
                 }
+                if at_war && self.span(act).begins > now {
+                    return Err("/begins: a truce that ends a war holds from now on: leave it out".to_owned());
+                }
                 self.admit_treaty(act, kind, pair)
             }
             ActKind::TreatyBroken => {
                 let kind = act.treaty.ok_or("/treaty: it is needed")?;
-                let there = held(kind).is_some();
-                there
-                    .then_some(())
-                    .ok_or_else(|| format!("/treaty: there is no treaty of `{}` between them", kind.as_str()))
+                match treaty(kind) {
+                    Some(treaty) if treaty.holds(now) => Ok(()),
+                    Some(treaty) => Err(format!(
+                        "/treaty: the treaty of `{}` begins only at {}: there is none to break yet",
+                        kind.as_str(),
+                        instant(treaty.begins)
+                    )),
+                    None => Err(format!("/treaty: there is no treaty of `{}` between them", kind.as_str())),
+                }
             }
             ActKind::Incident => {
                 let known = act.id.as_ref().filter(|id| self.affairs.incidents.contains(id));
@@ -100,11 +112,35 @@ impl Books<'_> {
                 instant(treaty.begins)
             ));
         }
+        self.admit_renewal(act, &treaty, kind, pair)?;
         let most = usize::try_from(self.model.rules.keeping.treaties).unwrap_or(usize::MAX);
         if self.affairs.treaties.get(pair, kind).is_none() && self.affairs.treaties.len() >= most {
             return Err(format!("{most} treaties hold, and there can be no more: `rules.keeping.treaties`"));
         }
         Ok(())
+    }
+
+    /// Between two there is one treaty of a kind: what is signed makes it longer. Nobody gets out of one by signing another.
+    fn admit_renewal(&self, act: &ActSpec, treaty: &Treaty, kind: TreatyKind, pair: PairId) -> Result<(), String> {
+        let Some(there) = self.treaty(pair, kind) else { return Ok(()) };
+        let signed = || {
+            let (begins, ends) = (instant(there.begins), instant(there.ends));
+            format!("a treaty of `{}` is signed between them from {begins} to {ends}", kind.as_str())
+        };
+        if !there.meets(treaty) {
+            return Err(format!("/begins: {}: another has to follow on it", signed()));
+        }
+        let adds_nothing = treaty.begins.max(self.now.as_micros()) >= there.begins && treaty.ends < there.ends;
+        if act.kind == ActKind::TreatySigned && adds_nothing {
+            return Err(format!("/ends: {}: it can be made longer, or broken", signed()));
+        }
+        Ok(())
+    }
+
+    /// The treaty of a kind between them, in force or to come. One whose time is over is none, even before the daily tick
+    /// that takes it out.
+    fn treaty(&self, pair: PairId, kind: TreatyKind) -> Option<Treaty> {
+        self.affairs.treaties.get(pair, kind).filter(|treaty| treaty.ends > self.now.as_micros())
     }
 
     /// From when to when its treaty holds.
@@ -116,6 +152,7 @@ impl Books<'_> {
     }
 
     pub(super) fn carry_out(&mut self, act: &ActSpec, pair: PairId, by: u16) -> Done {
+        self.end_overdue(pair);
         let of = self.effect_of(act.kind);
         let strength = act.strength.unwrap_or(1.0);
         let (love, trust) = self.feel(pair, of.love * strength, of.trust * strength);
@@ -129,10 +166,13 @@ impl Books<'_> {
                 Some(RelationState::Alliance)
             }
             ActKind::Betrayal => {
-                self.end_treaties(pair);
+                // A truce outlasts it, and so does weariness: who wants a war has to declare it.
+                self.end_treaties(pair, |kind| kind != TreatyKind::Truce);
                 self.rescore(pair);
-                let next = self.model.score.next_state(from, self.terms(pair).score);
-                Some(next.min(RelationState::Peace))
+                let score = self.terms(pair).score;
+                let next = self.model.score.next_state(from, score).min(from).min(RelationState::Peace);
+                let too_soon = next == RelationState::War && !self.may_go_to_war(pair, score);
+                Some(if too_soon { RelationState::ColdWar } else { next })
             }
             ActKind::TreatySigned => {
                 act.treaty.into_iter().for_each(|kind| self.affairs.treaties.sign(pair, kind, self.span(act)));

@@ -6,7 +6,7 @@ use super::model::Diplomacy;
 use super::score::{Feelings, Side, Terms};
 use crate::components::clock::{GameInstant, MICROS_PER_HOUR};
 use crate::components::faction::{
-    Affairs, Faction, Happening, PairId, Powers, RelationState, Relations, TreatyKind, What,
+    Affairs, Faction, Happening, PairId, Powers, RelationState, Relations, Treaty, TreatyKind, What,
 };
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::relation::{PairHappening, PairStanding, RelationsTold};
@@ -136,13 +136,36 @@ impl Books<'_> {
         (least_hours(self.model, state) - (self.hour().saturating_sub(since))).max(0)
     }
 
-    /// Ends every treaty of a pair. Gives their kinds.
-    pub(super) fn end_treaties(&mut self, pair: PairId) -> Vec<TreatyKind> {
+    /// Whether two that are not at war may begin one with this score of their own accord: no truce holds, and they are
+    /// not too weary for one.
+    pub(super) fn may_go_to_war(&self, pair: PairId, score: f32) -> bool {
+        let Some((a, b)) = self.relations.pairs().sides(pair) else { return false };
+        self.truce(pair).is_none() && !self.model.score.is_weary(score, &self.sides.get(a), &self.sides.get(b))
+    }
+
+    /// Ends the treaties of a pair that are of certain kinds, in force or to come.
+    pub(super) fn end_treaties(&mut self, pair: PairId, ends: impl Fn(TreatyKind) -> bool) {
         let kinds: Vec<TreatyKind> = self.affairs.treaties.of(pair).map(|(kind, _)| kind).collect();
-        for kind in &kinds {
-            self.affairs.treaties.end(pair, *kind);
+        for kind in kinds.into_iter().filter(|kind| ends(*kind)) {
+            self.affairs.treaties.end(pair, kind);
         }
-        kinds
+    }
+
+    /// Ends those treaties of a pair whose time is over since treaties were last looked through.
+    pub(super) fn end_overdue(&mut self, pair: PairId) {
+        let now = self.now.as_micros();
+        let all: Vec<(TreatyKind, Treaty)> = self.affairs.treaties.of(pair).collect();
+        for (kind, _) in all.into_iter().filter(|(_, treaty)| treaty.ends <= now) {
+            self.affairs.treaties.end(pair, kind);
+            self.treaty_over(pair, kind);
+        }
+    }
+
+    /// Notes that the time of a treaty, which is taken out already, is over.
+    pub(super) fn treaty_over(&mut self, pair: PairId, kind: TreatyKind) {
+        self.reckon_bonus(pair);
+        let words = format!("the treaty of `{}` ended: its time was over", kind.as_str());
+        self.note(pair, What::TreatyEnded(kind), (0.0, 0.0, 0.0), words);
     }
 }
 

@@ -26,7 +26,7 @@ impl Books<'_> {
         }
         let words = self.reason(pair, (from, to), terms);
         if to == RelationState::War {
-            self.end_treaties(pair);
+            self.end_treaties(pair, |_| true);
         }
         if from == RelationState::War {
             self.make_truce(pair);
@@ -45,13 +45,15 @@ impl Books<'_> {
         });
     }
 
-    /// A truce, unless one that lasts longer holds already.
+    /// A truce, unless they have signed one to end the war: that one is as long as they made it.
     fn make_truce(&mut self, pair: PairId) {
+        if self.truce(pair).is_some() {
+            return;
+        }
         let begins = self.now.as_micros();
         let hours = i64::from(hours_of_days(self.model.rules.treaties.truce_days));
         let ends = begins.saturating_add(hours.saturating_mul(MICROS_PER_HOUR));
-        let longer = self.affairs.treaties.get(pair, TreatyKind::Truce).is_some_and(|truce| truce.ends >= ends);
-        if hours > 0 && !longer {
+        if hours > 0 {
             self.affairs.treaties.sign(pair, TreatyKind::Truce, Treaty { begins, ends });
         }
     }

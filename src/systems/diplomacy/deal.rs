@@ -1,4 +1,4 @@
-//! What factions do of their own accord: incidents, good and bad, and now and then a betrayal.
+//! What factions do of their own accord: incidents, good and bad, trades, and now and then a betrayal.
 
 // time: diplomacy: what factions do in a day, and when | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
 
@@ -69,21 +69,28 @@ pub fn deal(
     Ok(())
 }
 
-/// Something between a faction and another one.
+/// Something between a faction and another one: an incident, or where it is good, a trade as often as it strives for them.
 fn incident(books: &mut Books<'_>, (by, faction): (u16, &FactionModel), draw: &mut Draw) {
     let others = u64::from(books.relations.factions).saturating_sub(1);
     let nth = u16::try_from(draw.below(others)).unwrap_or(0);
     let with = nth + u16::from(nth >= by);
     let hostile = draw.chance(0.25 + 0.5 * faction.temperament.aggression);
-    let strength = books.model.rules.dealings.strength * draw.unit();
-    let words: &[&str] = match hostile {
-        true => &HOSTILE,
-        false if draw.chance(faction.goals.commerce) => &BUSINESS,
-        false => &FRIENDLY,
+    // Above 0: a trade of no strength is none.
+    let strength = books.model.rules.dealings.strength * (1.0 - draw.unit());
+    let trades = !hostile && draw.chance(faction.goals.commerce) && strength > 0.0 && !at_war(books, by, with);
+    let (kind, words): (_, &[&str]) = match (hostile, trades) {
+        (true, _) => (ActKind::Incident, &HOSTILE),
+        (_, true) => (ActKind::Trade, &BUSINESS),
+        _ => (ActKind::Incident, &FRIENDLY),
     };
     let pick = usize::try_from(draw.below(u64::try_from(words.len()).unwrap_or(1))).unwrap_or(0);
     let reason = words.get(pick).copied().unwrap_or_default();
-    books.happen(ActKind::Incident, (by, with), if hostile { -strength } else { strength }, reason);
+    books.happen(kind, (by, with), if hostile { -strength } else { strength }, reason);
+}
+
+fn at_war(books: &Books<'_>, one: u16, other: u16) -> bool {
+    let pair = books.relations.pairs().of(one, other);
+    pair.is_some_and(|pair| books.relations.state_of(pair) == RelationState::War)
 }
 
 /// A faction turns on one of its allies, if it has any.
@@ -106,7 +113,7 @@ impl Books<'_> {
         let fields = ActFields {
             by: self.model.id(by).to_owned(),
             with: self.model.id(with).to_owned(),
-            strength: (kind == ActKind::Incident).then_some(strength),
+            strength: matches!(kind, ActKind::Incident | ActKind::Trade).then_some(strength),
             reason: Some(reason.to_owned()),
             ..ActFields::default()
         };

@@ -147,7 +147,7 @@ fn settle(books: &mut Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[Stabl
         return;
     }
     let mut to = books.model.score.next_state(view.state, view.score);
-    if to == RelationState::War && (books.truce(pair).is_some() || is_weary(books, pair, view.score)) {
+    if to == RelationState::War && !books.may_go_to_war(pair, view.score) {
         to = RelationState::ColdWar;
     }
     if to == view.state {
@@ -156,12 +156,6 @@ fn settle(books: &mut Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[Stabl
     let mood = mood_of(books, pair, draws, ids);
     let terms = terms(books.model, books.sides, books.relations, pair, mood);
     books.change(pair, to, &terms);
-}
-
-/// Whether two that are not at war are too weary for one.
-fn is_weary(books: &Books<'_>, pair: PairId, score: f32) -> bool {
-    let Some((a, b)) = books.relations.pairs().sides(pair) else { return false };
-    books.model.score.is_weary(score, &books.sides.get(a), &books.sides.get(b))
 }
 
 /// The day's mood between two.

@@ -67,9 +67,7 @@ fn turn_treaties(books: &mut Books<'_>) {
     let now = books.now.as_micros();
     let ended: Vec<(PairId, TreatyKind)> = books.affairs.treaties.take_ended(now);
     for (pair, kind) in &ended {
-        books.reckon_bonus(*pair);
-        let words = format!("the treaty of `{}` ended: its time was over", kind.as_str());
-        books.note(*pair, What::TreatyEnded(*kind), (0.0, 0.0, 0.0), words);
+        books.treaty_over(*pair, *kind);
     }
     let heard = books.affairs.heard;
     let begun = books.affairs.treaties.iter().filter(|(_, _, treaty)| treaty.begins > heard && treaty.begins <= now);

@@ -36,7 +36,8 @@ pub fn move_powers(
         let number = usize::from(faction.number);
         let (Some(known), Some(toll)) = (model.factions.get(number), tolls.get(number)) else { continue };
         let target = target(&model, known, &powers.first, &rates);
-        let moved = if toll.weight > 0.0 { worn(&model, &powers, *toll) } else { rested(&model, &powers, &target) };
+        let moved =
+            if toll.weight > 0.0 { worn(&model, &powers, &target, *toll) } else { rested(&model, &powers, &target) };
         powers.set_if_neq(moved);
     }
     sides.set_if_neq(Sides::of(&model, factions.iter()));
@@ -56,8 +57,9 @@ fn weigh_wars(relations: &Relations, military: &[f64]) -> Vec<Toll> {
     tolls
 }
 
-/// Powers after a day of war.
-fn worn(model: &Diplomacy, powers: &Powers, toll: Toll) -> Powers {
+/// Powers after a day of war. Nothing heals by itself, but what the economy makes beyond what is usual makes up for losses,
+/// and what it makes less adds to them.
+fn worn(model: &Diplomacy, powers: &Powers, target: &PowerLevels, toll: Toll) -> Powers {
     let rules = &model.rules.conflict;
     let weight = toll.weight.min(rules.wars_max);
     let lose = |share: f64| {
@@ -67,11 +69,20 @@ fn worn(model: &Diplomacy, powers: &Powers, toll: Toll) -> Powers {
         }
     };
     let damaged = powers.now.with(&powers.first, lose(rules.damage));
+    let left = PowerLevels {
+        military: lose(rules.losses)(powers.now.military, powers.first.military),
+        technology: powers.now.technology,
+        ..damaged
+    };
+    let supplied = |left: f64, first: f64, target: f64| {
+        let floor = (rules.floor * first).min(left);
+        (left + rules.recovery * (target - first)).clamp(floor, target.max(left))
+    };
     Powers {
         now: PowerLevels {
-            military: lose(rules.losses)(powers.now.military, powers.first.military),
-            technology: powers.now.technology,
-            ..damaged
+            military: supplied(left.military, powers.first.military, target.military),
+            economy: supplied(left.economy, powers.first.economy, target.economy),
+            ..left
         },
         first: powers.first,
         exhaustion: (powers.exhaustion + rules.exhaustion * weight).min(1.0),
@@ -144,4 +155,40 @@ fn look_at_economy(model: &Diplomacy, statistics: &MarketStatistics, affairs: &m
     };
     let weapons = if model.weapons.is_empty() { 1.0 } else { rate(made(&present), made(&affairs.usual)) };
     Rates { worth, weapons }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::world::spec::WorldSpec;
+
+    fn model() -> Diplomacy {
+        Diplomacy::new(&WorldSpec::default_world().expect("a valid world file")).expect("diplomacy")
+    }
+
+    /// So many days of a war against an equal, while so much of everything is made against what is usual.
+    fn at_war(days: u32, rate: f64) -> Powers {
+        let model = model();
+        let first = PowerLevels { military: 50.0, economy: 40.0, territory: 30.0, technology: 35.0, morale: 0.9 };
+        let faction = FactionModel { lives_from: vec![(0, 1.0)], ..model.factions[0].clone() };
+        let rates = Rates { worth: vec![rate; model.commodities], weapons: rate };
+        let target = target(&model, &faction, &first, &rates);
+        let powers = Powers { now: first, first, exhaustion: 0.0 };
+        (0..days).fold(powers, |powers, _| worn(&model, &powers, &target, Toll { weight: 1.0 }))
+    }
+
+    #[test]
+    fn weapons_made_in_a_war_arm_who_wages_it() {
+        let [poor, usual, rich] = [0.6, 1.0, 1.4].map(|rate| at_war(20, rate).now);
+        // 1% of losses a day without anything else.
+        assert!((usual.military - 50.0 * 0.99_f64.powi(20)).abs() < 1e-9, "{usual:?}");
+        assert!(poor.military < 0.9 * usual.military && rich.military > 1.1 * usual.military, "{poor:?} {rich:?}");
+        assert!(poor.economy < 0.9 * usual.economy && rich.economy > 1.1 * usual.economy, "{poor:?} {rich:?}");
+        assert_eq!((poor.territory, poor.technology, poor.morale), (rich.territory, rich.technology, rich.morale));
+        // However long it lasts: not below the floor, nor beyond what the economy can make of them.
+        let (least, most) = (at_war(3_000, 0.0), at_war(3_000, 9.0));
+        assert!((least.now.military - 10.0).abs() < 1e-9 && (least.now.economy - 8.0).abs() < 1e-9, "{least:?}");
+        assert!(most.now.military <= 75.0 && most.now.military > 45.0 && most.now.economy <= 60.0, "{most:?}");
+        assert!(least.exhaustion == 1.0 && most.exhaustion == 1.0);
+    }
 }

@@ -104,7 +104,11 @@ fn first_states(books: &mut Books<'_>, given: &[(PairId, RelationState)]) {
         }
         let score = books.terms(pair).score;
         books.relations.score.get_mut(pair.index()).into_iter().for_each(|place| *place = score);
-        let state = books.model.score.next_state(RelationState::Peace, score);
+        let mut state = books.model.score.next_state(RelationState::Peace, score);
+        // A war ends every treaty: who has one does not begin at war.
+        if state == RelationState::War && books.affairs.treaties.of(pair).next().is_some() {
+            state = RelationState::ColdWar;
+        }
         books.relations.set_state(pair, state, hour);
     }
     for (pair, state) in given {

@@ -209,7 +209,9 @@ impl WorldSpec {
             crowd::check(crowd, commodities.as_deref(), &mut findings);
         }
         if let Some(diplomacy) = &self.diplomacy {
-            diplomacy::check(diplomacy, self.economy.as_ref(), &mut findings);
+            // A world that ticks drive begins with the first of them, whenever that is.
+            let starts_at = (self.clock != ClockSource::Ticks).then_some(self.starts_at);
+            diplomacy::check(diplomacy, self.economy.as_ref(), starts_at, &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {

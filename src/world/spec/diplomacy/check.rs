@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::act::span_flaws;
+use super::act::{DELAY_MAX, span_flaws};
 use super::{DiplomacyRules, DiplomacySpec, FACTIONS_MAX, FactionSpec, POWER_MAX};
+use crate::components::clock::{GameInstant, MICROS_PER_HOUR};
+use crate::components::faction::RelationState;
 use crate::world::spec::EconomySpec;
 use crate::world::spec::findings::{Findings, Place};
 
@@ -18,19 +20,28 @@ fn is_faction_id(id: &str) -> bool {
     !id.is_empty() && id.len() <= 64 && id.bytes().all(plain)
 }
 
-/// Checks the section, against the economy that its world has.
-pub(in crate::world::spec) fn check(spec: &DiplomacySpec, economy: Option<&EconomySpec>, findings: &mut Findings) {
+/// Checks the section, against the economy that its world has, and its first instant where that is known.
+pub(in crate::world::spec) fn check(
+    spec: &DiplomacySpec,
+    economy: Option<&EconomySpec>,
+    starts_at: Option<GameInstant>,
+    findings: &mut Findings,
+) {
     let root = Place::section("diplomacy");
     let factions = root.key("factions");
     let count = spec.factions.len();
     if count < 2 {
         findings.error(&factions, format!("there are {count}; it takes 2 to {FACTIONS_MAX}"));
     }
-    findings.at_most(&factions, count, FACTIONS_MAX);
-    findings.at_most(&root.key("events"), spec.events.len(), EVENTS_MAX);
-    findings.at_most(&root.key("relations"), spec.relations.len(), LISTED_MAX);
-    findings.at_most(&root.key("treaties"), spec.treaties.len(), LISTED_MAX);
-    if findings.is_flooded() {
+    let lists = [
+        ("factions", count, FACTIONS_MAX),
+        ("events", spec.events.len(), EVENTS_MAX),
+        ("relations", spec.relations.len(), LISTED_MAX),
+        ("treaties", spec.treaties.len(), LISTED_MAX),
+    ];
+    lists.iter().for_each(|(name, count, most)| findings.at_most(&root.key(name), *count, *most));
+    // What other sections have too much of is no reason to be silent here.
+    if lists.iter().any(|(_, count, most)| count > most) {
         return;
     }
     let mut known = BTreeSet::new();
@@ -45,8 +56,8 @@ pub(in crate::world::spec) fn check(spec: &DiplomacySpec, economy: Option<&Econo
         check_faction(faction, economy, &place, findings);
     }
     check_relations(spec, &known, &root, findings);
-    check_treaties(spec, &known, &root, findings);
-    check_events(spec, &known, &root, findings);
+    check_treaties(spec, &known, starts_at, &root, findings);
+    check_events(spec, &known, starts_at, &root, findings);
     check_rules(&spec.rules, economy, &root.key("rules"), findings);
 }
 
@@ -140,8 +151,16 @@ fn check_relations(spec: &DiplomacySpec, known: &BTreeSet<&str>, root: &Place, f
     }
 }
 
-fn check_treaties(spec: &DiplomacySpec, known: &BTreeSet<&str>, root: &Place, findings: &mut Findings) {
+fn check_treaties(
+    spec: &DiplomacySpec,
+    known: &BTreeSet<&str>,
+    starts_at: Option<GameInstant>,
+    root: &Place,
+    findings: &mut Findings,
+) {
     let mut seen = BTreeMap::new();
+    let at_war = spec.relations.iter().enumerate().filter(|(_, of)| of.state == Some(RelationState::War));
+    let at_war: BTreeMap<_, usize> = at_war.map(|(index, of)| (ordered(of.between.each_ref()), index)).collect();
     let most = usize::try_from(spec.rules.keeping.treaties).unwrap_or(usize::MAX);
     findings.at_most(&root.key("treaties"), spec.treaties.len(), most);
     for (index, treaty) in spec.treaties.iter().enumerate() {
@@ -158,11 +177,26 @@ fn check_treaties(spec: &DiplomacySpec, known: &BTreeSet<&str>, root: &Place, fi
         if treaty.ends.is_none() && treaty.days.is_none() {
             flaws.push(("days", "a treaty has an end: give `days` or `ends`".to_owned()));
         }
+        // What begins even later than it ends is told already.
+        let is_told = treaty.begins.zip(treaty.ends).is_some_and(|(begins, ends)| ends <= begins);
+        if let Some((ends, start)) = treaty.ends.zip(starts_at).filter(|(ends, start)| ends <= start && !is_told) {
+            flaws.push(("ends", format!("the treaty would end at {ends}, and the world only begins at {start}")));
+        }
+        if let Some(war) = at_war.get(&ordered([one, other])) {
+            let message = format!("relations[{war}] has them at war: a war ends every treaty between two");
+            flaws.push(("between", message));
+        }
         flaws.into_iter().for_each(|(field, message)| findings.error(&place.key(field), message));
     }
 }
 
-fn check_events(spec: &DiplomacySpec, known: &BTreeSet<&str>, root: &Place, findings: &mut Findings) {
+fn check_events(
+    spec: &DiplomacySpec,
+    known: &BTreeSet<&str>,
+    starts_at: Option<GameInstant>,
+    root: &Place,
+    findings: &mut Findings,
+) {
     let mut ids = BTreeMap::new();
     for (index, act) in spec.events.iter().enumerate() {
         let place = root.key("events").at(index);
@@ -172,12 +206,24 @@ fn check_events(spec: &DiplomacySpec, known: &BTreeSet<&str>, root: &Place, find
             }
         }
         act.flaws().into_iter().for_each(|(field, message)| findings.error(&place.key(field), message));
+        let signed = starts_at.and_then(|start| start.checked_add_micros(micros_of_days(act.in_days)));
+        if let Some((ends, signed)) = act.ends.zip(signed).filter(|(ends, signed)| ends <= signed) {
+            let message = format!("the treaty would end at {ends}, and it is only signed at {signed}");
+            findings.error(&place.key("ends"), message);
+        }
         if let Some(id) = &act.id
             && let Some(first) = ids.insert(id.as_str(), index)
         {
             findings.error(&place.key("id"), format!("events[{first}] is the incident `{id}` already"));
         }
     }
+}
+
+/// A delay in microseconds, in whole hours as it is kept; what is refused as a delay is none.
+#[expect(clippy::cast_possible_truncation, reason = "delays are checked to be few days")]
+fn micros_of_days(days: f64) -> i64 {
+    let days = if (0.0..=DELAY_MAX).contains(&days) { days } else { 0.0 };
+    (days * 24.0).round() as i64 * MICROS_PER_HOUR
 }
 
 fn check_rules(rules: &DiplomacyRules, economy: Option<&EconomySpec>, place: &Place, findings: &mut Findings) {

@@ -111,7 +111,7 @@ rules! {
         trade = 0.2 in 0.0 to 1.0,
         /// Non-aggression. 0 to 1.
         non_aggression = 0.1 in 0.0 to 1.0,
-        /// Days for which a truce holds after a war: no new one begins. 0 to 3,650.
+        /// Days for which a truce holds after a war that ends without a signed one: no new one begins. 0 to 3,650.
         truce_days = 14.0 in 0.0 to 3_650.0,
     }
 }
@@ -209,19 +209,20 @@ impl Default for EffectsRules {
 rules! {
     /// What war does to factions each day, and how they recover from it.
     ConflictRules {
-        /// Share of the military power that a war against an equal costs; against a stronger one more. 0 to 0.5.
+        /// Share of the military power that a day of war against an equal costs; against a stronger one more. 0 to 0.5.
         losses = 0.01 in 0.0 to 0.5,
-        /// What an evenly fought war adds to exhaustion. 0 to 0.5.
+        /// What a day of an evenly fought war adds to exhaustion. 0 to 0.5.
         exhaustion = 0.02 in 0.0 to 0.5,
-        /// Share of territory, economy and morale that a war costs. 0 to 0.5.
+        /// Share of territory, economy and morale that a day of war costs. 0 to 0.5.
         damage = 0.003 in 0.0 to 0.5,
         /// Share of each power at first below which war does not bring it. 0 to 1.
         floor = 0.2 in 0.0 to 1.0,
-        /// Share of the way back to what a power should be, without war. 0 to 1.
+        /// Share of the way back to what a power should be, without war; in war, the share of what the economy makes of it
+        /// beyond or below what is usual. 0 to 1.
         recovery = 0.02 in 0.0 to 1.0,
         /// What a day without war takes from exhaustion. 0 to 1.
         rest = 0.02 in 0.0 to 1.0,
-        /// Exhaustion counts for so many wars at once at most. 1 to 10.
+        /// Losses, damage and exhaustion count for so many wars at once at most. 1 to 10.
         wars_max = 3.0 in 1.0 to 10.0,
     }
 }
@@ -229,9 +230,9 @@ rules! {
 rules! {
     /// How often factions do something by themselves.
     DealingRules {
-        /// Incidents that a faction causes in a day, on average. 0 to 1.
+        /// What a faction does to others of its own accord in a day, on average: incidents and trades. 0 to 1.
         incidents = 0.25 in 0.0 to 1.0,
-        /// How strong they are at most. 0 to 1.
+        /// How strong it is at most. 0 to 1.
         strength = 1.0 in 0.0 to 1.0,
         /// Chance that a faction of no loyalty betrays an ally in a day. 0 to 1.
         betrayal = 0.004 in 0.0 to 1.0,
@@ -251,7 +252,7 @@ pub struct EconomyLinkRules {
     /// By how much of itself a power moves at most, either way. 0 to 0.9.
     #[schemars(range(min = 0.0, max = 0.9))]
     pub reach: f64,
-    /// Wars of which the economy hears at most, those of the strongest first. 0 to 16.
+    /// Wars of which the economy hears at most, those of the strongest first; what they mean to it is multiplied. 0 to 16.
     #[schemars(range(min = 0, max = 16))]
     pub wars_told: u32,
     /// Alliances of which the economy hears at most, those of the strongest first. 0 to 16.
