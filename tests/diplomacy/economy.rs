@@ -199,8 +199,7 @@ fn what_is_made_of_weapons_in_a_war_is_felt_by_who_wages_it() -> Result<(), Step
         world.days(4)?;
         world.send("diplomacy.declare_war", json!({"by": "militia", "with": "maelstrom_gang"}))?;
         if !is_armed {
-            world
-                .send("economy.add_shock", json!({"kind": "role_vanished", "role": "Smith", "durationHours": 400}))?;
+            world.send("economy.add_shock", json!({"kind": "role_vanished", "role": "Smith", "durationHours": 400}))?;
         }
         world.days(8)?;
         Ok(["militia", "maelstrom_gang"].map(|id| {

@@ -34,7 +34,10 @@ fn goals_make_strangers_partners_or_rivals_and_caution_makes_them_afraid() -> Re
     // The titan is feared by both, and by who looks for safety three times as much.
     let (bold, timid) = (of(&mut world, ("bold", "titan"), "fearOfA"), of(&mut world, ("timid", "titan"), "fearOfA"));
     assert!(bold > 0.1 && (timid - 3.0 * bold).abs() < 2e-3, "{bold} {timid}");
-    assert_eq!((of(&mut world, ("bold", "titan"), "fearOfB"), of(&mut world, ("timid", "titan"), "fearOfB")), (0.0, 0.0));
+    assert_eq!(
+        (of(&mut world, ("bold", "titan"), "fearOfB"), of(&mut world, ("timid", "titan"), "fearOfB")),
+        (0.0, 0.0)
+    );
     Ok(())
 }
 
@@ -75,7 +78,7 @@ fn done(changed: &str, value: f64) -> Result<[[u32; 3]; 2], StepError> {
 #[test]
 fn who_is_aggressive_does_hostile_things() -> Result<(), StepError> {
     // A quarter and three quarters of what it does; the other's is half.
-    let ([mild, other], [wild, same]) = (done("temperament.aggression", 0.0)?.into(), done("temperament.aggression", 1.0)?.into());
+    let ([mild, other], [wild, same]) = (done("temperament.aggression", 0.0)?, done("temperament.aggression", 1.0)?);
     assert!((30..=70).contains(&mild[0]) && (130..=170).contains(&wild[0]), "{mild:?} {wild:?}");
     assert!((75..=125).contains(&other[0]) && (75..=125).contains(&same[0]), "{other:?} {same:?}");
     Ok(())
@@ -83,8 +86,10 @@ fn who_is_aggressive_does_hostile_things() -> Result<(), StepError> {
 
 #[test]
 fn who_strives_for_commerce_trades_where_others_are_only_friendly() -> Result<(), StepError> {
-    let all: Vec<[u32; 3]> =
-        [0.0, 0.5, 1.0].into_iter().map(|value| done("goals.commerce", value).map(|done| done[0])).collect::<Result<_, _>>()?;
+    let all: Vec<[u32; 3]> = [0.0, 0.5, 1.0]
+        .into_iter()
+        .map(|value| done("goals.commerce", value).map(|done| done[0]))
+        .collect::<Result<_, _>>()?;
     assert!(all[0][2] == 0 && all[0][1] > 75, "{all:?}");
     assert!(all[1][2] > 30 && all[1][1] > 30, "{all:?}");
     assert!(all[2][2] > 75 && all[2][1] == 0, "{all:?}");
@@ -107,7 +112,10 @@ fn nobody_trades_with_who_is_at_war_with_him() -> Result<(), StepError> {
     assert_eq!(state(&mut world, "one", "other"), "WAR");
     let affairs = world.world().ecs().resource::<Affairs>();
     let kinds: Vec<What> = affairs.histories.since(before).map(|(_, one)| one.what).collect();
-    assert!(kinds.len() >= 100 && kinds.iter().all(|what| matches!(what, What::Act(ActKind::Incident, _))), "{kinds:?}");
+    assert!(
+        kinds.len() >= 100 && kinds.iter().all(|what| matches!(what, What::Act(ActKind::Incident, _))),
+        "{kinds:?}"
+    );
     Ok(())
 }
 

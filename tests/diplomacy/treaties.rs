@@ -5,7 +5,9 @@ use worldtick::components::clock::{GameInstant, MICROS_PER_DAY};
 use worldtick::messages::diplomacy::RelationState;
 use worldtick::testing::{StepError, Stepper};
 
-use super::support::{by_ticks, calm, days, pair, refused, section, seven, state, states, strangers, updates, world_of};
+use super::support::{
+    by_ticks, calm, days, pair, refused, section, seven, state, states, strangers, updates, world_of,
+};
 
 /// An order of the militia to the tyger claws.
 fn order(more: Value) -> Value {
@@ -128,7 +130,9 @@ fn a_treaty_is_renewed_without_a_gap() -> Result<(), StepError> {
     let at = |days: i64| start.checked_add_micros(days * MICROS_PER_DAY).expect("an instant");
     world.send("diplomacy.sign_treaty", trade(at(0), at(10)))?;
     // What does not follow on it is refused, and changes nothing.
-    assert!(refused(&mut world, "diplomacy.sign_treaty", trade(at(11), at(20))).contains("another has to follow on it"));
+    assert!(
+        refused(&mut world, "diplomacy.sign_treaty", trade(at(11), at(20))).contains("another has to follow on it")
+    );
     assert!(refused(&mut world, "diplomacy.sign_treaty", trade(at(2), at(9))).contains("can be made longer"));
     world.send("diplomacy.sign_treaty", trade(at(10), at(20)))?;
     let whole = ("trade".to_owned(), at(0).to_string(), at(20).to_string());
