@@ -48,7 +48,7 @@ fn grids_of_no_cells_or_four_billion_are_refused() {
 #[test]
 fn more_agents_than_memory_holds_are_refused_with_what_they_would_take() {
     let many = refused("{ agents: 4000000000 }");
-    assert!(many.contains("4000000000 agents on 2500 cells would take 320000015000 bytes"), "{many}");
+    assert!(many.contains("4000000000 agents (of 80 bytes) on 2500 cells would take 320000015000 bytes"), "{many}");
     assert!(many.contains("at most 53686903"), "{many}");
     assert!(read("{ agents: 30000000, grid: { width: 5000, height: 5000 } }").is_ok());
     assert!(refused("{ agents: 0 }").contains("at least one agent"));

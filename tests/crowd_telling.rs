@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_ecs::change_detection::DetectChangesMut;
 use crowd_support::{ground, shipped, sum, tallies, world};
+use worldtick::components::clock::{GameInstant, MICROS_PER_DAY};
 use worldtick::components::crowd::{Chunk, Crowd, Doing, FULL};
-use worldtick::messages::SimulationEvent;
 use worldtick::messages::crowd::{
     AgentAction, AgentActionType, CrowdSignal, CrowdSignalType, MovementReason, MovementType, PopulationMovement,
 };
 use worldtick::messages::market::{AggregatedStats, StatsType};
 use worldtick::messages::trend::{SocialTrend, TrendType};
+use worldtick::messages::{Input, SimulationEvent, TickInput, TickType};
 use worldtick::testing::Stepper;
 
 /// A city large enough that everything is told, hour by hour.
@@ -319,6 +320,31 @@ fn what_is_told_with_the_day_has_the_time_at_which_it_happened() {
         ours.map(|event| event.timestamp.hour_index()).collect()
     };
     assert_eq!((hours("agent_action").len(), hours("aggregated_stats").len()), (24, 24), "each hour its own");
+}
+
+#[test]
+fn days_that_come_late_are_told_as_those_that_they_are() {
+    let mut world = world(16, "{ agents: 300 }");
+    let day = |day: i64| world_start().checked_add_micros(day * MICROS_PER_DAY).expect("within the calendar");
+    // A long step, after which the ticks of its days come back one after the other.
+    let micros = (4 * MICROS_PER_DAY).unsigned_abs();
+    let due = world.apply(Input::advance(micros)).expect("four days").due_ticks;
+    for due in due.into_iter().filter(|due| due.tick_type == TickType::Daily) {
+        let (tick_id, tick_type, game_time) = (due.tick_id, due.tick_type, due.game_time);
+        world.apply(Input::Tick(TickInput { tick_id, tick_type, game_time })).expect("a day");
+    }
+    let times: BTreeSet<_> = world
+        .events_of::<AggregatedStats>()
+        .expect("they have their shape")
+        .iter()
+        .filter_map(SimulationEvent::at)
+        .collect();
+    assert_eq!(times.len(), 4 * 24, "each hour of four days once");
+    assert_eq!(times.last(), Some(&day(4)));
+}
+
+fn world_start() -> GameInstant {
+    "2077-01-01T00:00:00Z".parse().expect("a time")
 }
 
 #[test]

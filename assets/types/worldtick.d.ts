@@ -353,19 +353,22 @@ export type ConditionSpec = {
 
 /** What war does to factions each day, and how they recover from it. */
 export interface ConflictRules {
-  /** Share of the military power that a war against an equal costs; against a stronger one more. 0 to 0.5. */
+  /** Share of the military power that a day of war against an equal costs; against a stronger one more. 0 to 0.5. */
   losses?: number;
-  /** What an evenly fought war adds to exhaustion. 0 to 0.5. */
+  /** What a day of an evenly fought war adds to exhaustion. 0 to 0.5. */
   exhaustion?: number;
-  /** Share of territory, economy and morale that a war costs. 0 to 0.5. */
+  /** Share of territory, economy and morale that a day of war costs. 0 to 0.5. */
   damage?: number;
   /** Share of each power at first below which war does not bring it. 0 to 1. */
   floor?: number;
-  /** Share of the way back to what a power should be, without war. 0 to 1. */
+  /**
+   * Share of the way back to what a power should be, without war; in war, the share of what the economy makes of it
+   * beyond or below what is usual. 0 to 1.
+   */
   recovery?: number;
   /** What a day without war takes from exhaustion. 0 to 1. */
   rest?: number;
-  /** Exhaustion counts for so many wars at once at most. 1 to 10. */
+  /** Losses, damage and exhaustion count for so many wars at once at most. 1 to 10. */
   warsMax?: number;
 }
 
@@ -419,9 +422,9 @@ export interface CrowdSpec {
 
 /** How often factions do something by themselves. */
 export interface DealingRules {
-  /** Incidents that a faction causes in a day, on average. 0 to 1. */
+  /** What a faction does to others of its own accord in a day, on average: incidents and trades. 0 to 1. */
   incidents?: number;
-  /** How strong they are at most. 0 to 1. */
+  /** How strong it is at most. 0 to 1. */
   strength?: number;
   /** Chance that a faction of no loyalty betrays an ally in a day. 0 to 1. */
   betrayal?: number;
@@ -588,7 +591,7 @@ export interface EconomyLinkRules {
   usualDays?: number;
   /** By how much of itself a power moves at most, either way. 0 to 0.9. */
   reach?: number;
-  /** Wars of which the economy hears at most, those of the strongest first. 0 to 16. */
+  /** Wars of which the economy hears at most, those of the strongest first; what they mean to it is multiplied. 0 to 16. */
   warsTold?: number;
   /** Alliances of which the economy hears at most, those of the strongest first. 0 to 16. */
   alliancesTold?: number;
@@ -1861,7 +1864,7 @@ export interface TreatyRules {
   trade?: number;
   /** Non-aggression. 0 to 1. */
   nonAggression?: number;
-  /** Days for which a truce holds after a war: no new one begins. 0 to 3,650. */
+  /** Days for which a truce holds after a war that ends without a signed one: no new one begins. 0 to 3,650. */
   truceDays?: number;
 }
 

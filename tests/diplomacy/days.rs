@@ -110,7 +110,6 @@ fn wars_begin_and_end_alliances_hold_and_break_and_no_state_is_everywhere() -> R
     let mut all = Counts::default();
     for seed in 1..=SEEDS {
         let run = alone(seed)?;
-        println!("seed {seed}: {run:?}");
         for (sum, part) in
             [(&mut all.pair_days, run.pair_days), (&mut all.begun, run.begun), (&mut all.ended, run.ended)]
         {
@@ -131,7 +130,7 @@ fn wars_begin_and_end_alliances_hold_and_break_and_no_state_is_everywhere() -> R
 #[test]
 fn with_the_economy_that_ships_wars_and_alliances_come_and_go_as_well() -> Result<(), StepError> {
     for seed in [1, 2] {
-        println!("seed {seed}: {:?}", with_economy(seed)?);
+        with_economy(seed)?;
     }
     Ok(())
 }

@@ -78,8 +78,7 @@ fn done(changed: &str, value: f64) -> Result<[[u32; 3]; 2], StepError> {
 #[test]
 fn who_is_aggressive_does_hostile_things() -> Result<(), StepError> {
     // A quarter and three quarters of what it does; the other's is half.
-    let ([mild, other], [wild, same]) =
-        (done("temperament.aggression", 0.0)?.into(), done("temperament.aggression", 1.0)?.into());
+    let ([mild, other], [wild, same]) = (done("temperament.aggression", 0.0)?, done("temperament.aggression", 1.0)?);
     assert!((30..=70).contains(&mild[0]) && (130..=170).contains(&wild[0]), "{mild:?} {wild:?}");
     assert!((75..=125).contains(&other[0]) && (75..=125).contains(&same[0]), "{other:?} {same:?}");
     Ok(())

@@ -9,9 +9,10 @@ use bevy_tasks::ComputeTaskPool;
 use super::found::{found_books, found_crowd, found_ground};
 use super::params::Params;
 use super::step::{CrowdFloor, Terms, live_steps};
-use crate::components::clock::WorldClock;
+use crate::components::clock::{GameInstant, WorldClock};
 use crate::components::crowd::{Crowd, CrowdBooks, Ground, Tallies};
 use crate::components::market::{CommodityId, Market};
+use crate::messages::TickType;
 use crate::messages::outside::{EconomySignal, FOOD_DEMAND_RANGE, SignalKind};
 use crate::systems::random::WorldSeed;
 use crate::world::spec::{RulePreset, TellingSpec, WorldSpec};
@@ -51,6 +52,13 @@ pub struct FoodMarket {
     pub price: Option<u32>,
     /// How much of their room vendors can fill up, in thousandths.
     pub supply_milli: u32,
+}
+
+impl CrowdModel {
+    /// The instant at which what the crowd lives with this tick ends.
+    pub(super) fn tick_ends(&self, clock: &WorldClock) -> Option<GameInstant> {
+        clock.tick_time(if self.steps_a_tick < self.steps_a_day { TickType::Hourly } else { TickType::Daily })
+    }
 }
 
 /// Makes the ground, and the crowd where none was restored. Runs in `WorldReady`.
@@ -112,7 +120,7 @@ pub fn live_tick(
     mut floor: ResMut<CrowdFloor>,
 ) {
     // A tick ends the hours that it is about.
-    let now = clock.now.map_or(0, |now| u32::from(now.hour_of_day()));
+    let now = model.tick_ends(&clock).map_or(0, |now| u32::from(now.hour_of_day()));
     let hours = model.steps_a_tick * 24 / model.steps_a_day.max(1);
     let terms = Terms {
         seed: seed.0,

@@ -184,11 +184,12 @@ mod tests {
         assert!((usual.military - 50.0 * 0.99_f64.powi(20)).abs() < 1e-9, "{usual:?}");
         assert!(poor.military < 0.9 * usual.military && rich.military > 1.1 * usual.military, "{poor:?} {rich:?}");
         assert!(poor.economy < 0.9 * usual.economy && rich.economy > 1.1 * usual.economy, "{poor:?} {rich:?}");
-        assert_eq!((poor.territory, poor.technology, poor.morale), (rich.territory, rich.technology, rich.morale));
+        let others = |of: PowerLevels| [of.territory, of.technology, of.morale].map(f64::to_bits);
+        assert_eq!(others(poor), others(rich));
         // However long it lasts: not below the floor, nor beyond what the economy can make of them.
         let (least, most) = (at_war(3_000, 0.0), at_war(3_000, 9.0));
         assert!((least.now.military - 10.0).abs() < 1e-9 && (least.now.economy - 8.0).abs() < 1e-9, "{least:?}");
         assert!(most.now.military <= 75.0 && most.now.military > 45.0 && most.now.economy <= 60.0, "{most:?}");
-        assert!(least.exhaustion == 1.0 && most.exhaustion == 1.0);
+        assert!([least, most].iter().all(|powers| powers.exhaustion >= 1.0));
     }
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::worlds::items;
 use crate::cli::client::{Client, ClientArgs, segment};
 use crate::cli::error::CliError;
-use crate::cli::output::{Column, Output, list, object, print};
+use crate::cli::output::{Column, Output, list, object, print, tell};
 use crate::components::ids::WorldId;
 
 /// Arguments of `factions`.
@@ -48,7 +48,7 @@ pub enum FactionsCommand {
         /// Its id
         faction: String,
     },
-    /// Show how the factions of a world stand to each other
+    /// Show how the factions of a world stand to each other: the first 200, or those that are named
     Matrix {
         /// The world
         world: WorldId,
@@ -65,7 +65,7 @@ pub enum FactionsCommand {
         /// The other
         other: String,
     },
-    /// Draw the matrix as SVG
+    /// Draw the matrix as SVG: of the first 200 factions, or of those that are named
     Render {
         /// The world
         world: WorldId,
@@ -110,7 +110,11 @@ pub(in crate::cli) fn run(args: &FactionsArgs) -> Result<(), CliError> {
     match &args.command {
         FactionsCommand::List { world, after } => {
             let answer = client.get(&of(world, "factions"), &[("cursor", after.clone())])?;
-            list(&answer, items(&answer), &FACTIONS, output)
+            list(&answer, items(&answer), &FACTIONS, output)?;
+            if let Some(next) = answer.get("next").and_then(Value::as_str) {
+                tell(&format!("more with --after {next}"));
+            }
+            Ok(())
         }
         FactionsCommand::Show { world, faction } => {
             object(&client.get(&of(world, &format!("factions/{}", segment(faction))), &[])?, output)

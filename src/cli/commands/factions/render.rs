@@ -8,6 +8,8 @@ use serde_json::Value;
 const CELL: usize = 28;
 /// Room for names, left and above.
 const MARGIN: usize = 170;
+/// Letters of a name that fit into the margin.
+const LABEL_MAX: usize = 22;
 /// Room for what leans out of the last columns.
 const OVERHANG: usize = 90;
 
@@ -36,6 +38,18 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
+/// A name that fits into the margin, without letters that would turn its direction.
+fn label(name: &str) -> String {
+    let turns = |letter: char| matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    let mut letters = name.chars().filter(|letter| !turns(*letter));
+    let mut label: String = letters.by_ref().take(LABEL_MAX).collect();
+    if letters.next().is_some() {
+        label.pop();
+        label.push('…');
+    }
+    label
+}
+
 /// Draws a matrix.
 pub(super) fn svg(matrix: &Value) -> String {
     let factions = matrix["factions"].as_array().map_or(&[][..], Vec::as_slice);
@@ -54,16 +68,18 @@ pub(super) fn svg(matrix: &Value) -> String {
         let at = MARGIN + row * CELL;
         let middle = at + CELL / 2 + 4;
         let edge = MARGIN - 8;
-        let _ = writeln!(out, "<text x=\"{edge}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>");
-        let _ = writeln!(out, "<text transform=\"translate({middle} {edge}) rotate(-60)\">{name}</text>");
+        let label = escaped(&label(factions.get(row).and_then(|faction| faction["name"].as_str()).unwrap_or_default()));
+        let _ = writeln!(out, "<text x=\"{edge}\" y=\"{middle}\" text-anchor=\"end\">{label}</text>");
+        let _ = writeln!(out, "<text transform=\"translate({middle} {edge}) rotate(-60)\">{label}</text>");
         for column in 0..names.len() {
             let state = state(matrix, row, column);
             let score = matrix["cells"][row][column]["score"].as_f64().unwrap_or(0.0);
             let (x, title) = (MARGIN + column * CELL, names.get(column).map_or("", String::as_str));
+            let words = if row == column { name.clone() } else { format!("{name} and {title}: {state} ({score:+.2})") };
             let _ = writeln!(
                 out,
                 "<rect x=\"{x}\" y=\"{at}\" width=\"{CELL}\" height=\"{CELL}\" fill=\"{}\" stroke=\"#ffffff\">\
-                 <title>{name} and {title}: {state} ({score:+.2})</title></rect>",
+                 <title>{words}</title></rect>",
                 colour(state)
             );
             if !state.is_empty() && row != column {
@@ -94,6 +110,14 @@ pub(super) fn svg(matrix: &Value) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn labels_fit_and_read_from_left_to_right() {
+        assert_eq!(label("Militia"), "Militia");
+        assert_eq!(label(&"m".repeat(22)), "m".repeat(22));
+        assert_eq!(label(&"m".repeat(23)), format!("{}…", "m".repeat(21)));
+        assert_eq!(label("a\u{202E}b"), "ab");
+    }
 
     #[test]
     fn every_pair_has_a_cell_of_its_states_colour_and_names_are_text() {

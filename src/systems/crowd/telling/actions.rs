@@ -19,7 +19,7 @@ pub fn tell_actions(
     tallies: Res<Tallies>,
     mut events: MessageWriter<AgentAction>,
 ) {
-    let Some(now) = clock.now else { return };
+    let Some(now) = model.tick_ends(&clock) else { return };
     let micros = MICROS_PER_DAY / i64::from(model.steps_a_day.max(1));
     let steps = i64::try_from(tallies.steps()).unwrap_or(0);
     for sample in &tallies.samples {

@@ -163,7 +163,7 @@ pub fn tell_signals(
     mut news: ResMut<CrowdNews>,
     mut events: MessageWriter<CrowdSignal>,
 ) {
-    let Some(now) = clock.now else { return };
+    let Some(now) = model.tick_ends(&clock) else { return };
     let windows = Windows::new(model.steps_a_day);
     let sectors = ground.sectors.len();
     book.fit(sectors, windows.a_day);

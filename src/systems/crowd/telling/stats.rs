@@ -32,7 +32,7 @@ pub fn tell_stats(
     mut day: ResMut<DayBook>,
     mut events: MessageWriter<AggregatedStats>,
 ) {
-    let Some(now) = clock.now.filter(|_| model.telling.stats) else { return };
+    let Some(now) = model.tick_ends(&clock).filter(|_| model.telling.stats) else { return };
     let windows = Windows::new(model.steps_a_day);
     let count = windows.count(&tallies);
     day.sectors.resize(ground.sectors.len(), Sum::default());

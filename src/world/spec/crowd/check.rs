@@ -68,7 +68,7 @@ fn check_memory(crowd: &CrowdSpec, place: &Place, findings: &mut Findings) {
     } else if bytes > CROWD_BYTES_MAX {
         let most = (CROWD_BYTES_MAX - cells * CELL_BYTES) / AGENT_BYTES;
         let message = format!(
-            "{} agents on {cells} cells would take {bytes} bytes, more than the {CROWD_BYTES_MAX} that a crowd may have: \
+            "{} agents (of {AGENT_BYTES} bytes) on {cells} cells would take {bytes} bytes, more than the {CROWD_BYTES_MAX} that a crowd may have: \
              at most {most}",
             crowd.agents
         );
