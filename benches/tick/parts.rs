@@ -49,7 +49,12 @@ impl Parts {
     }
 
     /// Puts a system before the first of some sets and after each of them.
-    fn watch<L: ScheduleLabel + Clone, S: SystemSet + Clone>(&self, app: &mut App, label: &L, sets: &[(&'static str, S)]) {
+    fn watch<L: ScheduleLabel + Clone, S: SystemSet + Clone>(
+        &self,
+        app: &mut App,
+        label: &L,
+        sets: &[(&'static str, S)],
+    ) {
         for place in 0..=sets.len() {
             let begins = sets.get(place).map(|(name, _)| *name);
             let parts = self.clone();
@@ -81,8 +86,11 @@ impl Plugin for Parts {
             ("economy/learn", EconomySystems::Learn),
             ("economy/report", EconomySystems::Report),
         ];
-        let crowd =
-            [("crowd/hear", CrowdSystems::Hear), ("crowd/live", CrowdSystems::Live), ("crowd/tell", CrowdSystems::Tell)];
+        let crowd = [
+            ("crowd/hear", CrowdSystems::Hear),
+            ("crowd/live", CrowdSystems::Live),
+            ("crowd/tell", CrowdSystems::Tell),
+        ];
         let diplomacy = [
             ("diplomacy", DiplomacySystems::Hear),
             ("diplomacy", DiplomacySystems::Evaluate),

@@ -41,7 +41,8 @@ impl Quarter {
         let from = guess.saturating_sub(GUESS_OFF);
         let until = (guess + GUESS_OFF).min(self.areas.len());
         let begins = |at: usize| self.areas.get(at).map(|(before, _)| *before);
-        let is_there = begins(from).is_some_and(|begin| begin <= number) && begins(until).is_none_or(|end| number < end);
+        let is_there =
+            begins(from).is_some_and(|begin| begin <= number) && begins(until).is_none_or(|end| number < end);
         let (from, areas) = match self.areas.get(from..until) {
             Some(near) if is_there => (from, near),
             _ => (0, &*self.areas),

@@ -65,7 +65,10 @@ impl Near {
                         *found = (*begin, *end);
                     }
                 }
-                let some = found.iter().enumerate().fold(0_u32, |some, (at, (begin, end))| some | u32::from(begin < end) << at);
+                let some = found
+                    .iter()
+                    .enumerate()
+                    .fold(0_u32, |some, (at, (begin, end))| some | u32::from(begin < end) << at);
                 if some != 0 {
                     let first = some.trailing_zeros() as usize;
                     let ((begin, end), draw) = (found.get(first).copied()?, draws.get(first).copied()?);
