@@ -14,6 +14,7 @@
 #![allow(
     clippy::print_stdout,
     clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
     unsafe_code,
     reason = "a benchmark measures time, prints what it measured, and counts in floats"
