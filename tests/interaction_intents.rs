@@ -206,8 +206,9 @@ fn one_session_never_touches_another_and_a_copy_goes_its_own_way() -> Result<(),
     assert!(show(&mut world, "empty").is_err());
     // The copy is cancelled; the first one goes on.
     world.send("chain.cancel", letter("second"))?;
-    world.hours(11)?.restart()?;
+    world.step(Duration::from_secs(1))?;
     assert_eq!(handed_out(&world).len(), 2, "what was open is handed out anew to the copy");
+    world.hours(11)?.restart()?;
     assert_eq!(show(&mut world, "first").expect("it runs")["step"], "read");
     let flags = |world: &mut Stepper, session: &str| {
         world.ask("session.show", json!({"sessionId": session})).expect("it runs")["flags"].clone()

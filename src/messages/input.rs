@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::interaction::InteractionsCounted;
 use super::outside::SignalsHeard;
 use super::tier::StepReport;
 use super::{EventRecord, TickType};
@@ -171,4 +172,6 @@ pub struct Outcome {
     pub report: Option<StepReport>,
     /// Signals to the economy in it.
     pub signals: SignalsHeard,
+    /// What came of chains, cooldowns and intents; nothing in a world without them.
+    pub interactions: Option<InteractionsCounted>,
 }

@@ -1,12 +1,14 @@
 //! Events of chains and intents.
 
 use bevy_ecs::message::Message;
+use bevy_ecs::prelude::Resource;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::SimulationEvent;
 use crate::components::clock::GameInstant;
+use crate::components::interaction::InteractionTotals;
 
 /// An NPC wants something of somebody: the game lets it happen, or does not, and says so with `intent.acknowledge` or
 /// `intent.decline`.
@@ -67,6 +69,33 @@ impl SimulationEvent for InteractionIntent {
             expires_at: example_instant(3_600),
         }
     }
+}
+
+/// What the steps of one input did with chains and intents. Between inputs it is that of the last one with a step. Only told:
+/// nothing is decided by it.
+#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InteractionReport {
+    /// WorldSteps.
+    pub steps: u32,
+    /// Chains that were looked at because their time had come.
+    pub ops: u32,
+    /// Chains whose time had come and that had to wait for a later step, each once a step.
+    pub deferred: u32,
+    /// Intents that were handed out.
+    pub handed_out: u32,
+}
+
+/// What one input came to for chains, cooldowns and intents.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct InteractionsCounted {
+    /// What its steps did; nothing where it had none.
+    pub report: InteractionReport,
+    /// What it added to the counts.
+    pub added: InteractionTotals,
+    /// Chains that run afterwards.
+    pub chains: u64,
+    /// Intents that wait or are unanswered afterwards.
+    pub intents: u64,
 }
 
 /// What happened to a chain.

@@ -6,13 +6,13 @@
 use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 
-use crate::components::interaction::{Intent, Interactions};
-use crate::messages::interaction::{InteractionChainChanged, InteractionIntent};
+use crate::components::interaction::{Intent, InteractionTotals, Interactions};
+use crate::messages::interaction::{InteractionChainChanged, InteractionIntent, InteractionReport};
 use crate::schedules::{InteractionSystems, SchedulerSystems, WorldReady, WorldStep};
 use crate::systems::interaction::{
-    self as interactions, AcknowledgeIntent, AskChain, AskChains, AskCooldowns, AskIntents, AskInteractions,
-    CancelChain, ClearCooldowns, CompleteStep, CopySession, DeclineIntent, DefineChain, ForgetChain, IntentBook,
-    InteractionBook, InteractionModel, InteractionReport, InteractionTotals, LaterChains, ProposeIntent,
+    self as interactions, AcknowledgeIntent, AskChain, AskChains, AskCooldowns, AskDefinition, AskDefinitions,
+    AskIntent, AskIntents, AskInteractions, CancelChain, ClearCooldowns, CompleteStep, CopySession, DeclineIntent,
+    DefineChain, ForgetChain, IntentBook, InteractionBook, InteractionModel, LaterChains, ProposeIntent,
     SessionNumbers, SessionTurn, SkipStep, StartChain, UndefineChain, UseInteraction, WithdrawIntent, compile,
 };
 use crate::systems::npc::extend::Extensions;
@@ -76,7 +76,10 @@ impl Plugin for InteractionPlugin {
             .answer_query::<AskChains, _, _>(interactions::list_chains)
             .answer_query::<AskChain, _, _>(interactions::show_chain)
             .answer_query::<AskCooldowns, _, _>(interactions::list_cooldowns)
+            .answer_query::<AskDefinitions, _, _>(interactions::list_definitions)
+            .answer_query::<AskDefinition, _, _>(interactions::show_definition)
             .answer_query::<AskIntents, _, _>(interactions::list_intents)
+            .answer_query::<AskIntent, _, _>(interactions::show_intent)
             .answer_query::<AskInteractions, _, _>(interactions::show_status);
         app.add_observer(interactions::end_interactions)
             .add_observer(interactions::leave_interactions)

@@ -109,6 +109,7 @@ fn set_lag(group: &str, topic: &str, partition: i32, records: i64) {
 fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
     let mut states = BTreeMap::from([("running", 0_u32), ("paused", 0), ("faulted", 0)]);
     let mut npcs: PerTier<u64> = PerTier::default();
+    let (mut chains, mut intents) = (0_u64, 0_u64);
     let worlds = view.worlds();
     for (index, world) in worlds.iter().enumerate() {
         let state = match world.status {
@@ -120,6 +121,7 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
         for (tier, count) in world.counts.npcs.iter() {
             npcs[tier] += u64::from(*count);
         }
+        (chains, intents) = (chains + world.counts.chains, intents + world.counts.intents);
         if index < most as usize {
             let (name, series) = (world.world_id.as_str(), view.series());
             if let Some(now) = world.now {
@@ -137,6 +139,8 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
     for (tier, count) in npcs.iter() {
         metrics::gauge!("worldtick_npcs", "tier" => tier.as_str()).set(*count as f64);
     }
+    metrics::gauge!("worldtick_chains").set(chains as f64);
+    metrics::gauge!("worldtick_intents").set(intents as f64);
     bridges.inbound.with(|inbound| {
         let status = inbound.status();
         for (topic, count) in status.read_timeouts {

@@ -52,6 +52,7 @@ impl GameWorld {
         let before = self.now();
         let last_report =
             self.app.world_mut().get_resource_mut::<StepReport>().map(|mut report| std::mem::take(&mut *report));
+        let interactions = super::counted::begin(self.app.world_mut());
         let mut out = Collector::default();
         let (changed, tick, reply) = match input {
             Input::Elapsed { real_micros, steps, .. } => {
@@ -123,7 +124,9 @@ impl GameWorld {
         }
         let heard = self.app.world_mut().get_resource_mut::<SignalsHeard>();
         let signals = heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default();
-        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report, signals })
+        let interactions = interactions.map(|begun| super::counted::end(self.app.world_mut(), begun));
+        let events = out.events;
+        Ok(Outcome { changed, events, due_ticks, tick, reply, now, game_micros, hash, report, signals, interactions })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.

@@ -3,6 +3,7 @@
 mod clock;
 mod column;
 mod control;
+mod counted;
 mod faults;
 mod game_world;
 mod hash;

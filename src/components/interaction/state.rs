@@ -30,6 +30,16 @@ impl CooldownScope {
     /// All of them, from the narrowest to the widest.
     pub const ALL: [Self; 4] = [Self::NpcAndSession, Self::Npc, Self::Session, Self::Global];
 
+    /// Where the cooldowns of this scope are kept that count for an NPC in a session: session and NPC.
+    pub fn key(self, (session, npc): (u32, StableId)) -> (u32, StableId) {
+        match self {
+            Self::NpcAndSession => (session, npc),
+            Self::Npc => (NO_SESSION, npc),
+            Self::Session => (session, NOBODY),
+            Self::Global => (NO_SESSION, NOBODY),
+        }
+    }
+
     /// Its name.
     pub fn as_str(self) -> &'static str {
         match self {

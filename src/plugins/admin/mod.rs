@@ -12,6 +12,7 @@
 //! | [`worlds`] | worlds and their orders, markets, agents |
 //! | `registry` | worlds that come and go, their files and commands |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
+//! | `interactions` | chains, cooldowns and intents |
 //! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
 //! | [`tasks`] | periodic tasks, and metrics of the past |
@@ -23,6 +24,7 @@ mod body;
 mod callers;
 mod content;
 pub mod health;
+mod interactions;
 pub mod lists;
 mod npcs;
 mod orders;

@@ -57,7 +57,7 @@ pub(super) async fn list(
 }
 
 /// An NPC as worlds know it: a number in the path is one's stable id.
-fn named(npc: &str) -> String {
+pub(super) fn named(npc: &str) -> String {
     if npc.parse::<u64>().is_ok() { format!("npc-{npc}") } else { npc.to_owned() }
 }
 

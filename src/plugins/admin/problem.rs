@@ -105,6 +105,11 @@ impl Problem {
         words.unwrap_or(self.detail)
     }
 
+    /// Whether what is wrong is said of the whole, not of places in the request.
+    pub(super) fn is_of_the_whole(&self) -> bool {
+        self.errors.iter().all(|error| error.pointer.is_empty())
+    }
+
     /// Whether any of what is wrong is told with these words in it.
     pub(super) fn says(&self, words: &str) -> bool {
         self.detail.contains(words) || self.errors.iter().any(|error| error.detail.contains(words))

@@ -1,6 +1,8 @@
 //! The one table of the API's routes, with the scope that each needs. The router is made of it and of nothing else, so a
 //! route cannot be there without a scope.
 
+mod interactions;
+
 use axum::Router;
 use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
@@ -75,7 +77,9 @@ fn delete<H: Handler<T, App>, T: 'static>(scope: Scope, path: Words, handler: H,
 
 /// Everything below `/api/v1`.
 fn table() -> impl Iterator<Item = Route> {
-    [worlds(), orders(), market_and_people(), sessions(), records(), keys()].into_iter().flatten()
+    [worlds(), orders(), market_and_people(), sessions(), interactions::interactions(), records(), keys()]
+        .into_iter()
+        .flatten()
 }
 
 /// Worlds that come and go, and how they are simulated.
@@ -274,7 +278,18 @@ fn sessions() -> Vec<Route> {
             sessions::set,
             "`{\"flags\"?, \"preferences\"?}`: sets flags (null takes one away) and preferences.",
         ),
-        delete(Operate, "/worlds/{world}/sessions/{session}", sessions::end, "Ends it, and with it its focus."),
+        delete(
+            Operate,
+            "/worlds/{world}/sessions/{session}",
+            sessions::end,
+            "Ends it, and with it its focus, chains, cooldowns and intents.",
+        ),
+        post(
+            Operate,
+            "/worlds/{world}/sessions/{session}/copy",
+            sessions::copy,
+            "`{\"newSessionId\"}`: starts another that is as this one is now. 201; 409 if one of that id runs.",
+        ),
     ]
 }
 

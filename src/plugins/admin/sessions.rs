@@ -91,6 +91,17 @@ pub(super) async fn end(
     tell(&app, &world, &headers, "session.end", payload).await.map(Json).map_err(by_state)
 }
 
+pub(super) async fn copy(
+    State(app): State<App>,
+    Path((world, session)): Path<(String, String)>,
+    headers: HeaderMap,
+    Body(mut payload): Body<Map<String, Value>>,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    payload.insert("sessionId".into(), session.into());
+    let answer = tell(&app, &world, &headers, "session.copy", payload).await.map_err(by_state)?;
+    Ok((StatusCode::CREATED, Json(answer)))
+}
+
 /// What is in focus, that of no session first.
 pub(super) async fn focused(
     State(app): State<App>,

@@ -221,6 +221,9 @@ impl Engine {
                 world.now = outcome.now;
                 world.hash = outcome.hash;
                 world.inputs += u64::from(outcome.changed);
+                if let Some(counted) = &outcome.interactions {
+                    (world.counts.chains, world.counts.intents) = (counted.chains, counted.intents);
+                }
             }
             if let Slot::Applied { outcome, cost_micros, sets, .. } = slot {
                 if let Some(cause) = cause(&work, outcome.game_micros) {

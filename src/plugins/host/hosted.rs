@@ -133,6 +133,7 @@ impl Hosted {
         self.hash = made.hash;
         self.inputs = made.inputs;
         self.counts.npcs = made.npcs;
+        (self.counts.chains, self.counts.intents) = made.interactions;
         self.counts.waiting = PerTier::default();
         // A faulted world is shown and not run: it owes no snapshot.
         self.debt_micros = if self.is_faulted() { 0 } else { made.debt_micros };

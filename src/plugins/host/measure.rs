@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::measure_interactions;
 use super::steps::{StepCause, cause, deferred};
 use serde_json::Value;
 
@@ -121,6 +122,9 @@ fn unit(unit: &Unit) {
             if count > 0 {
                 metrics::counter!("worldtick_economy_signals_total", "outcome" => word).increment(count.into());
             }
+        }
+        if let Some(counted) = &outcome.interactions {
+            measure_interactions::added(&counted.added);
         }
         match (tick, &unit.work) {
             (Some(tick), _) => {
@@ -310,6 +314,8 @@ mod tests {
     fn a_step_is_measured_whoever_wants_it() {
         use super::super::unit::OrderWork;
         use crate::components::ids::WorldId;
+        use crate::components::interaction::InteractionTotals;
+        use crate::messages::interaction::InteractionsCounted;
         use crate::messages::outside::SignalsHeard;
         use crate::messages::{Input, Outcome};
 
@@ -326,6 +332,10 @@ mod tests {
                 hash: crate::world::StateHash::default(),
                 report: None,
                 signals: SignalsHeard { taken: 2, refused: 1 },
+                interactions: Some(InteractionsCounted {
+                    added: InteractionTotals { chains_started: 2, ..InteractionTotals::default() },
+                    ..InteractionsCounted::default()
+                }),
             };
             let input = Input::Advance { game_micros: 1, wall_micros: 0, steps: 1 };
             let slot = Slot::Applied { input, outcome: Box::new(outcome), cost_micros: 2_000_000, sets: Vec::new() };
@@ -343,6 +353,7 @@ mod tests {
             "step_duration_seconds_sum 4",
             r#"economy_signals_total{outcome="taken"} 6"#,
             r#"economy_signals_total{outcome="refused"} 3"#,
+            r#"chains_total{change="started"} 6"#,
         ] {
             assert!(text.lines().any(|said| said.strip_prefix("worldtick_") == Some(line)), "{line}\n{text}");
         }

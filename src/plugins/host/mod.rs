@@ -44,6 +44,7 @@ mod keeping;
 mod load;
 mod logs;
 mod measure;
+mod measure_interactions;
 mod orders;
 mod pacing;
 mod parts;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::hosted::Hosted;
 use super::measure;
+use super::measure_interactions;
 use super::unit::Work;
 use crate::components::clock::GameInstant;
 use crate::components::tier::PerTier;
@@ -143,6 +144,9 @@ pub(super) fn conclude_step(
     if let Some(report) = &step.report {
         measure::scheduler(report, step.budget);
     }
+    if let Some(counted) = outcome.interactions {
+        measure_interactions::steps(&counted.report, world.shown.max_chain_ops_per_step);
+    }
     step
 }
 
@@ -159,6 +163,10 @@ pub struct StepCounts {
     pub npcs: PerTier<u32>,
     /// NPCs that were due and waiting after the last of them.
     pub waiting: PerTier<u32>,
+    /// Chains that run.
+    pub chains: u64,
+    /// Intents that wait or are unanswered.
+    pub intents: u64,
 }
 
 impl StepCounts {

@@ -70,6 +70,8 @@ pub(super) struct Made {
     pub(super) commit_no: i64,
     /// NPCs by tier.
     pub(super) npcs: PerTier<u32>,
+    /// Chains that run, and intents that wait or are unanswered.
+    pub(super) interactions: (u64, u64),
 }
 
 /// A tick on its way.

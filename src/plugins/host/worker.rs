@@ -182,7 +182,8 @@ fn keep(held: &mut Option<Held>, mut made: Held, (debt_micros, commit_no): (i64,
     let slot = match world.state_hash() {
         Ok(hash) => {
             let (now, inputs, npcs) = (world.now(), world.clock().inputs, population(world));
-            Made { now, hash, inputs, debt_micros, commit_no, npcs }
+            let interactions = interactions(world);
+            Made { now, hash, inputs, debt_micros, commit_no, npcs, interactions }
         }
         Err(error) => return Slot::NotMade(error.to_string()),
     };
@@ -195,6 +196,13 @@ fn population(world: &mut GameWorld) -> PerTier<u32> {
     let status = world.query("scheduler.status", serde_json::json!({})).unwrap_or_default();
     let count = |tier: &str| status.pointer(&format!("/tiers/{tier}/npcs")).and_then(Value::as_u64);
     PerTier::from_fn(|tier| count(tier.as_str()).and_then(|count| u32::try_from(count).ok()).unwrap_or(0))
+}
+
+/// Chains that run, and intents that wait or are unanswered; none in a world without interactions.
+fn interactions(world: &mut GameWorld) -> (u64, u64) {
+    let status = world.query("interaction.status", serde_json::json!({})).unwrap_or_default();
+    let count = |what: &str| status.get(what).and_then(Value::as_u64).unwrap_or(0);
+    (count("chains"), count("intents"))
 }
 
 /// The same apps, whose system sets tell this stopwatch when they begin and end.

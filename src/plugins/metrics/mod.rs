@@ -72,8 +72,26 @@ pub const METRICS: &[Metric] = &[
         "worldtick_budget_deferred_total",
         &["budget"],
         "What a budget put off to a later step: for maxNpcTicksPerStep turns that were due; for movesPerStep the steps that \
-         left moves between tiers over.",
+         left moves between tiers over; for maxChainOpsPerStep chains whose time had come.",
     ),
+    gauge("worldtick_chains", &[], "Chains of interactions that run, of all worlds together."),
+    counter(
+        "worldtick_chains_total",
+        &["change"],
+        "Chains by what happened to them: started, copied (with their session), completed, failed, expired, cancelled, gone (their NPC or definition is).",
+    ),
+    counter(
+        "worldtick_chain_steps_total",
+        &["change"],
+        "Steps of chains by what happened to them: completed, skipped, expired, blocked (asked and not opened).",
+    ),
+    gauge("worldtick_intents", &[], "Intents that wait or are unanswered, of all worlds together."),
+    counter(
+        "worldtick_intents_total",
+        &["change"],
+        "Intents by what happened to them: proposed, refused (no room), handed_out, acknowledged, declined, expired (before they were handed out), unanswered, withdrawn, gone (their NPC or session is).",
+    ),
+    counter("worldtick_cooldowns_begun_total", &[], "Cooldowns that began."),
     counter("worldtick_world_faults_total", &[], "Worlds that failed at an input."),
     counter(
         "worldtick_commands_total",

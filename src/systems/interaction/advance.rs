@@ -14,14 +14,13 @@ use bevy_ecs::prelude::*;
 use super::book::Key;
 use super::ground::{Ground, Told};
 use super::model::ChainModel;
-use super::totals::InteractionReport;
 use super::walk::{Ask, Walk};
 use crate::components::clock::GameInstant;
 use crate::components::ids::StableId;
 use crate::components::interaction::{
     ChainEnd, ChainPhase, ChainState, Finished, Intent, IntentSource, Interactions, KindId,
 };
-use crate::messages::interaction::ChainChange;
+use crate::messages::interaction::{ChainChange, InteractionReport};
 use crate::systems::scheduler::SessionId;
 use crate::world::spec::{DECLINED, DONE, EXPIRED, REFUSED, SKIPPED, WorldSimulationConfig};
 
@@ -72,7 +71,9 @@ pub(crate) fn advance_chains(
         }
     }
     let waiting = u32::try_from(ground.book.waiting()).unwrap_or(u32::MAX);
-    (report.ops, report.deferred) = (ops, waiting);
+    report.steps += 1;
+    report.ops = report.ops.saturating_add(ops);
+    report.deferred = report.deferred.saturating_add(waiting);
     if ops > 0 || waiting > 0 {
         ground.totals.chain_ops += u64::from(ops);
         ground.totals.chain_ops_deferred += u64::from(waiting);
@@ -115,6 +116,10 @@ impl Ground<'_, '_> {
     /// Writes down what has become of a chain.
     pub(super) fn settle(&mut self, key: Key, before: &ChainState, after: After, taken: bool) {
         let chain = before.chain;
+        if before.phase == ChainPhase::Open {
+            // It has left its step: what it proposed there is worth nothing any more.
+            self.withdraw(key, chain);
+        }
         match after {
             After::Runs(state) => self.change(key, taken, |all| all.put(state)),
             After::Gone => {

@@ -21,6 +21,10 @@ use crate::systems::scheduler::{SessionId, session_of};
 use crate::world::spec::{DONE, SKIPPED, is_word};
 use crate::world::{Answer, WorldCommand};
 
+/// What is said of a chain that does not run.
+pub const NOT_RUNNING: &str = "does not run for this NPC";
+/// What is said of a chain that has run and cannot be started again now.
+pub const REPEATED: &str = "repeat";
 /// Chains that one NPC has in one session at once, at most.
 pub const CHAINS_OF_ONE_MAX: usize = 32;
 
@@ -97,7 +101,7 @@ fn meant(
 impl Meant {
     fn state(&self, ground: &Ground) -> Result<ChainState, String> {
         let found = ground.state_of(self.key).and_then(|state| state.chain(self.chain)).cloned();
-        found.ok_or_else(|| format!("chain `{}` does not run for this NPC{}", self.model.name, self.whose()))
+        found.ok_or_else(|| format!("chain `{}` {NOT_RUNNING}{}", self.model.name, self.whose()))
     }
 
     fn whose(&self) -> String {
@@ -173,11 +177,14 @@ fn may_start(ground: &Ground, meant: &Meant) -> Result<ChainState, String> {
         if let Some(finished) = state.finished().iter().find(|finished| finished.chain == *chain) {
             let (end, ended) = (finished.end.as_str(), finished.ended);
             if !model.repeatable {
-                return Err(format!("chain `{}` has {end} at {ended}, and is not repeatable", model.name));
+                return Err(format!("chain `{}` has {end} at {ended}, and is not {REPEATED}able", model.name));
             }
             let free = ended.checked_add_micros(model.repeat_cooldown_micros).unwrap_or(GameInstant::MAX);
             if free > *now {
-                return Err(format!("chain `{}` has {end} at {ended}, and can be repeated from {free} on", model.name));
+                return Err(format!(
+                    "chain `{}` has {end} at {ended}, and can be {REPEATED}ed from {free} on",
+                    model.name
+                ));
             }
         }
     }
@@ -233,7 +240,7 @@ pub(crate) fn forget_chain(In(order): In<ForgetChain>, registry: Registry, mut g
         .state_of(meant.key)
         .is_some_and(|state| state.finished().iter().any(|finished| finished.chain == meant.chain));
     if !known {
-        return Err(format!("chain `{}` has not ended for this NPC{}", meant.model.name, meant.whose()));
+        return Err(format!("chain `{}` {NOT_RUNNING}{}, and never has", meant.model.name, meant.whose()));
     }
     ground.change(meant.key, false, |all| {
         all.forget(meant.chain);

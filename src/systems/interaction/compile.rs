@@ -75,7 +75,9 @@ pub(super) fn compile_later(
     extensions: &Extensions,
 ) -> Result<ChainModel, Vec<SpecFault>> {
     let mut known = behaviour.clone();
-    extend(&mut known, npcs, Some(extensions), false, |compiler| one_chain(compiler, (name, "/chain"), chain, kinds))
+    extend(&mut known, npcs, Some(extensions), false, |compiler| {
+        one_chain(compiler, (name, "/definition"), chain, kinds)
+    })
 }
 
 /// Activities may propose only what there is.

@@ -9,11 +9,10 @@ use super::book::{InteractionBook, Key};
 use super::intent_book::IntentBook;
 use super::model::InteractionModel;
 use super::numbers::SessionNumbers;
-use super::totals::InteractionTotals;
 use crate::components::clock::{GameInstant, WorldClock};
 use crate::components::ids::{StableId, StableIds, StableIndex};
 use crate::components::interaction::{
-    ChainId, Cooldown, CooldownScope, Intent, Interactions, KindId, NO_SESSION, NOBODY,
+    ChainId, Cooldown, CooldownScope, Intent, InteractionTotals, Interactions, KindId, NO_SESSION, NOBODY,
 };
 use crate::components::npc::{FlagValue, Flags, Npc, NpcFlags, NpcState, Relationships, WorldFlags};
 use crate::messages::interaction::{ChainChange, InteractionChainChanged};
@@ -216,16 +215,8 @@ impl Ground<'_, '_> {
     }
 
     /// Where the cooldowns of each scope are kept.
-    fn scopes((session, npc): Key) -> [(Key, CooldownScope); 4] {
-        CooldownScope::ALL.map(|scope| {
-            let key = match scope {
-                CooldownScope::NpcAndSession => (session, npc),
-                CooldownScope::Npc => (NO_SESSION, npc),
-                CooldownScope::Session => (session, NOBODY),
-                CooldownScope::Global => (NO_SESSION, NOBODY),
-            };
-            (key, scope)
-        })
+    fn scopes(key: Key) -> [(Key, CooldownScope); 4] {
+        CooldownScope::ALL.map(|scope| (scope.key(key), scope))
     }
 
     /// From when on a kind can be used by an NPC in a session, where that is after an instant.
@@ -263,6 +254,21 @@ impl Ground<'_, '_> {
         self.intents.enter(id, &intent, &self.model.limits);
         self.commands.spawn((id, intent));
         Some(id)
+    }
+
+    /// Takes an intent back that a chain has proposed, where there is one.
+    pub(super) fn withdraw(&mut self, key: Key, chain: ChainId) {
+        let Some(id) = self.intents.of_chain(key, chain) else { return };
+        self.totals.intents_withdrawn += 1;
+        self.drop_intent(id);
+    }
+
+    /// Drops an intent.
+    pub(super) fn drop_intent(&mut self, id: StableId) {
+        self.intents.strike(id, &self.model.limits);
+        if let Some(entity) = self.index.get(id) {
+            self.commands.entity(entity).despawn();
+        }
     }
 
     /// Tells a change of a chain.

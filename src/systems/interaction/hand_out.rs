@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::ground::Ground;
-use super::totals::InteractionReport;
 use crate::components::clock::GameInstant;
 use crate::components::ids::StableId;
-use crate::components::interaction::{ChainPhase, Intent, IntentSource};
-use crate::messages::interaction::InteractionIntent;
+use crate::components::interaction::{Intent, IntentSource};
+use crate::messages::interaction::{InteractionIntent, InteractionReport};
 
 /// Intents that are dropped in one step because their time has passed, at most: what is left over is dropped in those
 /// that follow, and never handed out.
@@ -31,8 +30,8 @@ pub struct SessionTurn(pub(crate) u32);
 enum Verdict {
     HandOut,
     NotBefore(GameInstant),
+    Expired,
     Gone,
-    Withdrawn,
 }
 
 /// Hands out what may be handed out in this step.
@@ -44,16 +43,14 @@ pub(crate) fn hand_out_intents(
     mut events: MessageWriter<InteractionIntent>,
 ) {
     let Some(now) = ground.clock.now else { return };
-    report.handed_out = 0;
     if ground.intents.is_empty() {
         return;
     }
     drop_ended(&mut ground, &intents, now);
     let limits = ground.model.limits.clone();
     ground.intents.ripen(now, &limits);
-    let mut looked_at = 0_u32;
-    while report.handed_out < limits.max_intents_per_step
-        && looked_at < limits.max_intents_per_step.saturating_mul(LOOKED_AT)
+    let (mut looked_at, mut handed_out) = (0_u32, 0_u32);
+    while handed_out < limits.max_intents_per_step && looked_at < limits.max_intents_per_step.saturating_mul(LOOKED_AT)
     {
         let Some(id) = ground.intents.next(turn.0, &limits) else { break };
         looked_at += 1;
@@ -70,7 +67,7 @@ pub(crate) fn hand_out_intents(
                 ground.intents.enter(id, &intent, &limits);
                 ground.touched.note(entity);
                 ground.totals.intents_handed_out += 1;
-                report.handed_out += 1;
+                handed_out += 1;
                 events.write(event_of(&ground, id, &intent));
             }
             Verdict::NotBefore(instant) => {
@@ -82,12 +79,13 @@ pub(crate) fn hand_out_intents(
                 ground.totals.intents_gone += 1;
                 ground.commands.entity(entity).despawn();
             }
-            Verdict::Withdrawn => {
-                ground.totals.intents_withdrawn += 1;
+            Verdict::Expired => {
+                ground.totals.intents_expired += 1;
                 ground.commands.entity(entity).despawn();
             }
         }
     }
+    report.handed_out = report.handed_out.saturating_add(handed_out);
     ground.finish();
 }
 
@@ -95,15 +93,13 @@ pub(crate) fn hand_out_intents(
 fn drop_ended(ground: &mut Ground, intents: &Query<&mut Intent>, now: GameInstant) {
     for _ in 0..DROPPED_MAX {
         let Some(id) = ground.intents.ended(now) else { return };
-        let limits = &ground.model.limits;
-        ground.intents.strike(id, limits);
-        let Some(entity) = ground.index.get(id) else { continue };
-        if intents.get(entity).is_ok_and(|intent| intent.handed_out.is_some()) {
+        let intent = ground.index.get(id).and_then(|entity| intents.get(entity).ok());
+        if intent.is_some_and(|intent| intent.handed_out.is_some()) {
             ground.totals.intents_unanswered += 1;
         } else {
             ground.totals.intents_expired += 1;
         }
-        ground.commands.entity(entity).despawn();
+        ground.drop_intent(id);
     }
 }
 
@@ -112,8 +108,9 @@ fn judge(ground: &mut Ground, id: StableId, intent: &Intent, now: GameInstant) -
     let Some(kind) = ground.model.kind(intent.kind).cloned().filter(|_| ground.is_there(key)) else {
         return Verdict::Gone;
     };
-    if !still_stands(ground, intent) {
-        return Verdict::Withdrawn;
+    if intent.expires <= now {
+        // More have expired at once than are dropped in a step.
+        return Verdict::Expired;
     }
     if let Some(until) = ground.free_at(key, intent.kind, now) {
         return Verdict::NotBefore(until);
@@ -127,13 +124,6 @@ fn judge(ground: &mut Ground, id: StableId, intent: &Intent, now: GameInstant) -
             Verdict::NotBefore(again.unwrap_or(GameInstant::MAX))
         }
     }
-}
-
-/// Whether the chain that an intent comes from still waits at that step.
-pub(super) fn still_stands(ground: &Ground, intent: &Intent) -> bool {
-    let IntentSource::Chain { chain, step, since } = intent.source else { return true };
-    let state = ground.state_of((intent.session, intent.npc)).and_then(|state| state.chain(chain));
-    state.is_some_and(|state| state.step == step && state.since == since && state.phase == ChainPhase::Open)
 }
 
 fn event_of(ground: &Ground, id: StableId, intent: &Intent) -> InteractionIntent {

@@ -10,9 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bevy_ecs::prelude::*;
 
+use super::book::Key;
 use crate::components::clock::GameInstant;
 use crate::components::ids::StableId;
-use crate::components::interaction::Intent;
+use crate::components::interaction::{ChainId, Intent, IntentSource};
 use crate::world::spec::InteractionLimitsSpec;
 
 /// Finds intents.
@@ -23,6 +24,8 @@ pub struct IntentBook {
     ready: BTreeMap<u32, BTreeSet<(i64, StableId)>>,
     parked: BTreeMap<StableId, BTreeSet<StableId>>,
     ends: BTreeSet<(GameInstant, StableId)>,
+    /// What chains have proposed: a chain has one at most, that of the step at which it stands.
+    of_chains: BTreeMap<(Key, ChainId), StableId>,
     open_npcs: BTreeMap<StableId, u32>,
     open_sessions: BTreeMap<u32, u32>,
     /// Sessions that have something ready and may have one more open.
@@ -33,6 +36,7 @@ pub struct IntentBook {
 struct Known {
     npc: StableId,
     session: u32,
+    chain: Option<ChainId>,
     order: i64,
     earliest: GameInstant,
     expires: GameInstant,
@@ -84,12 +88,16 @@ impl IntentBook {
         let known = Known {
             npc: intent.npc,
             session: intent.session,
+            chain: if let IntentSource::Chain { chain, .. } = intent.source { Some(chain) } else { None },
             order: order_of(intent, limits),
             earliest: intent.earliest,
             expires: intent.expires,
             place,
         };
         self.known.insert(id, known);
+        if let Some(chain) = known.chain {
+            self.of_chains.insert(((known.session, known.npc), chain), id);
+        }
         self.ends.insert((intent.expires, id));
         if place == Place::Open {
             *self.open_npcs.entry(intent.npc).or_default() += 1;
@@ -104,6 +112,9 @@ impl IntentBook {
     pub(super) fn strike(&mut self, id: StableId, limits: &InteractionLimitsSpec) {
         let Some(known) = self.known.remove(&id) else { return };
         self.ends.remove(&(known.expires, id));
+        if let Some(chain) = known.chain {
+            self.of_chains.remove(&((known.session, known.npc), chain));
+        }
         match known.place {
             Place::Waiting => {
                 self.waiting.remove(&(known.earliest, id));
@@ -185,6 +196,11 @@ impl IntentBook {
     /// One whose time has passed.
     pub(super) fn ended(&self, now: GameInstant) -> Option<StableId> {
         self.ends.first().filter(|(expires, _)| *expires <= now).map(|(_, id)| *id)
+    }
+
+    /// What a chain has proposed.
+    pub(super) fn of_chain(&self, key: Key, chain: ChainId) -> Option<StableId> {
+        self.of_chains.get(&(key, chain)).copied()
     }
 
     /// Those of which this is true, by session and NPC.

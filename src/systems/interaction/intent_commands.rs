@@ -8,15 +8,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::ground::Ground;
-use super::hand_out::still_stands;
+use super::model::ChainModel;
 use crate::components::clock::GameInstant;
 use crate::components::ids::StableId;
-use crate::components::interaction::{Intent, IntentSource, NOBODY};
+use crate::components::interaction::{ChainState, Intent, IntentSource, NOBODY};
 use crate::systems::npc::commands::{NpcRef, Registry};
 use crate::systems::scheduler::session_of;
 use crate::world::spec::{DECLINED, is_word};
 use crate::world::{Answer, WorldCommand};
 
+/// How answers begin about an intent that is not there.
+pub const NO_INTENT: &str = "there is no intent";
+/// What is said of a kind of interaction whose cooldown lasts.
+pub const RESTS: &str = "rests until";
 /// Characters of a target at most.
 const TARGET_MAX: usize = 128;
 /// Bytes of the data of an intent at most, as JSON.
@@ -188,40 +192,31 @@ pub(crate) fn propose_intent(In(order): In<ProposeIntent>, registry: Registry, m
     Ok(json!({ "intentId": id.0, "earliest": earliest }))
 }
 
-/// An intent that is meant, with its entity.
-fn find(ground: &Ground, intents: &Query<&Intent>, id: u64) -> Result<(StableId, Entity, Intent), String> {
+/// An intent that is meant.
+fn find(ground: &Ground, intents: &Query<&Intent>, id: u64) -> Result<(StableId, Intent), String> {
     let id = StableId(id);
-    let entity = ground.index.get(id);
-    let found = entity.and_then(|entity| Some((id, entity, intents.get(entity).ok()?.clone())));
-    found.ok_or_else(|| format!("there is no intent {id}: it was answered, has expired, or never was"))
+    let found = ground.index.get(id).and_then(|entity| Some((id, intents.get(entity).ok()?.clone())));
+    found.ok_or_else(|| format!("{NO_INTENT} {id}: it was answered, has expired, or never was"))
 }
 
 /// The same, which must have been handed out.
-fn answered(ground: &Ground, intents: &Query<&Intent>, id: u64) -> Result<(StableId, Entity, Intent), String> {
+fn answered(ground: &Ground, intents: &Query<&Intent>, id: u64) -> Result<(StableId, Intent), String> {
     let found = find(ground, intents, id)?;
-    if found.2.handed_out.is_none() {
+    if found.1.handed_out.is_none() {
         return Err(format!("intent {id} has not been handed out yet"));
     }
-    if found.2.expires <= ground.now()? {
-        return Err(format!("intent {id} has expired at {}", found.2.expires));
+    if found.1.expires <= ground.now()? {
+        return Err(format!("intent {id} has expired at {}", found.1.expires));
     }
     Ok(found)
 }
 
-fn drop_intent(ground: &mut Ground, id: StableId, entity: Entity) {
-    ground.intents.strike(id, &ground.model.limits);
-    ground.commands.entity(entity).despawn();
-}
-
-/// Completes the step that an intent comes from. Whether it did.
-fn complete_source(ground: &mut Ground, intent: &Intent, outcome: &str) -> Result<bool, String> {
-    let IntentSource::Chain { chain, .. } = intent.source else { return Ok(false) };
-    let (key, now) = ((intent.session, intent.npc), ground.now()?);
-    let state = ground.state_of(key).and_then(|state| state.chain(chain)).cloned();
-    let (Some(state), Some(model)) = (state, ground.model.chain(chain).cloned()) else { return Ok(false) };
-    ground.may_complete(key, &model, &state, now)?;
-    ground.complete_now(key, &model, &state, outcome, now);
-    Ok(true)
+/// The chain that an intent comes from, with its definition and where it stands. It stands at the step that has proposed
+/// it: a chain that leaves a step takes its intent back.
+fn source(ground: &Ground, intent: &Intent) -> Option<(Arc<ChainModel>, ChainState)> {
+    let IntentSource::Chain { chain, .. } = intent.source else { return None };
+    let state = ground.state_of((intent.session, intent.npc))?.chain(chain)?.clone();
+    Some((ground.model.chain(chain)?.clone(), state))
 }
 
 /// Takes [`AcknowledgeIntent`].
@@ -233,52 +228,51 @@ pub(crate) fn acknowledge_intent(
     if order.outcome.as_ref().is_some_and(|outcome| !is_word(outcome)) {
         return Err("/outcome: it has 1 to 64 printable characters".into());
     }
-    let (id, entity, intent) = answered(&ground, &intents, order.intent_id)?;
-    let now = ground.now()?;
-    let of_chain = matches!(intent.source, IntentSource::Chain { .. });
-    if of_chain && !still_stands(&ground, &intent) {
-        return Err("the chain that it comes from has gone on".into());
-    }
-    if let (Some(outcome), false) = (&order.outcome, of_chain) {
-        return Err(format!("/outcome: it comes from no chain that could do anything with `{outcome}`"));
-    }
-    let completed = match &order.outcome {
-        Some(outcome) => complete_source(&mut ground, &intent, outcome)?,
-        None => false,
+    let (id, intent) = answered(&ground, &intents, order.intent_id)?;
+    let (now, key) = (ground.now()?, (intent.session, intent.npc));
+    let completes = match (&order.outcome, source(&ground, &intent)) {
+        (None, _) => None,
+        (Some(outcome), Some((model, state))) => {
+            ground.may_complete(key, &model, &state, now)?;
+            Some((outcome, model, state))
+        }
+        (Some(outcome), None) => {
+            return Err(format!("/outcome: it comes from no chain that could do anything with `{outcome}`"));
+        }
     };
-    if !completed {
-        ground.use_kind((intent.session, intent.npc), intent.kind, now, now);
-    }
-    drop_intent(&mut ground, id, entity);
+    ground.drop_intent(id);
     ground.totals.intents_acknowledged += 1;
+    let completed = completes.is_some();
+    match completes {
+        Some((outcome, model, state)) => ground.complete_now(key, &model, &state, outcome, now),
+        None => ground.use_kind(key, intent.kind, now, now),
+    }
     ground.finish();
     Ok(json!({ "intentId": id.0, "stepCompleted": completed }))
 }
 
 /// Takes [`DeclineIntent`].
 pub(crate) fn decline_intent(In(order): In<DeclineIntent>, intents: Query<&Intent>, mut ground: Ground) -> Answer {
-    let (id, entity, intent) = answered(&ground, &intents, order.intent_id)?;
-    let mut went_on = false;
-    if let IntentSource::Chain { chain, step, .. } = intent.source
-        && still_stands(&ground, &intent)
-        && let Some(model) = ground.model.chain(chain).cloned()
-        && model.steps.get(usize::from(step)).is_some_and(|step| step.branches.contains_key(DECLINED))
-        && let Some(state) = ground.state_of((intent.session, intent.npc)).and_then(|all| all.chain(chain)).cloned()
-    {
-        let now = ground.now()?;
-        ground.decline_step((intent.session, intent.npc), &model, &state, now);
-        went_on = true;
-    }
-    drop_intent(&mut ground, id, entity);
+    let (id, intent) = answered(&ground, &intents, order.intent_id)?;
+    let (now, of) = (ground.now()?, source(&ground, &intent));
+    ground.drop_intent(id);
     ground.totals.intents_declined += 1;
+    let branches = |model: &ChainModel, state: &ChainState| {
+        model.steps.get(usize::from(state.step)).is_some_and(|step| step.branches.contains_key(DECLINED))
+    };
+    let goes_on = of.filter(|(model, state)| branches(model, state));
+    let went_on = goes_on.is_some();
+    if let Some((model, state)) = goes_on {
+        ground.decline_step((intent.session, intent.npc), &model, &state, now);
+    }
     ground.finish();
     Ok(json!({ "intentId": id.0, "chainWentOn": went_on }))
 }
 
 /// Takes [`WithdrawIntent`].
 pub(crate) fn withdraw_intent(In(order): In<WithdrawIntent>, intents: Query<&Intent>, mut ground: Ground) -> Answer {
-    let (id, entity, intent) = find(&ground, &intents, order.intent_id)?;
-    drop_intent(&mut ground, id, entity);
+    let (id, intent) = find(&ground, &intents, order.intent_id)?;
+    ground.drop_intent(id);
     ground.totals.intents_withdrawn += 1;
     Ok(json!({ "intentId": id.0, "handedOut": intent.handed_out }))
 }
@@ -292,7 +286,7 @@ pub(crate) fn use_interaction(In(order): In<UseInteraction>, registry: Registry,
     let number = ground.numbers.find(session.as_ref()).unwrap_or(u32::MAX);
     if let Some(until) = ground.free_at((number, npc), kind, now) {
         let seconds = until.micros_since(now).div_euclid(1_000_000);
-        return Err(format!("`{}` rests until {until}, {seconds} game seconds from now", order.kind));
+        return Err(format!("`{}` {RESTS} {until}, {seconds} game seconds from now", order.kind));
     }
     let number = ground.numbers.number(session.as_ref()).ok_or("there have been too many sessions")?;
     ground.use_kind((number, npc), kind, now, now);

@@ -12,15 +12,17 @@ use serde_json::json;
 
 use super::book::{InteractionBook, Key};
 use super::compile::compile_later;
+use super::intent_book::IntentBook;
 use super::model::{ChainModel, InteractionModel};
-use super::totals::InteractionTotals;
 use crate::components::ids::{StableId, StableIndex};
-use crate::components::interaction::{ChainId, Interactions};
+use crate::components::interaction::{ChainId, InteractionTotals, Interactions};
 use crate::systems::npc::BehaviourModel;
 use crate::systems::npc::extend::Extensions;
 use crate::world::spec::{ChainSpec, InteractionsSpec, WorldSpec, check_chain, is_word};
 use crate::world::{Answer, Touched, WorldCommand};
 
+/// What is said of a chain that cannot be defined because the world file has it.
+pub const IN_FILE: &str = "is a chain of the world file";
 /// Chains that are defined at once at most.
 const LATER_MAX: usize = 4_096;
 /// Numbers that there are for them.
@@ -57,6 +59,13 @@ impl WorldCommand for UndefineChain {
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct LaterChains(Vec<Option<(String, String)>>);
+
+impl LaterChains {
+    /// The definition of a chain as JSON.
+    pub(super) fn definition(&self, chain: &str) -> Option<&str> {
+        self.0.iter().flatten().find(|(name, _)| name == chain).map(|(_, text)| text.as_str())
+    }
+}
 
 impl InteractionModel {
     fn add_later(&mut self, at: usize, chain: Option<ChainModel>) {
@@ -100,7 +109,7 @@ pub(crate) fn define_chain(In(order): In<DefineChain>, world: &mut World) -> Ans
     }
     let (model, later) = (world.resource::<InteractionModel>(), world.resource::<LaterChains>());
     if model.chain_names.find(&name).is_some() {
-        return Err(format!("/chain: `{name}` is a chain of the world file"));
+        return Err(format!("/chain: `{name}` {IN_FILE}"));
     }
     let old = model.later_names.get(name.as_str()).copied();
     if later.0.iter().flatten().count() >= LATER_MAX + usize::from(old.is_some()) || later.0.len() >= NUMBERS_MAX {
@@ -133,9 +142,20 @@ pub(crate) fn define_chain(In(order): In<DefineChain>, world: &mut World) -> Ans
 /// Takes [`UndefineChain`].
 pub(crate) fn undefine_chain(In(order): In<UndefineChain>, world: &mut World) -> Answer {
     let known = world.resource::<InteractionModel>().later_names.get(order.chain.as_str()).copied();
-    let number = known.ok_or_else(|| format!("/chain: no chain `{}` was defined by command", order.chain))?;
+    let number = known.ok_or_else(|| format!("there is no chain `{}` that was defined by command", order.chain))?;
     let gone = take_away(world, number);
     Ok(json!({ "chain": order.chain, "gone": gone }))
+}
+
+/// Takes an intent of a chain back whose definition goes.
+fn withdraw(world: &mut World, key: Key, chain: ChainId) {
+    let Some(id) = world.resource::<IntentBook>().of_chain(key, chain) else { return };
+    let limits = world.resource::<InteractionModel>().limits.clone();
+    world.resource_mut::<IntentBook>().strike(id, &limits);
+    if let Some(entity) = world.resource::<StableIndex>().get(id) {
+        world.despawn(entity);
+    }
+    world.resource_mut::<InteractionTotals>().intents_withdrawn += 1;
 }
 
 /// Takes a definition away, with all chains that run of it. How many they were. It looks at all chains, once.
@@ -148,7 +168,8 @@ fn take_away(world: &mut World, number: u16) -> usize {
     };
     let running: Vec<(Key, StableId, Entity)> =
         book.from((0, StableId(0))).filter_map(|(key, id)| Some((key, id, runs(id)?))).collect();
-    for (_, id, entity) in &running {
+    for (key, id, entity) in &running {
+        withdraw(world, *key, chain);
         let Some(mut state) = world.get::<Interactions>(*entity).cloned() else { continue };
         let mut book = world.resource_mut::<InteractionBook>();
         book.strike(*id, &state);

@@ -9,16 +9,16 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::book::InteractionBook;
-use super::chain_commands::steps_of;
 use super::intent_book::IntentBook;
+use super::intent_commands::NO_INTENT;
 use super::model::InteractionModel;
 use super::numbers::SessionNumbers;
-use super::totals::{InteractionReport, InteractionTotals};
 use crate::components::clock::{GameInstant, WorldClock};
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::interaction::{
-    ChainPhase, ChainState, CooldownScope, Intent, IntentSource, Interactions, NO_SESSION, NOBODY,
+    ChainPhase, ChainState, CooldownScope, Intent, IntentSource, InteractionTotals, Interactions, NO_SESSION, NOBODY,
 };
+use crate::messages::interaction::InteractionReport;
 use crate::systems::npc::commands::{NpcRef, Registry};
 use crate::systems::scheduler::{LIST_MAX, NpcLookup, Sessions, session_of};
 use crate::world::spec::WorldSimulationConfig;
@@ -26,8 +26,6 @@ use crate::world::{Answer, WorldQuery};
 
 /// Entities that are looked at for one page of a list at most.
 const LOOKED_AT_MAX: usize = 20_000;
-/// Chains before another that are counted at most.
-const BEFORE_MAX: usize = 10_000;
 
 /// Asks which chains run, by session and NPC.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -54,23 +52,6 @@ pub struct AskChains {
 
 impl WorldQuery for AskChains {
     const NAME: &'static str = "chain.list";
-}
-
-/// Asks for everything about one chain: where it stands, what it waits for, how long, and what is before it.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AskChain {
-    /// The chain.
-    pub chain: String,
-    /// The NPC that it is of.
-    pub npc: NpcRef,
-    /// The session that it runs in; without it in none.
-    #[serde(default)]
-    pub session_id: Option<String>,
-}
-
-impl WorldQuery for AskChain {
-    const NAME: &'static str = "chain.show";
 }
 
 /// Asks which cooldowns last, of all scopes that count for an NPC in a session.
@@ -113,6 +94,18 @@ impl WorldQuery for AskIntents {
     const NAME: &'static str = "intent.list";
 }
 
+/// Asks for one intent.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct AskIntent {
+    /// Which.
+    pub intent_id: u64,
+}
+
+impl WorldQuery for AskIntent {
+    const NAME: &'static str = "intent.show";
+}
+
 /// Asks how much runs and waits, and what has come of it.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -125,19 +118,19 @@ impl WorldQuery for AskInteractions {
 /// What answers are made of.
 #[derive(SystemParam)]
 pub(crate) struct Known<'w, 's> {
-    clock: Res<'w, WorldClock>,
-    config: Res<'w, WorldSimulationConfig>,
-    model: Res<'w, InteractionModel>,
-    numbers: Res<'w, SessionNumbers>,
+    pub(super) clock: Res<'w, WorldClock>,
+    pub(super) config: Res<'w, WorldSimulationConfig>,
+    pub(super) model: Res<'w, InteractionModel>,
+    pub(super) numbers: Res<'w, SessionNumbers>,
     sessions: Res<'w, Sessions>,
-    book: Res<'w, InteractionBook>,
-    intents: Res<'w, IntentBook>,
+    pub(super) book: Res<'w, InteractionBook>,
+    pub(super) intents: Res<'w, IntentBook>,
     totals: Res<'w, InteractionTotals>,
     report: Res<'w, InteractionReport>,
-    index: Res<'w, StableIndex>,
+    pub(super) index: Res<'w, StableIndex>,
     registry: Registry<'w, 's>,
-    names: NpcLookup<'w, 's>,
-    states: Query<'w, 's, &'static Interactions>,
+    pub(super) names: NpcLookup<'w, 's>,
+    pub(super) states: Query<'w, 's, &'static Interactions>,
     all: Query<'w, 's, &'static Intent>,
 }
 
@@ -157,26 +150,26 @@ fn phase_name(phase: ChainPhase) -> &'static str {
 }
 
 impl Known<'_, '_> {
-    fn state(&self, id: StableId) -> Option<&Interactions> {
+    pub(super) fn state(&self, id: StableId) -> Option<&Interactions> {
         self.states.get(self.index.get(id)?).ok()
     }
 
-    fn npc(&self, npc: Option<&NpcRef>) -> Result<Option<StableId>, String> {
+    pub(super) fn npc(&self, npc: Option<&NpcRef>) -> Result<Option<StableId>, String> {
         npc.map(|npc| self.registry.find(npc).map(|(id, _)| id)).transpose()
     }
 
     /// The number of a session; one that nothing has where it has none.
-    fn session(&self, session: Option<&str>) -> Result<Option<u32>, String> {
+    pub(super) fn session(&self, session: Option<&str>) -> Result<Option<u32>, String> {
         let id = session_of(session, &self.sessions)?;
         Ok(id.map(|id| self.numbers.find(Some(&id)).unwrap_or(u32::MAX)))
     }
 
-    fn seconds(&self, until: GameInstant) -> Option<i64> {
+    pub(super) fn seconds(&self, until: GameInstant) -> Option<i64> {
         let micros = until.micros_since(self.clock.now?);
         (until < GameInstant::MAX).then(|| micros.max(0).div_euclid(1_000_000))
     }
 
-    fn row(&self, of: &Interactions, state: &ChainState) -> Value {
+    pub(super) fn row(&self, of: &Interactions, state: &ChainState) -> Value {
         let model = self.model.chain(state.chain);
         json!({
             "chain": self.model.chain_name(state.chain),
@@ -245,59 +238,6 @@ pub(crate) fn list_chains(In(ask): In<AskChains>, known: Known) -> Answer {
     Ok(json!({ "chains": rows, "more": more, "after": cursor }))
 }
 
-/// Answers [`AskChain`].
-pub(crate) fn show_chain(In(ask): In<AskChain>, known: Known) -> Answer {
-    let chain = known.model.require_chain(&ask.chain)?;
-    let model = known.model.chain(chain).ok_or("its definition is gone")?;
-    let npc = known.npc(Some(&ask.npc))?.ok_or("no NPC is named")?;
-    let session = known.session(ask.session_id.as_deref())?.unwrap_or(NO_SESSION);
-    let id = known.book.id_of((session, npc));
-    let of = id.and_then(|id| known.state(id));
-    let ended = of.and_then(|of| of.finished().iter().find(|known| known.chain == chain));
-    let ended =
-        ended.map(|ended| json!({ "end": ended.end.as_str(), "at": ended.ended, "completions": ended.completions }));
-    let Some((of, state)) = of.and_then(|of| Some((of, of.chain(chain)?))) else {
-        let never = || format!("chain `{}` neither runs nor has run for this NPC there", ask.chain);
-        let ended = ended.ok_or_else(never)?;
-        return Ok(json!({ "chain": ask.chain, "npcId": npc.0, "sessionId": ask.session_id, "ended": ended }));
-    };
-    let step = model.steps.get(usize::from(state.step));
-    let mut answer = known.row(of, state);
-    answer["started"] = json!(state.started);
-    answer["completedSteps"] = steps_of(model, state.completed).into();
-    answer["skippedSteps"] = steps_of(model, state.skipped).into();
-    answer["windowEnds"] = json!(step.and_then(|step| step.window_end(state.since)));
-    answer["expires"] = json!(model.expires_at(state.started));
-    answer["before"] = json!(ended);
-    answer["why"] = known.why(id.unwrap_or(npc), of, state).into();
-    Ok(answer)
-}
-
-impl Known<'_, '_> {
-    /// Why a chain does not go on, in words.
-    fn why(&self, id: StableId, of: &Interactions, state: &ChainState) -> String {
-        let is_due = self.clock.now.is_some_and(|now| state.due <= now);
-        if is_due {
-            let before = self.book.before(of.due().unwrap_or(state.due), id, BEFORE_MAX);
-            let budget = self.config.max_chain_ops_per_step;
-            return format!(
-                "its time has come: {before} NPCs are before it, and maxChainOpsPerStep lets {budget} chains be looked at \
-                 in a step"
-            );
-        }
-        match state.phase {
-            ChainPhase::Waiting => format!("its step waits until {}", state.due),
-            ChainPhase::Blocked => {
-                format!("flags, conditions or a cooldown do not let its step open; it is asked again at {}", state.due)
-            }
-            ChainPhase::Open if state.due < GameInstant::MAX => {
-                format!("the game has to say what came of its step, until {}", state.due)
-            }
-            ChainPhase::Open => "the game has to say what came of its step; it may take its time".to_owned(),
-        }
-    }
-}
-
 /// Answers [`AskCooldowns`].
 pub(crate) fn list_cooldowns(In(ask): In<AskCooldowns>, known: Known) -> Answer {
     let now = known.clock.now.ok_or("the world's clock has not begun")?;
@@ -306,13 +246,7 @@ pub(crate) fn list_cooldowns(In(ask): In<AskCooldowns>, known: Known) -> Answer 
     let held = |key| known.book.id_of(key).and_then(|id| known.state(id)).map(Interactions::cooldowns);
     let mut rows = Vec::new();
     for scope in CooldownScope::ALL {
-        let key = match scope {
-            CooldownScope::NpcAndSession => (session, npc),
-            CooldownScope::Npc => (NO_SESSION, npc),
-            CooldownScope::Session => (session, NOBODY),
-            CooldownScope::Global => (NO_SESSION, NOBODY),
-        };
-        let lasting = held(key).unwrap_or_default().iter();
+        let lasting = held(scope.key((session, npc))).unwrap_or_default().iter();
         for cooldown in lasting.filter(|cooldown| cooldown.scope == scope && cooldown.until > now) {
             rows.push(json!({
                 "kind": known.model.kind_name(cooldown.kind),
@@ -337,34 +271,46 @@ pub(crate) fn list_intents(In(ask): In<AskIntents>, known: Known) -> Answer {
         wanted.then_some((id, intent))
     });
     let mut found = found.peekable();
-    let rows: Vec<Value> = found
-        .by_ref()
-        .take(limit)
-        .map(|(id, intent)| {
-            let (source, chain) = match intent.source {
-                IntentSource::Behaviour => ("behaviour", None),
-                IntentSource::Command => ("command", None),
-                IntentSource::Chain { chain, .. } => ("chain", Some(known.model.chain_name(chain))),
-            };
-            json!({
-                "intentId": id.0,
-                "kind": known.model.kind_name(intent.kind),
-                "npcId": intent.npc.0,
-                "npc": known.names.name_of(intent.npc),
-                "sessionId": known.numbers.id(intent.session),
-                "target": intent.target,
-                "priority": intent.priority,
-                "source": source,
-                "chain": chain,
-                "proposed": intent.proposed,
-                "earliest": intent.earliest,
-                "expires": intent.expires,
-                "handedOut": intent.handed_out,
-                "why": known.intents.why(id, &known.model.limits),
-            })
-        })
-        .collect();
+    let rows: Vec<Value> = found.by_ref().take(limit).map(|(id, intent)| known.intent(id, intent)).collect();
     Ok(json!({ "intents": rows, "more": found.peek().is_some() }))
+}
+
+/// Answers [`AskIntent`].
+pub(crate) fn show_intent(In(ask): In<AskIntent>, known: Known) -> Answer {
+    let id = StableId(ask.intent_id);
+    let intent = known.index.get(id).and_then(|entity| known.all.get(entity).ok());
+    let intent = intent.ok_or_else(|| format!("{NO_INTENT} {id}: it was answered, has expired, or never was"))?;
+    let mut answer = known.intent(id, intent);
+    let data = intent.data.as_deref().or_else(|| known.model.kind(intent.kind)?.data.as_deref());
+    answer["data"] = data.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+    Ok(answer)
+}
+
+impl Known<'_, '_> {
+    fn intent(&self, id: StableId, intent: &Intent) -> Value {
+        let (source, chain) = match intent.source {
+            IntentSource::Behaviour => ("behaviour", None),
+            IntentSource::Command => ("command", None),
+            IntentSource::Chain { chain, step, .. } => ("chain", self.model.chain(chain).map(|model| (model, step))),
+        };
+        json!({
+            "intentId": id.0,
+            "kind": self.model.kind_name(intent.kind),
+            "npcId": intent.npc.0,
+            "npc": self.names.name_of(intent.npc),
+            "sessionId": self.numbers.id(intent.session),
+            "target": intent.target,
+            "priority": intent.priority,
+            "source": source,
+            "chain": chain.map(|(model, _)| &model.name),
+            "step": chain.map(|(model, step)| model.step_name(step)),
+            "proposed": intent.proposed,
+            "earliest": intent.earliest,
+            "expires": intent.expires,
+            "handedOut": intent.handed_out,
+            "why": self.intents.why(id, &self.model.limits),
+        })
+    }
 }
 
 /// Answers [`AskInteractions`].
@@ -377,7 +323,7 @@ pub(crate) fn show_status(In(_): In<AskInteractions>, known: Known) -> Answer {
         "maxChainOpsPerStep": known.config.max_chain_ops_per_step,
         "limits": known.model.limits,
         "last": {
-            "ops": known.report.ops, "deferred": known.report.deferred, "handedOut": known.report.handed_out,
+            "steps": known.report.steps, "ops": known.report.ops, "deferred": known.report.deferred, "handedOut": known.report.handed_out,
         },
         "totals": *known.totals,
     }))

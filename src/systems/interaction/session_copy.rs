@@ -10,9 +10,8 @@ use super::ground::Ground;
 use super::intent_book::IntentBook;
 use super::model::InteractionModel;
 use super::numbers::SessionNumbers;
-use super::totals::InteractionTotals;
 use crate::components::ids::{StableId, StableIndex};
-use crate::components::interaction::{Intent, Interactions};
+use crate::components::interaction::{Intent, InteractionTotals, Interactions};
 use crate::components::npc::Npc;
 use crate::systems::scheduler::{
     FocusIndex, InvalidSessionId, RUNS_ALREADY, SESSIONS_DEFAULT, SessionEnded, SessionId, session_of,
@@ -74,6 +73,7 @@ pub(crate) fn copy_session(
             let Some(state) = ground.state_of((number, npc)).cloned() else { continue };
             ground.change((copy, npc), false, |new| *new = state.in_session(copy));
         }
+        ground.totals.chains_copied += running as u64;
         for id in &proposed {
             let entity = ground.index.get(*id);
             let Some(intent) = entity.and_then(|entity| intents.get(entity).ok()) else { continue };

@@ -76,13 +76,19 @@ impl SessionViews {
     }
 }
 
+/// The flags of a session as conditions see them.
+pub(crate) fn session_flags(session: &Session) -> Flags {
+    let mut flags = Flags::default();
+    for (key, text) in &session.flags {
+        let value = serde_json::from_str(text).ok().and_then(|value| flag_value(&value).ok());
+        flags.set(key, value.flatten(), SESSION_FLAGS_MAX);
+    }
+    flags
+}
+
 impl SessionView {
     fn of(session: &Session, model: &BehaviourModel) -> Self {
-        let mut flags = Flags::default();
-        for (key, text) in &session.flags {
-            let value = serde_json::from_str(text).ok().and_then(|value| flag_value(&value).ok());
-            flags.set(key, value.flatten(), SESSION_FLAGS_MAX);
-        }
+        let flags = session_flags(session);
         // They were checked when the session took them.
         let preferences = compile_override(model, &session.preferences).ok();
         Self { of: (session.flags.clone(), session.preferences.clone()), flags, preferences }

@@ -46,7 +46,7 @@ pub(in crate::world::spec) fn check(spec: &InteractionsSpec, starts_at: GameInst
 /// Everything that is wrong with one chain, as places in it and words.
 pub(crate) fn check_chain(chain: &ChainSpec, among: &InteractionsSpec) -> Vec<(String, String)> {
     let mut found = Findings::default();
-    check_chain_at(chain, &Place::section("chain"), among, &mut found);
+    check_chain_at(chain, &Place::section("definition"), among, &mut found);
     found.into_faults().into_iter().map(|fault| (fault.pointer, fault.message)).collect()
 }
 

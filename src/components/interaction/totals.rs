@@ -14,9 +14,10 @@ macro_rules! counters {
         }
 
         impl InteractionTotals {
-            /// Names and counts.
-            pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
-                [$((stringify!($name), self.$name)),*].into_iter()
+            /// What was added since then.
+            #[must_use]
+            pub fn since(&self, then: &Self) -> Self {
+                Self { $($name: self.$name.saturating_sub(then.$name),)* }
             }
         }
     };
@@ -25,6 +26,8 @@ macro_rules! counters {
 counters! {
     /// Chains that were started.
     chains_started,
+    /// Chains that run because a session was copied.
+    chains_copied,
     /// Chains that came to their good end.
     chains_completed,
     /// Chains that came to their bad end.
@@ -71,13 +74,24 @@ counters! {
     cooldowns_begun,
 }
 
-/// What the steps of the last input did. Not persisted; nothing follows from it.
-#[derive(Resource, Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct InteractionReport {
-    /// Chains that were looked at in the last step.
-    pub ops: u32,
-    /// Chains whose time had come and that had to wait.
-    pub deferred: u32,
-    /// Intents that were handed out in the last step.
-    pub handed_out: u32,
+impl InteractionTotals {
+    /// Chains that run: what began and has not ended.
+    pub fn chains(&self) -> u64 {
+        let ended =
+            [self.chains_completed, self.chains_failed, self.chains_expired, self.chains_cancelled, self.chains_gone];
+        (self.chains_started + self.chains_copied).saturating_sub(ended.iter().sum())
+    }
+
+    /// Intents that wait or are unanswered: what was taken in and has not ended.
+    pub fn intents(&self) -> u64 {
+        let ended = [
+            self.intents_acknowledged,
+            self.intents_declined,
+            self.intents_expired,
+            self.intents_unanswered,
+            self.intents_withdrawn,
+            self.intents_gone,
+        ];
+        self.intents_proposed.saturating_sub(ended.iter().sum())
+    }
 }
