@@ -256,6 +256,128 @@ fn chains_of_npcs_that_are_gone_are_counted_and_forgotten() -> Result<(), StepEr
 }
 
 #[test]
+fn a_wait_beyond_the_calendar_is_refused_or_ends_the_chain() -> Result<(), StepError> {
+    let mut file = village(&json!({"chains": {
+        "long": {"steps": [{"stepId": "one", "waitHours": 30, "autoAdvance": true}, {"stepId": "two", "waitHours": 30}]},
+        "late": {"steps": [{"stepId": "one", "waitHours": 40}]},
+    }}));
+    file["startsAt"] = json!("9999-12-29T00:00:00Z");
+    let mut world = world_of(&file)?;
+    world.send("chain.start", json!({"chain": "long", "npc": "anna"}))?;
+    world.hours(10)?;
+    let error = refused(&mut world, "chain.start", json!({"chain": "late", "npc": "anna"}));
+    assert!(error.contains("beyond the calendar"), "{error}");
+    world.hours(20)?;
+    let shown = world.ask("chain.show", json!({"chain": "long", "npc": "anna"})).expect("it has run");
+    assert_eq!(shown["ended"]["end"], "failed");
+    let totals = totals(&mut world);
+    assert_eq!((&totals["chainsFailed"], &totals["chainsBeyondCalendar"]), (&json!(1), &json!(1)));
+    Ok(())
+}
+
+#[test]
+fn nonsense_is_refused_and_changes_nothing() -> Result<(), StepError> {
+    let mut world = world(&lost_ring())?;
+    world.send("chain.start", json!({"chain": "lost_ring", "npc": "anna"}))?;
+    let commands = [
+        "chain.start",
+        "chain.complete",
+        "chain.skip",
+        "chain.cancel",
+        "chain.forget",
+        "chain.define",
+        "chain.undefine",
+        "intent.propose",
+        "intent.acknowledge",
+        "intent.decline",
+        "intent.withdraw",
+        "interaction.use",
+        "cooldown.clear",
+        "session.copy",
+    ];
+    let of = |step: &str| json!({"chain": "lost_ring", "npc": "anna", "step": step});
+    for command in commands {
+        for payload in [
+            json!(null),
+            json!([1, 2, 3, 4, 5, 6, 7, 8, 9]),
+            json!({"chain": 7, "npc": {}, "kind": true, "intentId": -1}),
+            json!({"chain": "x".repeat(10_000), "npc": "anna", "step": "ask"}),
+            json!({"npc": 99, "chain": "lost_ring", "step": "ask", "kind": "ask_for_help"}),
+            json!({"intentId": 77}),
+            json!({"sessionId": "", "newSessionId": "\u{7}", "kind": "ask_for_help", "npc": "anna"}),
+        ] {
+            refused(&mut world, command, payload);
+        }
+    }
+    assert!(refused(&mut world, "chain.complete", of("sulk")).contains("stands at step `ask`"));
+    assert!(refused(&mut world, "chain.complete", of("asks")).contains("did you mean `ask`?"));
+    let mut long = of("ask");
+    long["outcome"] = json!("x".repeat(65));
+    assert!(refused(&mut world, "chain.complete", long).contains("/outcome"));
+    assert!(refused(&mut world, "chain.skip", of("ask")).contains("is not optional"));
+    for (query, payload) in [
+        ("chain.list", json!({"limit": 0})),
+        ("chain.list", json!({"limit": 10, "after": "1.2"})),
+        ("chain.list", json!({"limit": 10, "phase": "asleep"})),
+        ("intent.list", json!({"limit": 501})),
+        ("intent.show", json!({"intentId": 1})),
+        ("cooldown.list", json!({"npc": "nobody"})),
+        ("chain.definition", json!({"chain": "lost_rin"})),
+    ] {
+        world.ask(query, payload.clone()).expect_err(&payload.to_string());
+    }
+    Ok(())
+}
+
+#[test]
+fn chains_are_listed_page_by_page_and_by_what_is_asked() -> Result<(), StepError> {
+    let mut file = village(&lost_ring());
+    file["interactions"]["chains"]["walk"] = json!({"steps": [{"stepId": "go", "waitHours": 1}]});
+    let mut world = world_of(&file)?;
+    for name in ["a", "b"] {
+        session(&mut world, name)?;
+        for npc in ["anna", "ben"] {
+            world.send("chain.start", json!({"chain": "walk", "npc": npc, "sessionId": name}))?;
+        }
+        world.send("chain.start", json!({"chain": "lost_ring", "npc": "anna", "sessionId": name}))?;
+    }
+    world.send("chain.start", json!({"chain": "walk", "npc": "ben"}))?;
+    world.step(Duration::from_secs(1))?;
+    let mut list = |payload: Value| world.ask("chain.list", payload).expect("a list");
+    let names = |list: &Value| -> Vec<String> {
+        let rows = list["chains"].as_array().expect("rows").iter();
+        rows.map(|row| format!("{}/{}/{}", row["sessionId"].as_str().unwrap_or("-"), row["npc"], row["chain"]))
+            .collect()
+    };
+    let all = names(&list(json!({"limit": 100})));
+    assert_eq!(all.len(), 7);
+    assert!(all.is_sorted(), "by session and NPC: {all:?}");
+    let (mut paged, mut after) = (Vec::new(), Value::Null);
+    loop {
+        let page = list(json!({"limit": 2, "after": after}));
+        paged.extend(names(&page));
+        if page["after"].is_null() {
+            break;
+        }
+        after = page["after"].clone();
+    }
+    assert_eq!(paged, all);
+    let count = |list: &Value| list["chains"].as_array().expect("rows").len();
+    for (payload, expected) in [
+        (json!({"sessionId": "a", "limit": 9}), 3),
+        (json!({"npc": "ben", "limit": 9}), 3),
+        (json!({"npc": "ben", "sessionId": "b", "limit": 9}), 1),
+        (json!({"chain": "lost_ring", "limit": 9}), 2),
+        (json!({"phase": "open", "limit": 9}), 2),
+        (json!({"phase": "waiting", "limit": 9}), 5),
+        (json!({"phase": "blocked", "limit": 9}), 0),
+    ] {
+        assert_eq!(count(&list(payload.clone())), expected, "{payload}");
+    }
+    Ok(())
+}
+
+#[test]
 fn a_world_goes_on_the_same_after_a_restart_and_in_a_replay() -> Result<(), StepError> {
     let run = |restarts: bool| -> Result<Stepper, StepError> {
         let mut interactions = lost_ring();

@@ -6,7 +6,7 @@ mod interaction_support;
 
 use std::time::Duration;
 
-use interaction_support::{intents, refused, session, steps_with, totals, village, world, world_of};
+use interaction_support::{intents, refused, session, status, steps_with, totals, village, world, world_of};
 use serde_json::{Value, json};
 use worldtick::messages::interaction::ChainChange::{Advanced, Completed, Opened, Skipped};
 use worldtick::testing::{StepError, Stepper};
@@ -109,6 +109,22 @@ fn what_nobody_takes_expires_and_is_counted() -> Result<(), StepError> {
     assert_eq!((&totals["intentsExpired"], &totals["intentsUnanswered"]), (&json!(1), &json!(1)));
     assert!(refused(&mut world, "intent.decline", json!({"intentId": warned})).contains("has expired"));
     world.snapshot()?;
+    Ok(())
+}
+
+#[test]
+fn of_many_that_expire_at_once_none_is_handed_out() -> Result<(), StepError> {
+    let limits = json!({"maxIntentsPerStep": 5, "maxOpenPerNpc": 1000, "maxOpenPerSession": 1000});
+    let mut world = world(&chatty(limits))?;
+    for _ in 0..1_100 {
+        propose(&mut world, json!({"kind": "chat", "npc": "anna", "expiresAfterSeconds": 60}))?;
+    }
+    world.step(Duration::from_secs(60))?;
+    assert!(intents(&world).is_empty(), "more have expired than are dropped in a step");
+    world.step(Duration::from_secs(1))?;
+    assert!(intents(&world).is_empty());
+    let totals = totals(&mut world);
+    assert_eq!((&totals["intentsExpired"], status(&mut world, "intents")), (&json!(1_100), 0));
     Ok(())
 }
 

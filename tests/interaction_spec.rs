@@ -47,6 +47,30 @@ fn everything_that_is_wrong_is_told_at_once() {
 }
 
 #[test]
+fn each_thing_that_is_wrong_has_its_place_in_the_file() {
+    let told = refused_file(&json!({
+        "kinds": {"chat": {"cooldownSeconds": {"global": -1}}},
+        "chains": {
+            "loop": {"steps": [{"stepId": "a", "autoAdvance": true, "next": "a"}]},
+            "island": {"steps": [{"stepId": "a", "next": "$completed"}, {"stepId": "b"}]},
+            "past": {"steps": [{"stepId": "a"}, {"stepId": "b", "waitMinutes": -3}]},
+            "stranger": {"steps": [{"stepId": "a", "interaction": "chta"}]},
+            "for_ever": {"steps": [{"stepId": "a", "waitDays": 3_000_000}]},
+        },
+    }));
+    for place in [
+        "interactions.kinds.chat.cooldownSeconds.global",
+        "interactions.chains.loop.steps",
+        "interactions.chains.island.steps[1]",
+        "interactions.chains.past.steps[1].waitMinutes",
+        "interactions.chains.stranger.steps[0].interaction",
+        "interactions.chains.for_ever.steps[0]",
+    ] {
+        assert!(told.contains(place), "{place} is not in: {told}");
+    }
+}
+
+#[test]
 fn steps_that_nothing_leads_to_are_refused() {
     let told = refused_file(&chain(&json!([
         {"stepId": "begin", "next": "end"},

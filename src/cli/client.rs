@@ -160,6 +160,12 @@ impl Client {
         }
     }
 
+    /// PATCH of something that has no tag, with the answer as JSON.
+    pub(super) fn patch_untagged(&self, path: &str, body: &Value) -> Result<Value, CliError> {
+        let request = self.agent.patch(format!("{}{path}", self.base));
+        self.changed(self.signed(request).send_json(body))
+    }
+
     /// DELETE, with the answer as JSON.
     pub(super) fn delete(&self, path: &str) -> Result<Value, CliError> {
         let request = self.agent.delete(format!("{}{path}", self.base));

@@ -6,12 +6,18 @@ use std::path::{Path, PathBuf};
 
 use super::error::{CliError, Exit};
 use super::output::tell;
-use crate::config::{WorldFile, read_world};
+use crate::config::{WorldFile, read_document, read_world};
 
 /// The world of a file that is named. One that cannot be read is no wrong world, and a wrong one is wrong data.
 pub(in crate::cli) fn world_file(path: &Path) -> Result<WorldFile, CliError> {
     readable(path)?;
     read_world(path, None).map_err(|error| CliError { exit: Exit::BadData, ..CliError::from(error) })
+}
+
+/// A YAML or JSON file that is named, as it stands.
+pub(in crate::cli) fn document(path: &Path) -> Result<serde_json::Value, CliError> {
+    readable(path)?;
+    read_document(path).map_err(|error| CliError { exit: Exit::BadData, ..CliError::from(error) })
 }
 
 /// Tells what is allowed in a world file but hardly meant.

@@ -23,13 +23,16 @@ pub use client::ClientArgs;
 pub(crate) use client::DEFAULT_SERVER;
 pub use command_id::CommandArgs;
 pub use commands::audit::AuditCommand;
+pub use commands::chains::{ChainsCommand, PhaseName};
 pub use commands::config::ConfigCommand;
 pub use commands::economy::{EconomyCommand, ExplainOutput};
 pub use commands::events::EventsCommand;
 pub use commands::health::HealthArgs;
+pub use commands::intents::IntentsCommand;
 pub use commands::markets::MarketsCommand;
 pub use commands::npcs::{FocusName, NpcsCommand, TierName};
 pub use commands::schemas::SchemasCommand;
+pub use commands::sessions::SessionsCommand;
 pub use commands::shocks::{ShockName, ShocksCommand};
 pub use commands::tasks::TasksCommand;
 pub use commands::ticks::TicksCommand;
@@ -79,6 +82,12 @@ pub enum Command {
     Worlds(commands::worlds::WorldsArgs),
     /// Ask for NPCs, say why they do what they do, and steer them
     Npcs(commands::npcs::NpcsArgs),
+    /// Ask for chains of interactions, say why they wait, define and steer them
+    Chains(commands::chains::ChainsArgs),
+    /// Ask for what NPCs propose and what rests, and answer
+    Intents(commands::intents::IntentsArgs),
+    /// Ask for sessions, start, change, copy and end them
+    Sessions(commands::sessions::SessionsArgs),
     /// Ask for shocks of an economy, add them and end them
     Shocks(commands::shocks::ShocksArgs),
     /// Watch worlds, steps, tiers and lag live
@@ -249,6 +258,9 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
         Command::Npcs(args) => commands::npcs::run(&args),
+        Command::Chains(args) => commands::chains::run(&args),
+        Command::Intents(args) => commands::intents::run(&args),
+        Command::Sessions(args) => commands::sessions::run(&args),
         Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),

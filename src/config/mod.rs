@@ -52,4 +52,4 @@ pub(crate) use once::Once;
 pub use problem::{ConfigError, Problem, SourceProblems};
 pub use value::{HIDDEN, Seconds, Secret};
 pub(crate) use verify::nearest;
-pub use worlds::{WorldFile, check_files, read_topics, read_world, read_world_of, read_worlds};
+pub use worlds::{WorldFile, check_files, read_document, read_topics, read_world, read_world_of, read_worlds};

@@ -53,6 +53,17 @@ pub fn read_world(path: &Path, extensions: Option<&Extensions>) -> Result<WorldF
     Ok(WorldFile { path: Some(path.to_owned()), spec })
 }
 
+/// Reads a YAML or JSON file as it stands, whatever it is of.
+///
+/// # Errors
+/// If it cannot be read or is no YAML.
+pub fn read_document(path: &Path) -> Result<serde_json::Value, ConfigError> {
+    let text = read_text(path).map_err(one)?;
+    let read = yaml_file::read(&text);
+    let tree = read.map_err(|problem| one(SourceProblems::of(path.display().to_string(), vec![problem])))?;
+    Ok(tree.to_json())
+}
+
 /// Reads every world file of the folder; if the default folder is missing, the world that is built in. What is read can
 /// be made into worlds by apps with these conditions, effects and factors.
 ///

@@ -102,3 +102,16 @@ pub(crate) fn refused(world: &mut Stepper, command: &str, payload: Value) -> Str
     assert_eq!(world.state_hash().expect("a hash"), before, "{command} {payload} has changed something");
     error
 }
+
+/// How much there is of something, as the status says.
+pub(crate) fn status(world: &mut Stepper, what: &str) -> u64 {
+    let status = world.ask("interaction.status", json!({})).expect("a status");
+    status[what].as_u64().unwrap_or_else(|| panic!("no {what} in {status}"))
+}
+
+/// A village with so many others in it: `sleeper-1` and so on.
+pub(crate) fn with_sleepers(interactions: &Value, count: u32) -> Value {
+    let mut file = village(interactions);
+    file["npcs"]["groups"] = json!([{"name": "sleeper", "count": count, "routines": ["only"], "homes": ["hut"]}]);
+    file
+}

@@ -1,16 +1,19 @@
 //! One module for each noun.
 
 pub(super) mod audit;
+pub(super) mod chains;
 pub(super) mod config;
 pub(super) mod economy;
 pub(super) mod events;
 pub(super) mod health;
 pub(super) mod import;
+pub(super) mod intents;
 pub(super) mod markets;
 pub(super) mod npcs;
 pub(super) mod outbox;
 pub(super) mod schemas;
 pub(super) mod serve;
+pub(super) mod sessions;
 pub(super) mod shocks;
 pub(super) mod tasks;
 pub(super) mod ticks;

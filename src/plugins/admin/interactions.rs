@@ -11,7 +11,7 @@ use super::body::Body;
 use super::lists::page_limit;
 use super::npcs::{ask, named, object, rejected, tell};
 use super::{App, Problem};
-use crate::systems::interaction::{IN_FILE, NOT_RUNNING, REPEATED, RESTS};
+use crate::systems::interaction::{IN_FILE, NO_INTENT, NOT_RUNNING, REPEATED, RESTS};
 use crate::systems::scheduler::{LIST_MAX, NO_SESSION, NOT_YET, RUNS_ALREADY};
 
 type Answered = Result<Json<Value>, Problem>;
@@ -213,35 +213,40 @@ pub(super) async fn propose(
     Ok((StatusCode::CREATED, Json(answer)))
 }
 
-pub(super) async fn intent(State(app): State<App>, Path((world, intent)): Path<(String, u64)>) -> Answered {
-    ask(&app, &world, "intent.show", json!({ "intentId": intent })).await.map(Json).map_err(of_one)
+/// The number of an intent in a path.
+fn number(intent: &str) -> Result<u64, Problem> {
+    intent.parse().map_err(|_| Problem::not_found(format!("{NO_INTENT} `{intent}`: they have numbers")))
+}
+
+pub(super) async fn intent(State(app): State<App>, Path((world, intent)): Path<(String, String)>) -> Answered {
+    ask(&app, &world, "intent.show", json!({ "intentId": number(&intent)? })).await.map(Json).map_err(of_one)
 }
 
 pub(super) async fn acknowledge(
     State(app): State<App>,
-    Path((world, intent)): Path<(String, u64)>,
+    Path((world, intent)): Path<(String, String)>,
     headers: HeaderMap,
     Body(mut payload): Body<Map<String, Value>>,
 ) -> Answered {
-    payload.insert("intentId".into(), intent.into());
+    payload.insert("intentId".into(), number(&intent)?.into());
     tell(&app, &world, &headers, "intent.acknowledge", payload).await.map(Json).map_err(of_one)
 }
 
 pub(super) async fn decline(
     State(app): State<App>,
-    Path((world, intent)): Path<(String, u64)>,
+    Path((world, intent)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answered {
-    let payload = object([("intentId", intent.into())]);
+    let payload = object([("intentId", number(&intent)?.into())]);
     tell(&app, &world, &headers, "intent.decline", payload).await.map(Json).map_err(of_one)
 }
 
 pub(super) async fn withdraw(
     State(app): State<App>,
-    Path((world, intent)): Path<(String, u64)>,
+    Path((world, intent)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Answered {
-    let payload = object([("intentId", intent.into())]);
+    let payload = object([("intentId", number(&intent)?.into())]);
     tell(&app, &world, &headers, "intent.withdraw", payload).await.map(Json).map_err(of_one)
 }
 

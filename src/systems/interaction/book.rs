@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 
 use bevy_ecs::prelude::*;
 
-use crate::components::clock::{GameInstant, MICROS_PER_DAY};
+use crate::components::clock::{GameInstant, MICROS_PER_DAY, WorldClock};
 use crate::components::ids::StableId;
 use crate::components::interaction::Interactions;
 use crate::components::npc::Flags;
@@ -156,9 +156,17 @@ impl InteractionBook {
 }
 
 /// Makes the book anew. Runs in [`WorldReady`](crate::schedules::WorldReady).
-pub(crate) fn rebuild_book(mut book: ResMut<InteractionBook>, all: Query<(&StableId, &Interactions)>) {
+pub(crate) fn rebuild_book(
+    mut book: ResMut<InteractionBook>,
+    clock: Res<WorldClock>,
+    all: Query<(&StableId, &Interactions)>,
+) {
     *book = InteractionBook::sized(all.iter().len());
     for (id, state) in &all {
         book.enter(*id, state);
+    }
+    // What the budget put off before is put off now.
+    if let Some(now) = clock.now {
+        book.open(now);
     }
 }

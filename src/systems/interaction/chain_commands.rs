@@ -240,7 +240,7 @@ pub(crate) fn forget_chain(In(order): In<ForgetChain>, registry: Registry, mut g
         .state_of(meant.key)
         .is_some_and(|state| state.finished().iter().any(|finished| finished.chain == meant.chain));
     if !known {
-        return Err(format!("chain `{}` {NOT_RUNNING}{}, and never has", meant.model.name, meant.whose()));
+        return Err(format!("chain `{}` has not ended for this NPC{}", meant.model.name, meant.whose()));
     }
     ground.change(meant.key, false, |all| {
         all.forget(meant.chain);

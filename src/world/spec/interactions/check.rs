@@ -184,8 +184,12 @@ fn check_wait(step: &ChainStepSpec, place: &Place, found: &mut Findings) {
 /// A wait that ends beyond the calendar, even if the chain were started with the world.
 fn check_calendar(chain: &ChainSpec, place: &Place, starts_at: GameInstant, found: &mut Findings) {
     for (index, step) in chain.steps.iter().enumerate() {
-        let micros = step.wait().and_then(|seconds| seconds.checked_mul(1_000_000));
-        if micros.is_some_and(|micros| micros >= 0 && starts_at.checked_add_micros(micros).is_none()) {
+        // What is too long for any chain has been told.
+        let wait = step.wait().filter(|seconds| (0..=WAIT_MAX_SECONDS).contains(seconds));
+        if wait
+            .and_then(|seconds| seconds.checked_mul(1_000_000))
+            .is_some_and(|micros| starts_at.checked_add_micros(micros).is_none())
+        {
             found
                 .error(&place.key("steps").at(index), "its wait ends beyond the calendar, which ends in the year 9999");
         }
