@@ -14,7 +14,7 @@ use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::ScheduleLabel;
 
-use crate::schedules::{EconomySystems, HourlyTick, SchedulerSystems, TierSystems, WorldStep};
+use crate::schedules::{EconomySystems, HourlyTick, InteractionSystems, SchedulerSystems, TierSystems, WorldStep};
 
 /// A place between two sets of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,11 +37,13 @@ pub struct WatchPlugin {
 
 impl Plugin for WatchPlugin {
     fn build(&self, app: &mut App) {
-        let scheduler = [
-            ("assign", SchedulerSystems::Assign),
-            ("plan", SchedulerSystems::Plan),
-            ("tick", SchedulerSystems::Tick),
-            ("settle", SchedulerSystems::Settle),
+        let step = [
+            ("assign", SchedulerSystems::Assign.intern()),
+            ("plan", SchedulerSystems::Plan.intern()),
+            ("tick", SchedulerSystems::Tick.intern()),
+            ("chains", InteractionSystems::Advance.intern()),
+            ("intents", InteractionSystems::HandOut.intern()),
+            ("settle", SchedulerSystems::Settle.intern()),
         ];
         let tiers = [
             ("tick/detailed", TierSystems::Detailed),
@@ -57,7 +59,7 @@ impl Plugin for WatchPlugin {
             ("economy/learn", EconomySystems::Learn),
             ("economy/report", EconomySystems::Report),
         ];
-        self.watch(app, &WorldStep, &scheduler, None);
+        self.watch(app, &WorldStep, &step, None);
         self.watch(app, &WorldStep, &tiers, Some(SchedulerSystems::Tick));
         self.watch(app, &HourlyTick, &economy, None);
     }

@@ -18,7 +18,7 @@ use crate::components::ids::{StableId, StableIndex};
 use crate::components::interaction::{ChainId, InteractionTotals, Interactions};
 use crate::systems::npc::BehaviourModel;
 use crate::systems::npc::extend::Extensions;
-use crate::world::spec::{ChainSpec, InteractionsSpec, WorldSpec, check_chain, is_word};
+use crate::world::spec::{ChainSpec, InteractionsSpec, SpecFault, WorldSpec, check_chain, is_word};
 use crate::world::{Answer, Touched, WorldCommand};
 
 /// What is said of a chain that cannot be defined because the world file has it.
@@ -118,16 +118,20 @@ pub(crate) fn define_chain(In(order): In<DefineChain>, world: &mut World) -> Ans
     let spec = world.resource::<WorldSpec>();
     let nothing = InteractionsSpec::default();
     let section = spec.interactions.as_ref().unwrap_or(&nothing);
-    let mut faults: Vec<String> =
-        check_chain(&definition, section).into_iter().map(|(at, message)| format!("{at}: {message}")).collect();
+    let mut faults = check_chain(&definition, section);
     let (behaviour, extensions) = (world.resource::<BehaviourModel>(), world.resource::<Extensions>());
     let read = compile_later((&name, &definition), &model.kind_names, behaviour, spec.npcs.as_ref(), extensions);
     let chain = match read {
         Ok(chain) if faults.is_empty() => chain,
-        Ok(_) => return Err(faults.join("; ")),
-        Err(found) => {
-            faults.extend(found.iter().map(ToString::to_string));
-            faults.dedup();
+        read => {
+            for SpecFault { pointer, message } in read.err().unwrap_or_default() {
+                // What both find is told once; what is said of the whole has no place of its own.
+                let is_told = !pointer.is_empty() && faults.iter().any(|(known, _)| *known == pointer);
+                if !is_told {
+                    faults.push((if pointer.is_empty() { "/definition".to_owned() } else { pointer }, message));
+                }
+            }
+            let faults: Vec<String> = faults.into_iter().map(|(at, message)| format!("{at}: {message}")).collect();
             return Err(faults.join("; "));
         }
     };
