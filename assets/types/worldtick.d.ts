@@ -158,6 +158,70 @@ export interface CategorySpec {
   description?: string | null;
 }
 
+/** What a chain is, for people and tools. */
+export type ChainCategory = "quest" | "romance" | "friendship" | "story" | "tutorial" | "custom";
+
+/** Steps that an NPC goes through with a player, or by itself. */
+export interface ChainSpec {
+  /** For people. */
+  name?: string;
+  /** For people. */
+  description?: string;
+  /** What it is. */
+  category?: ChainCategory;
+  /** The NPC or role that it is for; without it anybody. */
+  npc?: string | null;
+  /** 1 to 32 steps. It begins at the first. */
+  steps: ChainStepSpec[];
+  /** Whether it can be started again by the same NPC in the same session when it has ended. */
+  repeatable?: boolean;
+  /** Game seconds from its end until it can be started again: 0 to 3,162,240,000. */
+  repeatCooldownSeconds?: number;
+  /** Game seconds from its start until it has expired, wherever it stands: 1 to 3,162,240,000. */
+  expiresAfterSeconds?: number | null;
+  /** What its expiry brings, and that of a step without a branch for it. */
+  onExpiry?: ConsequencesSpec;
+}
+
+/** A step of a chain. */
+export interface ChainStepSpec {
+  /** Its id, once in the chain. */
+  stepId: string;
+  /** What the NPC proposes when the step opens, by the id of its kind. */
+  interaction?: string | null;
+  /** Game seconds from when the step begins until it can open. Together with the next three: 0 to 3,162,240,000. */
+  waitSeconds?: number;
+  /** Game minutes more. */
+  waitMinutes?: number;
+  /** Game hours more. */
+  waitHours?: number;
+  /** Game days more. */
+  waitDays?: number;
+  /** Another way to write the wait: either this or the four above. */
+  minWaitSeconds?: number | null;
+  /** Game seconds from when the step begins until it has expired: longer than the wait, at most 3,162,240,000. */
+  maxWaitSeconds?: number | null;
+  /** Flags that must be set to something other than false. */
+  requiredFlags?: string[];
+  /** All of these must hold for it to open. */
+  conditions?: ConditionSpec[];
+  /** Whether it is passed over when flags or conditions do not hold, or its window passes, or the game says so. */
+  optional?: boolean;
+  /** Whether it passes by itself as soon as it could open, with the outcome `done`. */
+  autoAdvance?: boolean;
+  /**
+   * Where each outcome leads: another step, `$completed` or `$failed`. Outcomes are words of the game; `done`,
+   * `skipped`, `expired`, `declined` and `refused` also come by themselves.
+   */
+  branches?: Record<string, string>;
+  /** Where every other outcome leads. Without it to the step that follows; from the last to `$completed`. */
+  next?: string | null;
+  /** What its completion brings. */
+  effects?: ConsequencesSpec;
+  /** What the passing of its window brings. */
+  onExpiry?: ConsequencesSpec;
+}
+
 /** What is remembered of each agent: its wealth and beliefs at regular times. */
 export interface ChronicleSpec {
   /** Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760. */
@@ -300,6 +364,31 @@ export type ConditionSpec = {
   /** What it gets. */
   params?: unknown;
 };
+
+/** What something brings. */
+export interface ConsequencesSpec {
+  /** Relations of the NPC that change: by NPC or role, axis by axis. */
+  relationshipChanges?: Record<string, Record<string, number>>;
+  /**
+   * Flags that are set, or taken away with null. Of the session in a chain that has one, else of the NPC; keys that
+   * begin with `npc.`, `session.` or `world.` say whose.
+   */
+  flagsSet?: Record<string, unknown>;
+  /** Effects that plugins know, by name, with their parameters. */
+  customEffects?: Record<string, unknown>;
+}
+
+/** Cooldowns in game seconds, each from the last use within its scope: 0 to 3,162,240,000; 0 is none. */
+export interface CooldownsSpec {
+  /** By the same NPC in the same session. */
+  npcAndSession?: number;
+  /** By the same NPC, in whatever session. */
+  npc?: number;
+  /** In the same session, by whatever NPC. */
+  session?: number;
+  /** In the world. */
+  global?: number;
+}
 
 /** Something that many people of a place do at once. */
 export interface CrowdSignal {
@@ -475,6 +564,8 @@ export interface EffectsSpec {
   relationshipChanges?: Record<string, Record<string, number>>;
   /** When it ends: flags of the NPC, or of the world for keys that begin with `world.`. */
   flagsSet?: Record<string, unknown>;
+  /** When it ends: what the NPC proposes, by kinds of interaction. */
+  intents?: string[];
   /** When it ends: effects that plugins know, by name, with their parameters. */
   customEffects?: Record<string, unknown>;
 }
@@ -500,6 +591,52 @@ export interface EventsSpec {
 }
 
 export type GameInstant = string;
+
+/** Something that happens between an NPC and a player or another NPC: a greeting, a trade, a request. */
+export interface InteractionKindSpec {
+  /** For people. */
+  label?: string;
+  /** How urgent an intent of it is beside others: -1,000 to 1,000. A point is worth `priorityAgeSeconds` of waiting. */
+  priority?: number;
+  /** Game seconds from when it is proposed until it is worth nothing any more: 1 to 31,536,000. Without it an hour. */
+  expiresAfterSeconds?: number | null;
+  /** What must hold of the NPC when an intent of it is handed out; it waits until it does, or expires. */
+  requirements?: ConditionSpec[];
+  /** How long after its use it cannot be used again. */
+  cooldownSeconds?: CooldownsSpec;
+  /** What the game gets with an intent of it: any JSON, at most 4,096 bytes. */
+  data?: unknown;
+}
+
+/** How much there may be. */
+export interface InteractionLimitsSpec {
+  /** Chains that run at once: 0 to 10,000,000. */
+  maxChains?: number;
+  /** Of them in one session: 0 to 1,000,000. */
+  maxChainsPerSession?: number;
+  /** Intents that wait or are unanswered: 0 to 1,000,000. */
+  maxIntents?: number;
+  /** Intents that are handed out in one step: 0 to 10,000. */
+  maxIntentsPerStep?: number;
+  /** Intents of one NPC that are handed out and unanswered: 1 to 1,000. */
+  maxOpenPerNpc?: number;
+  /** The same of one session, and of all that belong to none: 1 to 100,000. */
+  maxOpenPerSession?: number;
+  /** Game seconds after which a step or an intent whose conditions do not hold is asked again: 1 to 86,400. */
+  recheckSeconds?: number;
+  /** Game seconds of waiting that a point of priority is worth: 0 to 86,400. */
+  priorityAgeSeconds?: number;
+}
+
+/** What NPCs may propose, and chains of steps. */
+export interface InteractionsSpec {
+  /** Kinds of interaction, by id: at most 4,096. */
+  kinds?: Record<string, InteractionKindSpec>;
+  /** Chains, by id: at most 4,096. */
+  chains?: Record<string, ChainSpec>;
+  /** How much of it there may be. */
+  limits?: InteractionLimitsSpec;
+}
 
 /** A market was cleared. */
 export interface MarketCleared {
@@ -1487,6 +1624,8 @@ export interface WorldFile {
   behaviour?: BehaviourSpec | null;
   /** Places and people; without it the world begins with nobody. */
   npcs?: NpcsSpec | null;
+  /** What NPCs may propose, and chains of steps that wait; without it there are none. */
+  interactions?: InteractionsSpec | null;
   /** Sections of other plugins, by the plugin's name; the plugin checks its own. */
   plugins?: Record<string, unknown>;
 }
@@ -1535,6 +1674,8 @@ export interface WorldSimulationConfig {
   maxCatchUpSteps?: number;
   /** Turns of NPCs in one step, over all tiers: 1 to 1,000,000. */
   maxNpcTicksPerStep?: number;
+  /** Chains that are looked at in one step because their time has come: 0 to 1,000,000. */
+  maxChainOpsPerStep?: number;
   /** Operations on generation jobs in one step: 0 to 100,000. Has no effect yet: worlds have no generation jobs. */
   maxJobOpsPerStep?: number;
   /** The four tiers. */

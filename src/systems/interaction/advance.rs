@@ -5,8 +5,6 @@
 //! left over is the most overdue of the next: since what is looked at becomes due later, and no cycle of steps is without
 //! a wait, everybody's turn comes.
 
-// time: chains: steps whose wait is over, windows that pass | world | `WorldClock` | each `WorldStep`, by a queue of due instants
-
 use std::sync::Arc;
 
 use bevy_ecs::prelude::*;

@@ -1,6 +1,8 @@
 //! Where the interactions of whom are, and when something is to be done there. Derived from
 //! [`Interactions`], kept true at every change, made anew in `WorldReady`.
 
+// time: interactions: which chains are due when a world is brought back | world | `WorldClock` | `WorldReady`
+
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 

@@ -1,7 +1,5 @@
 //! Where one chain stands, what its step asks for, and why it does not go on.
 
-// time: interactions: explaining a chain | world | `WorldClock` | a query, between inputs
-
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;
 use schemars::JsonSchema;

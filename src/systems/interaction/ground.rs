@@ -1,6 +1,6 @@
 //! What chains and intents stand on: NPCs, sessions, flags, and the books that find them.
 
-// time: interactions: the instant that chains, cooldowns and intents go by | world | `WorldClock` | each `WorldStep`; a command of the world
+// time: interactions: waits and windows of chains, cooldowns, intents that can be handed out or expire | world | `WorldClock` | each `WorldStep`, by queues of due instants; a command of the world
 
 use bevy_ecs::prelude::*;
 use bevy_ecs::system::SystemParam;

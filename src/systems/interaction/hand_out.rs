@@ -3,8 +3,6 @@
 //! Reads intents, cooldowns, requirements and limits. Writes intents and the event
 //! [`InteractionIntent`]. What has expired is dropped and counted.
 
-// time: intents: when they can be handed out, when they expire | world | `WorldClock` | each `WorldStep`, by order of instants
-
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;

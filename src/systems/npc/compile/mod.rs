@@ -1,6 +1,7 @@
 //! From the behaviour and population sections of a world file to a [`BehaviourModel`]; all errors at once.
 
 mod conditions;
+mod more;
 mod preferences;
 mod routines;
 
@@ -21,6 +22,7 @@ use crate::components::npc::{AxisId, PlaceId};
 use crate::components::tier::SimulationTier;
 use crate::world::spec::{ActivitySpec, BehaviourSpec, EffectsSpec, NpcsSpec, SpecFault};
 
+pub(crate) use more::extend;
 pub use preferences::{check_override, compile_override};
 
 /// Roles of a world at most: each is a bit.
@@ -171,61 +173,6 @@ pub fn faults(
     extensions: Option<&Extensions>,
 ) -> Vec<SpecFault> {
     read(behaviour, npcs, extensions).err().unwrap_or_default()
-}
-
-/// Reads more of a world file than behaviour and population into the model that was made of these: conditions and effects
-/// of other sections. With `grows`, axes, people and types of places that nobody has named before get numbers; without,
-/// naming them is wrong.
-///
-/// # Errors
-/// With everything that is wrong, each with its place in the file as a JSON pointer. The model is as it was then.
-pub(crate) fn extend<T>(
-    model: &mut BehaviourModel,
-    npcs: Option<&NpcsSpec>,
-    extensions: Option<&Extensions>,
-    grows: bool,
-    read: impl FnOnce(&Compiler<'_>) -> T,
-) -> Result<T, Vec<SpecFault>> {
-    let nobody = NpcsSpec::default();
-    let npcs = npcs.unwrap_or(&nobody);
-    let is_nobody = npcs == &nobody;
-    let is_person = |name: &str| is_nobody || is_person(npcs, name);
-    let known = model.clone();
-    let compiler = Compiler {
-        model: &known,
-        extensions,
-        axes: RefCell::new(known.axes.clone()),
-        types: RefCell::new(known.location_types.clone()),
-        people: RefCell::new(known.people.clone()),
-        is_person: &is_person,
-        errors: RefCell::new(Vec::new()),
-    };
-    let value = read(&compiler);
-    let Compiler { axes, types, people, errors, .. } = compiler;
-    let mut errors = errors.into_inner();
-    let named = [
-        ("axis of relationships", axes.into_inner()),
-        ("type of places", types.into_inner()),
-        ("NPC", people.into_inner()),
-    ];
-    let before = [known.axes.len(), known.location_types.len(), known.people.len()];
-    if !grows {
-        for ((what, names), before) in named.iter().zip(before) {
-            errors.extend(names.iter().skip(before).map(|name| SpecFault {
-                pointer: String::new(),
-                message: format!(
-                    "{}: the world file names none such, and its names are numbered",
-                    unknown(what, name, names.iter().take(before))
-                ),
-            }));
-        }
-    }
-    if !errors.is_empty() {
-        return Err(errors);
-    }
-    let [(_, axes), (_, types), (_, people)] = named;
-    (model.axes, model.location_types, model.people) = (axes, types, people);
-    Ok(value)
 }
 
 fn read(
