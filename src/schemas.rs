@@ -16,6 +16,7 @@ use crate::config;
 use crate::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use crate::messages::crowd::{AgentAction, CrowdSignal, PopulationMovement};
 use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::interaction::{InteractionChainChanged, InteractionIntent};
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::npc::NpcActivityChanged;
 use crate::messages::shock::MarketShock;
@@ -87,6 +88,8 @@ fn built_in_events() -> BTreeMap<&'static str, Schema> {
         of::<CrowdSignal>(),
         of::<DemandSignal>(),
         of::<DiplomacyUpdate>(),
+        of::<InteractionChainChanged>(),
+        of::<InteractionIntent>(),
         of::<MarketCleared>(),
         of::<MarketShock>(),
         of::<NpcActivityChanged>(),

@@ -50,7 +50,7 @@ fn a_quest_waits_two_days_through_a_pause_and_a_change_of_time_scale() -> Result
     elapse(&mut world, 1, 1)?;
     assert_eq!(intents(&world).len(), 1, "anna has asked");
     let intent = intents(&world).remove(0);
-    assert_eq!((intent.kind.as_str(), intent.session_id.as_deref()), ("ask_for_help", Some("nora")));
+    assert_eq!((intent.kind.as_str(), intent.session.as_deref()), ("ask_for_help", Some("nora")));
     assert_eq!(intent.data["line"], "Have you seen my ring?");
     world.send("intent.acknowledge", json!({"intentId": intent.intent_id, "outcome": "accepted"}))?;
     let shown = world.ask("chain.show", quest.clone()).expect("the quest");

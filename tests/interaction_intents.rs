@@ -34,7 +34,7 @@ fn propose(world: &mut Stepper, payload: Value) -> Result<u64, StepError> {
 
 /// The kinds of what was handed out, with their sessions.
 fn handed_out(world: &Stepper) -> Vec<(String, Option<String>)> {
-    intents(world).into_iter().map(|intent| (intent.kind, intent.session_id)).collect()
+    intents(world).into_iter().map(|intent| (intent.kind, intent.session)).collect()
 }
 
 #[test]
@@ -252,7 +252,7 @@ fn npcs_propose_at_the_end_of_what_they_do() -> Result<(), StepError> {
     world.hours(6)?;
     let told = handed_out(&world);
     assert!(told.len() >= 2 && told.iter().all(|(kind, _)| kind == "chat"), "{told:?}");
-    assert_eq!(intents(&world)[0].session_id, None);
+    assert_eq!(intents(&world)[0].session, None);
     file["behaviour"]["activities"]["sit"]["effects"] = json!({"intents": ["cha"]});
     let error = worldtick::world::spec::WorldSpec::from_yaml(&file.to_string()).expect_err("refused").report;
     assert!(error.contains("did you mean `chat`?"), "{error}");

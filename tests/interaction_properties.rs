@@ -225,7 +225,7 @@ impl Game {
         for intent in &given {
             prop_assert!(self.handed_out.insert(intent.intent_id), "each is handed out once");
             prop_assert!(self.proposed.contains(&intent.intent_id));
-            self.open.insert(intent.intent_id, (intent.npc_id, intent.session_id.clone()));
+            self.open.insert(intent.intent_id, (intent.npc_id, intent.session.clone()));
         }
         let (mut npcs, mut sessions) = (BTreeMap::new(), BTreeMap::new());
         for (npc, session) in self.open.values() {
@@ -312,7 +312,7 @@ proptest! {
         let mut given = [0_usize; 4];
         while game.step(1)? > 0 {
             for intent in intents(&game.world) {
-                let session = SESSIONS.iter().position(|id| *id == intent.session_id.as_deref()).expect("one of them");
+                let session = SESSIONS.iter().position(|id| *id == intent.session.as_deref()).expect("one of them");
                 given[session] += 1;
                 let behind = |at: &usize| given[*at] < counts[*at];
                 let least = (0..4).filter(behind).map(|at| given[at]).min();
@@ -411,7 +411,7 @@ fn play(world: &mut Stepper, session: &str, one: &Move) -> bool {
 
 /// What happened in a session: chain, change, step, when.
 fn story_of(world: &Stepper, session: &str) -> Vec<(String, ChainChange, String, i64)> {
-    let of = |event: &InteractionChainChanged| event.session_id.as_deref() == Some(session);
+    let of = |event: &InteractionChainChanged| event.session.as_deref() == Some(session);
     let told = changes(world).into_iter().filter(of);
     told.map(|event| (event.chain.clone(), event.change, event.step.clone(), event.at.as_micros())).collect()
 }

@@ -19,6 +19,7 @@ use worldtick::components::ids::WorldId;
 use worldtick::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, MovementType, PopulationMovement};
 use worldtick::messages::diplomacy::DiplomacyUpdate;
+use worldtick::messages::interaction::{InteractionChainChanged, InteractionIntent};
 use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsType};
 use worldtick::messages::npc::NpcActivityChanged;
 use worldtick::messages::shock::MarketShock;
@@ -248,7 +249,12 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
 
 #[test]
 fn what_a_world_tells_of_its_people_and_of_itself_fits_the_schemas() {
-    let spec = WorldSpec::default_world().expect("valid");
+    let mut spec = WorldSpec::default_world().expect("valid");
+    let story = json!({
+        "kinds": {"ask": {"data": {"line": "Have you seen my ring?"}}},
+        "chains": {"ring": {"steps": [{"stepId": "ask", "interaction": "ask"}]}},
+    });
+    spec.interactions = Some(serde_json::from_value(story).expect("valid"));
     let mut simulation = spec.meta.simulation.clone();
     simulation.time_scale /= 2.0;
     simulation.tiers.dormant.share = Some(20);
@@ -265,7 +271,15 @@ fn what_a_world_tells_of_its_people_and_of_itself_fits_the_schemas() {
     }
     // Who is detailed tells what it does.
     world.send("npc.pin", json!({"npc": "silas-crow", "tier": "detailed"})).expect("pinned");
+    world.send("session.start", json!({"sessionId": "playthrough-7"})).expect("started");
+    for session in [None, Some("playthrough-7")] {
+        world
+            .send("chain.start", json!({"chain": "ring", "npc": "silas-crow", "sessionId": session}))
+            .expect("started");
+    }
     world.hours(12).expect("half a day");
+    told::<InteractionChainChanged>(&world);
+    told::<InteractionIntent>(&world);
     told::<NpcActivityChanged>(&world);
     told::<NpcTierChanged>(&world);
     told::<WorldConfigChanged>(&world);
@@ -316,6 +330,8 @@ fn every_event_has_an_example_in_its_schema() {
         check_examples::<CrowdSignal>(),
         check_examples::<DemandSignal>(),
         check_examples::<DiplomacyUpdate>(),
+        check_examples::<InteractionChainChanged>(),
+        check_examples::<InteractionIntent>(),
         check_examples::<MarketCleared>(),
         check_examples::<MarketShock>(),
         check_examples::<NpcActivityChanged>(),

@@ -22,7 +22,7 @@ pub struct InteractionIntent {
     pub name: String,
     /// The session that it is meant for; nothing where it is meant for all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
+    pub session: Option<String>,
     /// The kind of interaction.
     pub kind: String,
     /// To whom it is: a word of the game.
@@ -50,7 +50,7 @@ impl SimulationEvent for InteractionIntent {
     const SOURCE: &'static str = "npc.interaction";
 
     fn key(&self) -> String {
-        self.session_id.clone().unwrap_or_else(|| self.npc_id.to_string())
+        self.session.clone().unwrap_or_else(|| self.npc_id.to_string())
     }
 
     fn example() -> Self {
@@ -58,7 +58,7 @@ impl SimulationEvent for InteractionIntent {
             intent_id: 9_001,
             npc_id: 117,
             name: "mara-voss".to_owned(),
-            session_id: Some("playthrough-7".to_owned()),
+            session: Some("playthrough-7".to_owned()),
             kind: "ask_for_help".to_owned(),
             target: Some("player".to_owned()),
             priority: 5,
@@ -131,7 +131,7 @@ pub struct InteractionChainChanged {
     pub name: String,
     /// The session that it runs in; nothing where it runs in none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub session_id: Option<String>,
+    pub session: Option<String>,
     /// The chain.
     pub chain: String,
     /// What happened.
@@ -153,14 +153,14 @@ impl SimulationEvent for InteractionChainChanged {
     const SOURCE: &'static str = "npc.interaction";
 
     fn key(&self) -> String {
-        self.session_id.clone().unwrap_or_else(|| self.npc_id.to_string())
+        self.session.clone().unwrap_or_else(|| self.npc_id.to_string())
     }
 
     fn example() -> Self {
         Self {
             npc_id: 117,
             name: "mara-voss".to_owned(),
-            session_id: Some("playthrough-7".to_owned()),
+            session: Some("playthrough-7".to_owned()),
             chain: "lost_ring".to_owned(),
             change: ChainChange::Advanced,
             step: "ask".to_owned(),

@@ -276,7 +276,7 @@ impl Ground<'_, '_> {
         let event = InteractionChainChanged {
             npc_id: npc.0,
             name: self.name_of(npc),
-            session_id: self.session_name(session),
+            session: self.session_name(session),
             chain: told.chain.to_owned(),
             change: told.change,
             step: told.step.to_owned(),

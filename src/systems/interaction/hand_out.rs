@@ -135,7 +135,7 @@ fn event_of(ground: &Ground, id: StableId, intent: &Intent) -> InteractionIntent
         intent_id: id.0,
         npc_id: intent.npc.0,
         name: ground.name_of(intent.npc),
-        session_id: ground.session_name(intent.session),
+        session: ground.session_name(intent.session),
         kind: model.kind_name(intent.kind).to_owned(),
         target: intent.target.as_deref().map(str::to_owned),
         priority: intent.priority,
