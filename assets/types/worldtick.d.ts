@@ -161,6 +161,9 @@ export interface CategorySpec {
 /** What a chain is, for people and tools. */
 export type ChainCategory = "quest" | "romance" | "friendship" | "story" | "tutorial" | "custom";
 
+/** What happened to a chain. */
+export type ChainChange = "started" | "opened" | "advanced" | "skipped" | "step_expired" | "completed" | "failed" | "expired" | "cancelled";
+
 /** Steps that an NPC goes through with a player, or by itself. */
 export interface ChainSpec {
   /** For people. */
@@ -591,6 +594,59 @@ export interface EventsSpec {
 }
 
 export type GameInstant = string;
+
+/** A chain has begun, gone on or ended. */
+export interface InteractionChainChanged {
+  /** The NPC's id. */
+  npc_id: number;
+  /** The name that it is known by; without one `npc-<npc_id>`. */
+  name: string;
+  /** The session that it runs in; nothing where it runs in none. */
+  session?: string | null;
+  /** The chain. */
+  chain: string;
+  /** What happened. */
+  change: ChainChange;
+  /** The step that it happened to. */
+  step: string;
+  /** What came of that step, where something did. */
+  outcome?: string | null;
+  /** The step that it went on to. */
+  next?: string | null;
+  /** The instant at which it happened: a step that was due between two steps of the world passed then. */
+  at: GameInstant;
+}
+
+/**
+ * An NPC wants something of somebody: the game lets it happen, or does not, and says so with `intent.acknowledge` or
+ * `intent.decline`.
+ */
+export interface InteractionIntent {
+  /** The intent's id, the same for as long as it lives. */
+  intent_id: number;
+  /** The NPC's id. */
+  npc_id: number;
+  /** The name that it is known by; without one `npc-<npc_id>`. */
+  name: string;
+  /** The session that it is meant for; nothing where it is meant for all. */
+  session?: string | null;
+  /** The kind of interaction. */
+  kind: string;
+  /** To whom it is: a word of the game. */
+  target?: string | null;
+  /** How urgent it is, -1,000 to 1,000. */
+  priority: number;
+  /** The chain that it belongs to. */
+  chain?: string | null;
+  /** The step of the chain. */
+  step?: string | null;
+  /** What was given with it. */
+  data?: unknown;
+  /** When it was proposed. */
+  proposed_at: GameInstant;
+  /** Until when an answer counts. */
+  expires_at: GameInstant;
+}
 
 /** Something that happens between an NPC and a player or another NPC: a greeting, a trade, a request. */
 export interface InteractionKindSpec {
@@ -1719,6 +1775,12 @@ export type DemandSignalEvent = Partial<BaseEvent> & { event_type: "simulation.e
 /** `simulation.event.diplomacy_update`: its payload stands at top level or under `data`. */
 export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_update" } & (DiplomacyUpdate | { data: DiplomacyUpdate });
 
+/** `simulation.event.interaction_chain_changed`: its payload stands at top level or under `data`. */
+export type InteractionChainChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.interaction_chain_changed" } & (InteractionChainChanged | { data: InteractionChainChanged });
+
+/** `simulation.event.interaction_intent`: its payload stands at top level or under `data`. */
+export type InteractionIntentEvent = Partial<BaseEvent> & { event_type: "simulation.event.interaction_intent" } & (InteractionIntent | { data: InteractionIntent });
+
 /** `simulation.event.market_cleared`: its payload stands at top level or under `data`. */
 export type MarketClearedEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_cleared" } & (MarketCleared | { data: MarketCleared });
 
@@ -1747,4 +1809,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | InteractionChainChangedEvent | InteractionIntentEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
