@@ -51,7 +51,7 @@ fn a_quest_waits_two_days_through_a_pause_and_a_change_of_time_scale() -> Result
     assert_eq!(intents(&world).len(), 1, "anna has asked");
     let intent = intents(&world).remove(0);
     assert_eq!((intent.kind.as_str(), intent.session.as_deref()), ("ask_for_help", Some("nora")));
-    assert_eq!(intent.data["line"], "Have you seen my ring?");
+    assert_eq!(intent.details["line"], "Have you seen my ring?");
     world.send("intent.acknowledge", json!({"intentId": intent.intent_id, "outcome": "accepted"}))?;
     let shown = world.ask("chain.show", quest.clone()).expect("the quest");
     assert_eq!((shown["step"].as_str(), shown["remainingSeconds"].as_i64()), (Some("search"), Some(2 * DAY)));

@@ -36,9 +36,9 @@ pub struct InteractionIntent {
     /// The step of the chain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<String>,
-    /// What was given with it.
+    /// What was given with it: the `data` of the intent, or of its kind.
     #[serde(default, skip_serializing_if = "Value::is_null")]
-    pub data: Value,
+    pub details: Value,
     /// When it was proposed.
     pub proposed_at: GameInstant,
     /// Until when an answer counts.
@@ -64,7 +64,7 @@ impl SimulationEvent for InteractionIntent {
             priority: 5,
             chain: Some("lost_ring".to_owned()),
             step: Some("ask".to_owned()),
-            data: json!({ "line": "Have you seen my ring?" }),
+            details: json!({ "line": "Have you seen my ring?" }),
             proposed_at: example_instant(0),
             expires_at: example_instant(3_600),
         }

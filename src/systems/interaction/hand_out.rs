@@ -141,7 +141,7 @@ fn event_of(ground: &Ground, id: StableId, intent: &Intent) -> InteractionIntent
         priority: intent.priority,
         chain: chain.map(|(chain, _)| chain.name.as_ref().to_owned()),
         step: chain.map(|(chain, step)| chain.step_name(step).to_owned()),
-        data: data.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null),
+        details: data.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null),
         proposed_at: intent.proposed,
         expires_at: intent.expires,
     }
