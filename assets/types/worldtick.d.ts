@@ -640,8 +640,8 @@ export interface InteractionIntent {
   chain?: string | null;
   /** The step of the chain. */
   step?: string | null;
-  /** What was given with it. */
-  data?: unknown;
+  /** What was given with it: the `data` of the intent, or of its kind. */
+  details?: unknown;
   /** When it was proposed. */
   proposed_at: GameInstant;
   /** Until when an answer counts. */
