@@ -356,6 +356,7 @@ fn chains_are_listed_page_by_page_and_by_what_is_asked() -> Result<(), StepError
     loop {
         let page = list(json!({"limit": 2, "after": after}));
         paged.extend(names(&page));
+        assert!(paged.len() <= all.len(), "nothing is on two pages: {paged:?}");
         if page["after"].is_null() {
             break;
         }

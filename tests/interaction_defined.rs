@@ -78,6 +78,9 @@ fn what_replaces_a_definition_or_takes_it_away_ends_what_runs_of_it() -> Result<
     assert_eq!(world.send("chain.undefine", json!({"chain": "watch"}))?["gone"], 1);
     assert_eq!((status(&mut world, "chains"), status(&mut world, "intents")), (1, 0));
     assert_eq!(totals(&mut world)["intentsWithdrawn"], 1);
+    world.restart()?;
+    let list = world.ask("chain.definitions", json!({"limit": 10})).expect("a list");
+    assert_eq!(ids(&list), [("in_file".to_owned(), "file".to_owned())], "it does not come back");
     assert!(refused(&mut world, "chain.start", json!({"chain": "watch", "npc": "ben"})).contains("no chain `watch`"));
     assert!(refused(&mut world, "chain.undefine", json!({"chain": "watch"})).contains("no chain `watch`"));
     assert!(refused(&mut world, "chain.undefine", json!({"chain": "in_file"})).contains("defined by command"));
