@@ -164,8 +164,17 @@ pub(crate) fn rebuild_book(
     all: Query<(&StableId, &Interactions)>,
 ) {
     *book = InteractionBook::sized(all.iter().len());
+    // In their order they lie close together.
+    let mut keys: Vec<(Key, StableId)> = all.iter().map(|(id, state)| (state.key(), *id)).collect();
+    keys.sort_unstable();
+    for page in keys.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
+        let Some(((session, _), _)) = page.first() else { continue };
+        let by_npc = page.iter().map(|((_, npc), id)| (*npc, *id)).collect();
+        book.sessions.insert(*session, Page { by_npc, chains: 0 });
+    }
     for (id, state) in &all {
-        book.enter(*id, state);
+        book.count(state.session, 0, state.chains().len());
+        book.schedule(*id, None, state.due());
     }
     // What the budget put off before is put off now.
     if let Some(now) = clock.now {

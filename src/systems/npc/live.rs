@@ -57,8 +57,11 @@ struct SessionView {
 pub struct SessionViews(BTreeMap<SessionId, SessionView>);
 
 impl SessionViews {
-    /// The flags of a session, made ready.
+    /// The flags of a session, made ready; nothing where it has none, which takes nobody's place among the views.
     pub(crate) fn flags(&mut self, id: &SessionId, session: &Session, model: &BehaviourModel) -> Option<&Flags> {
+        if session.flags.is_empty() {
+            return None;
+        }
         self.refresh(id, session, model);
         self.0.get(id).map(|view| &view.flags)
     }
