@@ -53,7 +53,8 @@ pub(crate) fn advance_chains(
     ground.book.open(now);
     let budget = config.max_chain_ops_per_step;
     let mut ops = 0_u32;
-    let (mut popped, mut found): (Vec<(GameInstant, StableId)>, Vec<(GameInstant, Entity)>) = (Vec::new(), Vec::new());
+    let mut popped: Vec<(GameInstant, StableId)> = Vec::new();
+    let mut found: Vec<(GameInstant, Entity)> = Vec::new();
     while ops < budget {
         let most = usize::try_from(budget - ops).unwrap_or(usize::MAX);
         popped.extend(std::iter::from_fn(|| ground.book.pop()).take(most));
