@@ -1,7 +1,5 @@
 //! Chains, told as stories: what waits, waits in game time, whatever happens to the world meanwhile.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 mod interaction_support;
 
 use std::time::Duration;

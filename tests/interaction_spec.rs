@@ -1,7 +1,5 @@
 //! The interactions section of a world file: what is wrong is told all at once, each with its place.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
 mod interaction_support;
 
 use interaction_support::{read, refused_file, village};
