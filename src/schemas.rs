@@ -15,7 +15,7 @@ use crate::components::ids::WorldId;
 use crate::config;
 use crate::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use crate::messages::crowd::{AgentAction, CrowdSignal, PopulationMovement};
-use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
 use crate::messages::interaction::{InteractionChainChanged, InteractionIntent};
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::npc::NpcActivityChanged;
@@ -87,6 +87,7 @@ fn built_in_events() -> BTreeMap<&'static str, Schema> {
         of::<AggregatedStats>(),
         of::<CrowdSignal>(),
         of::<DemandSignal>(),
+        of::<DiplomacySummary>(),
         of::<DiplomacyUpdate>(),
         of::<InteractionChainChanged>(),
         of::<InteractionIntent>(),

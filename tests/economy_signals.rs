@@ -133,7 +133,7 @@ fn war_and_alliance_mean_what_the_world_file_says() -> Result<(), StepError> {
     send(&mut world, "war", 20, 0.0, "south")?;
     world.hours(1)?;
     let at_war = conditions(&mut world);
-    assert_eq!(at_war.trade[0].quantity, 10, "a quarter of the trade");
+    assert!(at_war.trade.is_empty(), "nothing comes in or goes out: {at_war:?}");
     let shares = [0.0, 0.2, 0.0, 0.5, 0.3];
     let spent: f64 = shares.iter().zip(at_war.spending.iter()).map(|(share, factor)| share * factor).sum();
     assert!(near(spent, 1.0), "nobody spends more than there is: {at_war:?}");

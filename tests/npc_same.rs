@@ -14,7 +14,6 @@ use worldtick::components::ids::{StableId, StableIds};
 use worldtick::components::npc::{Memory, Npc, NpcState, Relationships};
 use worldtick::plugins::WorldPlugins;
 use worldtick::schedules::{HourlyTick, SetupSystems, WorldSetup, WorldStep};
-use worldtick::systems::npc::setup::people_world;
 use worldtick::systems::random::{SystemDraws, WorldSeed};
 use worldtick::testing::{StepError, Stepper};
 use worldtick::world::spec::WorldSpec;
@@ -124,7 +123,7 @@ fn drift(seed: Res<WorldSeed>, mut clouds: Query<(&StableId, &mut Cloud)>) {
 impl Plugin for Weather {
     fn build(&self, app: &mut App) {
         app.persist_component::<Cloud>()
-            .add_systems(WorldSetup, gather.in_set(SetupSystems::Domains).after(people_world))
+            .add_systems(WorldSetup, gather.in_set(SetupSystems::Own))
             .add_systems(WorldStep, drift)
             .add_systems(HourlyTick, drift);
     }

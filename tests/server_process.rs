@@ -202,7 +202,19 @@ fn a_tick_from_outside_is_logged_and_a_worlds_own_are_details() {
     assert_eq!(hourly["event_id"], "550e8400-e29b-41d4-a716-446655440000");
     assert_eq!(hourly["tick_id"], HOURLY_EXAMPLE_TICK);
     assert_eq!(hourly["game_hour"], 14);
-    process.line("the daily tick", |line| fields(line).filter(|line| line["message"] == "Processing daily tick"));
+    process.line("the daily tick", |line| {
+        fields(line).filter(|line| {
+            line["message"] == "Processing daily tick - running diplomacy evaluation and crowd simulation"
+        })
+    });
+    for (message, name, count) in
+        [("Generated diplomacy evaluation", "relations", 21), ("Published simulation events", "diplomacy", 1)]
+    {
+        let line = process
+            .line(message, |line| fields(line).filter(|line| line["message"] == message && line["world_id"] == "hand"));
+        assert!(line[name].as_u64().is_some_and(|told| told >= count), "{line}");
+        assert_eq!(line["tick_id"], "880e8400-e29b-41d4-a716-446655440003");
+    }
     for message in ["Market cleared", "Published market event"] {
         for commodity in COMMODITIES {
             let line = process.line(&format!("{message}: {commodity}"), |line| {

@@ -31,4 +31,9 @@ fn the_default_world_is_populated_and_nothing_about_it_is_odd() {
     // Everybody can have a turn in every step.
     assert!(spec.meta.simulation.max_npc_ticks_per_step >= people);
     assert!(spec.meta.simulation.tiers.ambient.max_npcs >= people);
+    let diplomacy = spec.diplomacy.as_ref().expect("there");
+    assert_eq!((diplomacy.factions.len(), diplomacy.relations.len()), (7, 21), "every pair of seven");
+    let crowd = spec.crowd.as_ref().expect("there");
+    assert_eq!((crowd.agents, crowd.steps_a_day, crowd.grid.all_sectors().len()), (100, 24, 9));
+    assert_eq!(crowd.grid.all_sectors()[0].name, "night_city_sector_1");
 }

@@ -25,8 +25,10 @@ pub use command_id::CommandArgs;
 pub use commands::audit::AuditCommand;
 pub use commands::chains::{ChainsCommand, PhaseName};
 pub use commands::config::ConfigCommand;
+pub use commands::crowd::CrowdCommand;
 pub use commands::economy::{EconomyCommand, ExplainOutput};
 pub use commands::events::EventsCommand;
+pub use commands::factions::FactionsCommand;
 pub use commands::health::HealthArgs;
 pub use commands::intents::IntentsCommand;
 pub use commands::markets::MarketsCommand;
@@ -88,6 +90,8 @@ pub enum Command {
     Intents(commands::intents::IntentsArgs),
     /// Ask for sessions, start, change, copy and end them
     Sessions(commands::sessions::SessionsArgs),
+    /// Ask for factions, how they stand to each other, and why
+    Factions(commands::factions::FactionsArgs),
     /// Ask for shocks of an economy, add them and end them
     Shocks(commands::shocks::ShocksArgs),
     /// Watch worlds, steps, tiers and lag live
@@ -96,6 +100,8 @@ pub enum Command {
     Markets(commands::markets::MarketsArgs),
     /// Try out the economy of world files at full speed, and explain it
     Economy(commands::economy::EconomyArgs),
+    /// Draw the crowd of a world file
+    Crowd(commands::crowd::CrowdArgs),
     /// Follow what happens
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
@@ -261,9 +267,11 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Chains(args) => commands::chains::run(&args),
         Command::Intents(args) => commands::intents::run(&args),
         Command::Sessions(args) => commands::sessions::run(&args),
+        Command::Factions(args) => commands::factions::run(&args),
         Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
+        Command::Crowd(args) => commands::crowd::run(&args),
         Command::Economy(args) => commands::economy::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::interaction::InteractionsCounted;
 use super::outside::SignalsHeard;
+use super::relation::RelationsTold;
 use super::tier::StepReport;
 use super::{EventRecord, TickType};
 use crate::components::clock::{ClockSource, GameInstant, TimeScale};
@@ -174,4 +175,6 @@ pub struct Outcome {
     pub signals: SignalsHeard,
     /// What came of chains, cooldowns and intents; nothing in a world without them.
     pub interactions: Option<InteractionsCounted>,
+    /// What is to be kept of relations between factions.
+    pub relations: RelationsTold,
 }

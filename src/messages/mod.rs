@@ -13,6 +13,7 @@ pub mod interaction;
 pub mod market;
 pub mod npc;
 pub mod outside;
+pub mod relation;
 pub mod shock;
 pub mod tier;
 pub mod trend;

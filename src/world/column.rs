@@ -13,6 +13,10 @@ use crate::components::ids::{StableId, StableIndex};
 pub(crate) trait Column: Send + Sync {
     fn name(&self) -> &'static str;
     fn version(&self) -> u32;
+    /// Whether its rows are values of entities, by their stable ids (or of nothing, by 0).
+    fn of_entities(&self) -> bool {
+        true
+    }
     /// The column's share of the state hash; only what changed since the last call is hashed again.
     fn hash(&mut self, world: &mut World, scratch: &mut Vec<u8>) -> Result<u64, String>;
     /// The same, computed from nothing.

@@ -15,6 +15,7 @@ use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
 use super::{GameWorld, StateHash, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
 use crate::messages::outside::SignalsHeard;
+use crate::messages::relation::RelationsTold;
 use crate::messages::tier::StepReport;
 use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
 use crate::schedules::{DailyTick, HourlyTick, WorldStep};
@@ -125,8 +126,23 @@ impl GameWorld {
         let heard = self.app.world_mut().get_resource_mut::<SignalsHeard>();
         let signals = heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default();
         let interactions = interactions.map(|begun| super::counted::end(self.app.world_mut(), begun));
+        let told = self.app.world_mut().get_resource_mut::<RelationsTold>();
+        let relations = told.map(|mut told| std::mem::take(&mut *told)).unwrap_or_default();
         let events = out.events;
-        Ok(Outcome { changed, events, due_ticks, tick, reply, now, game_micros, hash, report, signals, interactions })
+        Ok(Outcome {
+            changed,
+            events,
+            due_ticks,
+            tick,
+            reply,
+            now,
+            game_micros,
+            hash,
+            report,
+            signals,
+            interactions,
+            relations,
+        })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.
@@ -204,7 +220,7 @@ impl GameWorld {
                 source: event.source,
                 version: event.version,
                 // Only a command can speak in a world whose time has not begun.
-                timestamp: now.unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
+                timestamp: event.at.or(now).unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
                 world_id: self.id.clone(),
                 tick_id,
                 key: event.key,

@@ -1,5 +1,6 @@
 //! One game world: it takes inputs, one at a time, and says what came of them.
 
+mod bulk;
 mod clock;
 mod column;
 mod control;
@@ -15,6 +16,7 @@ mod saving;
 mod snapshot;
 pub mod spec;
 
+pub use bulk::{PersistBulk, read_column};
 pub use faults::{WorldError, WorldFault};
 pub(crate) use faults::{note_failure, panic_text};
 pub use game_world::GameWorld;
@@ -24,3 +26,4 @@ pub(crate) use registry::Registry;
 pub use registry::{
     Answer, CallInfo, Catalogue, EventInfo, Persist, RegisterExt, TakenMessage, WorldCommand, WorldQuery,
 };
+pub use saving::UnpackedSnapshot;

@@ -66,6 +66,32 @@ fn what_does_not_fit_its_type_hides_nothing_else() {
 }
 
 #[test]
+fn what_is_wrong_with_factions_is_told_at_once_whatever_its_type() {
+    let told = told(
+        "id: w
+diplomacy:
+  factions:
+    - { id: north, powers: { military: strong } }
+    - { id: south, powers: { military: 500 }, temper: {} }
+  relations: [{ between: [north, soth], love: 3 }]
+  treaties: [{ between: [north, south], kind: picnic, days: 3 }]
+  rules: { score: { noise: .nan } }
+",
+    );
+    for part in [
+        "`diplomacy.factions[0].powers.military` is the text",
+        "`diplomacy.factions[1].powers.military`",
+        "temper",
+        "did you mean `south`",
+        "`diplomacy.relations[0].love`",
+        "picnic",
+        "noise",
+    ] {
+        assert!(told.contains(part), "{part}\n is not in\n{told}");
+    }
+}
+
+#[test]
 fn words_are_for_those_who_write_files() {
     let infinite = told("id: w\nmeta:\n  simulation:\n    timeScale: .inf\n    tickIntervalSeconds: fast\n");
     assert!(infinite.contains("w.yaml:4:16: `meta.simulation.timeScale` is the text \".inf\""), "{infinite}");

@@ -11,6 +11,7 @@
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`worlds`] | worlds and their orders, markets, agents |
 //! | `registry` | worlds that come and go, their files and commands |
+//! | `factions`, `crowd` | factions and how they stand to each other; the crowd |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
 //! | `interactions` | chains, cooldowns and intents |
 //! | `simulation` | how a world is simulated: shown and changed |
@@ -23,6 +24,8 @@ mod audit;
 mod body;
 mod callers;
 mod content;
+mod crowd;
+mod factions;
 pub mod health;
 mod interactions;
 pub mod lists;

@@ -61,8 +61,7 @@ fn own_prospect(prospect: f64, own: f64, known: f64) -> f64 {
 pub fn review_roles(
     economy: Res<Economy>,
     mut floor: ResMut<Floor>,
-    statistics: Res<MarketStatistics>,
-    (ledger, conditions): (Res<Ledger>, Res<Conditions>),
+    (statistics, ledger, conditions): (Res<MarketStatistics>, Res<Ledger>, Res<Conditions>),
     mut traders: Query<(Entity, &StableId, &mut Role, Option<&PlaceId>), With<Trader>>,
     owners: Query<(&Trader, &Purse)>,
     draws: Draws,
