@@ -42,6 +42,7 @@ impl Books<'_> {
             new_relation_state: to,
             score_change: hundredths(change),
             reason: words,
+            at: Some(self.now),
         });
     }
 
@@ -100,9 +101,9 @@ pub(super) fn contributions(terms: &Terms) -> Vec<(&'static str, f32)> {
     ]
 }
 
-/// A score in hundredths, to a tenth: -0.155 is -15.5.
+/// A score in hundredths, to a tenth: -0.155 is -15.5. Never `-0.0`.
 pub(super) fn hundredths(score: f32) -> f64 {
-    (f64::from(score) * 1_000.0).round() / 10.0
+    (f64::from(score) * 1_000.0).round() / 10.0 + 0.0
 }
 
 /// What is done, in words.

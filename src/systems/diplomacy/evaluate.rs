@@ -3,22 +3,22 @@
 //! Row by row of the triangle, in columns: first love and trust drift and scores are made, without a branch (`rows`); then
 //! those few pairs are looked at whose score is outside the band of their state.
 
-// time: diplomacy: how long a state has lasted | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
+// time: diplomacy: how long a state has lasted | world | `WorldClock` | each `DailyTick`
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
-use bevy_time::Time;
 
 use super::books::{Books, Sides, terms};
+use super::hear::day_of;
 use super::model::Diplomacy;
 use super::rows::{self, SideColumns};
 use super::score::{ScoreModel, Side};
-use crate::components::clock::GameTime;
+use crate::components::clock::WorldClock;
 use crate::components::faction::{Affairs, Faction, PairId, RelationState, Relations};
 use crate::components::ids::StableId;
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::relation::RelationsTold;
-use crate::systems::random::{Draws, RowKey, SystemDraws};
+use crate::systems::random::{RowKey, SystemDraws, WorldSeed};
 
 /// Room for what is made in a day and needed by nobody afterwards.
 #[derive(Default)]
@@ -36,23 +36,24 @@ pub struct Scratch {
 /// Evaluates every pair. Runs in `Evaluate`.
 pub fn evaluate_relations(
     (model, sides): (Res<Diplomacy>, Res<Sides>),
-    time: Res<Time<GameTime>>,
-    draws: Draws,
+    clock: Res<WorldClock>,
+    seed: Res<WorldSeed>,
     factions: Query<(&StableId, &Faction)>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
     mut scratch: Local<Scratch>,
     (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
 ) -> Result {
-    let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
+    let now = day_of(&clock, &affairs)?;
     let scratch = &mut *scratch;
     scratch.ids.clear();
     scratch.ids.resize(model.factions.len(), StableId(0));
     for (id, faction) in &factions {
         scratch.ids.get_mut(usize::from(faction.number)).into_iter().for_each(|place| *place = *id);
     }
-    let draws = draws.of("diplomacy.mood");
     let relations = &mut *relations;
     relations.days += 1;
+    // By the day and not by the run: days that come one after the other at the end of a long step are the same days.
+    let draws = SystemDraws::new(seed.0, relations.days, "diplomacy.mood");
     evaluate_rows(&model.score, &sides.0, relations, &draws, scratch);
     let Scratch { ids, restless, .. } = scratch;
     let mut updates = Vec::new();
