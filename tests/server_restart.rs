@@ -109,7 +109,8 @@ fn ticks_that_are_being_worked_on_are_still_on_their_way() {
     // day may have overtaken its hours, as it stands on another topic and this world keeps its own time.
     let held = server.world("hand");
     let (inputs, on_their_way) = (held["inputs"].as_u64().unwrap(), held["outstanding_ticks"].as_u64().unwrap());
-    assert_eq!(inputs + on_their_way, 26, "{held}");
+    let history = || server.api().get("/api/v1/ticks?world=hand&limit=1000").text;
+    assert_eq!(inputs + on_their_way, 26, "{held}; {} at the door; {}", door.came(), history());
     assert!((2..=3).contains(&inputs), "{held}");
     door.open();
     let ran = wait_for("they have run", || {
