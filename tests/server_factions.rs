@@ -107,6 +107,12 @@ fn a_war_is_told_kept_and_shown_everywhere() {
     compare(&server, &events);
     assert_eq!(shown(&server), ["state_changed militia,tyger_claws PEACE WAR", "war_declared militia,tyger_claws - -"]);
     metrics(&api);
+    let world = server.world("hand");
+    let history = get(&api, "/relations/tyger_claws/militia/history")["items"].clone();
+    for row in history.as_array().unwrap().iter().chain(get(&api, "/standings")["items"].as_array().unwrap()) {
+        numbers_are_short(row);
+    }
+    assert!(history.as_array().unwrap().iter().all(|row| row["incarnation"] == world["incarnation"]), "{history}");
 
     // It outlives the server; and a world that begins anew forgets how its factions stand.
     let pair = get(&api, "/relations/tyger_claws/militia");
@@ -171,6 +177,15 @@ fn shown(server: &TestServer) -> Vec<String> {
     all
 }
 
+/// No digits beyond those of single precision, and no zero below zero.
+fn numbers_are_short(row: &Value) {
+    for (name, value) in row.as_object().unwrap().iter().filter(|(_, value)| value.is_f64()) {
+        let text = value.to_string();
+        let single: f32 = text.parse().unwrap();
+        assert!(text != "-0.0" && text.trim_end_matches(".0") == single.to_string(), "{name}: {row}");
+    }
+}
+
 fn metrics(api: &Api) {
     let text = wait_for("the changes are counted", || {
         let text = api.get("/metrics").text;
@@ -213,6 +228,31 @@ fn the_command_line_lists_shows_explains_and_draws() {
     assert!(drawn.starts_with("<svg ") && drawn.contains("Valentinos and Nomads: ALLIANCE"), "{drawn}");
     let two = shown(&["matrix", "hand", "--factions", "militia,corporation"]);
     assert!(!two.contains("tyger_claws") && two.contains("corporation"), "{two}");
+    // As data: a row for each pair, the parts of a score; a picture has no other form.
+    let csv = shown(&["matrix", "hand", "-o", "csv"]);
+    assert!(csv.starts_with("faction_a,faction_b,state,score\n") && csv.lines().count() == 22, "{csv}");
+    let terms = shown(&["explain", "hand", "militia", "maelstrom_gang", "-o", "csv"]);
+    assert!(terms.starts_with("part_of_the_score_now,value\n") && terms.contains("\nfear,"), "{terms}");
+    let (is_done, out, err) = run(&["render", "hand", "-o", "json"]);
+    assert!(!is_done && out.is_empty() && err.contains("worldtick factions matrix --output json"), "{out}{err}");
+    let crowd = program(server.folder.path(), &["crowd", "render", "w.yaml", "-o", "json"]).output().expect("it runs");
+    assert!(String::from_utf8_lossy(&crowd.stderr).contains("unexpected argument '-o'"), "{crowd:?}");
+
+    // Treaties with their ends, in force or not yet.
+    for (treaty, begins, ends) in
+        [("trade", "2077-01-01", "2077-03-01"), ("non_aggression", "2078-01-01", "2079-01-01")]
+    {
+        let instant = |day: &str| format!("{day}T00:00:00Z");
+        let pact = json!({
+            "by": "militia", "with": "maelstrom_gang", "treaty": treaty, "begins": instant(begins), "ends": instant(ends),
+        });
+        server.api().post(&format!("{PATH}/commands"), &order("diplomacy.sign_treaty", &pact)).ok();
+    }
+    let why = shown(&["explain", "hand", "militia", "maelstrom_gang"]);
+    assert!(why.contains("treaty of trade in force until 2077-03-01T00:00:00Z\n"), "{why}");
+    let later = "treaty of non_aggression signed for later: from 2078-01-01T00:00:00Z until 2079-01-01T00:00:00Z\n";
+    assert!(why.contains(later) && why.contains("score when last evaluated "), "{why}");
+
     let (is_done, _, err) = run(&["explain", "hand", "militia", "maelstrom"]);
     assert!(!is_done && err.contains("did you mean `maelstrom_gang`"), "{err}");
 }

@@ -228,6 +228,7 @@ impl<'a> Batch<'a> {
                 &row.words,
                 row.game_time,
                 row.recorded_at,
+                row.incarnation,
             ]
         })
     }

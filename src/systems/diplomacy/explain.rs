@@ -27,7 +27,8 @@ impl WorldQuery for AskExplain {
 }
 
 /// Answers [`AskExplain`]: what the score is made of, both sides of it, the scores at which the state ends, what holds it,
-/// treaties and history.
+/// treaties and history. `score` is that of the last evaluation, with the mood of its day (or that of when something
+/// happened since, without one); `scoreNow` is what `terms` come to now.
 pub fn explain_pair(In(ask): In<AskExplain>, archive: Archive) -> Answer {
     let read = archive.read()?;
     let (pair, a, b) = read.pair(&ask.one, &ask.other)?;

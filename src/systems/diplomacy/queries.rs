@@ -149,10 +149,12 @@ impl Read<'_> {
         })
     }
 
-    /// Treaties of a pair.
+    /// Treaties of a pair, in force or to come: one whose time is over is none, even before the daily tick that takes it
+    /// out.
     pub(super) fn treaties(&self, pair: PairId) -> Vec<Value> {
         let of_pair = self.affairs.treaties.of(pair);
         of_pair
+            .filter(|(_, treaty)| self.now.is_none_or(|now| treaty.ends > now))
             .map(|(kind, treaty)| {
                 json!({
                     "kind": kind, "begins": instant(treaty.begins), "ends": instant(treaty.ends),
