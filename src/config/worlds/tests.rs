@@ -38,7 +38,7 @@ fn a_section_with_nothing_in_it_is_a_warning() {
     assert_eq!(
         warnings("id: w\ncrowd: { grid: { vendors: { commodity: Food } } }\n"),
         [
-            "`crowd.grid.vendors.commodity`: it has no effect: the world has no `economy`, so meals cost what the rules say"
+            "`crowd.grid.vendors.commodity`: the world has no economy: it has no meaning, and meals cost what the rules say"
         ]
     );
 }

@@ -107,7 +107,7 @@ fn check_grid(grid: &GridSpec, commodities: Option<&[&str]>, place: &Place, find
         findings.unknown(&vendors.key("commodity"), "commodity", name, known.iter().copied());
     }
     if grid.vendors.commodity.is_some() && commodities.is_none() {
-        let message = "it has no effect: the world has no `economy`, so meals cost what the rules say";
+        let message = "the world has no economy: it has no meaning, and meals cost what the rules say";
         findings.warn(&vendors.key("commodity"), message);
     }
     if !(1..=65_000).contains(&grid.spot_count()) {
