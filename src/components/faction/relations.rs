@@ -256,9 +256,9 @@ mod tests {
         assert_eq!(sides, expected.collect::<Vec<_>>());
         assert_eq!(relations.sides_in_state(RelationState::Peace).count(), 1_767);
         assert!(
-            relations.sides_in_state(RelationState::Peace).eq(relations
-                .in_state(RelationState::Peace)
-                .filter_map(|pair| relations.pairs().sides(pair)))
+            relations
+                .sides_in_state(RelationState::Peace)
+                .eq(relations.in_state(RelationState::Peace).filter_map(|pair| relations.pairs().sides(pair)))
         );
         assert_eq!(Relations::new(0).sides_in_state(RelationState::Peace).count(), 0);
         relations.love.pop();
