@@ -4,6 +4,7 @@ mod bulk;
 mod clock;
 mod column;
 mod control;
+mod entries;
 mod faults;
 mod game_world;
 mod hash;
@@ -16,6 +17,7 @@ mod snapshot;
 pub mod spec;
 
 pub use bulk::{PersistBulk, read_column};
+pub use entries::PersistEntries;
 pub use faults::{WorldError, WorldFault};
 pub(crate) use faults::{note_failure, panic_text};
 pub use game_world::GameWorld;

@@ -77,6 +77,7 @@ impl Books<'_> {
         let name = |number: u16| self.model.id(number).to_owned();
         let (name_of, by, states) = named(what);
         Some(PairHappening {
+            pair,
             faction_a: name(a),
             faction_b: name(b),
             what: name_of,
@@ -92,10 +93,7 @@ impl Books<'_> {
 
     /// Adds to a pair's love and trust; gives what was really added.
     pub(super) fn feel(&mut self, pair: PairId, love: f64, trust: f64) -> (f32, f32) {
-        let before = self.relations.view(pair).map_or((0.0, 0.0), |view| (view.love, view.trust));
-        self.relations.move_feelings(pair, super::score::single(love), super::score::single(trust));
-        let after = self.relations.view(pair).map_or((0.0, 0.0), |view| (view.love, view.trust));
-        (after.0 - before.0, after.1 - before.1)
+        self.relations.move_feelings(pair, super::score::single(love), super::score::single(trust))
     }
 
     /// Adds up what a pair's treaties in force give, and its score.

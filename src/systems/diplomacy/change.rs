@@ -66,7 +66,8 @@ impl Books<'_> {
         named.retain(|(_, value)| (*value > 0.0) == up && value.abs() >= NAMED_MIN);
         named.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
         named.truncate(NAMED_MAX);
-        let mut words = String::new();
+        // Long enough for most: no growing by halves.
+        let mut words = String::with_capacity(128);
         for (name, value) in &named {
             let comma = if words.is_empty() { "" } else { ", " };
             let _ = write!(words, "{comma}{name} {value:+.2}");

@@ -64,7 +64,7 @@ fn begin(model: &Diplomacy, relations: &mut Relations, affairs: &mut Affairs, no
     let hour = hour_of(now.as_micros());
     relations.began = Some(hour);
     relations.since.fill(hour);
-    affairs.treaties = crate::components::faction::Treaties::default();
+    affairs.treaties.clear();
     sign_treaties(model, relations, affairs, now);
     affairs.heard = i64::MIN;
 }

@@ -2,8 +2,6 @@
 
 // time: diplomacy: of which day the summary is, and as of when the store has relations | world | `WorldClock` | each `DailyTick`
 
-use std::collections::BTreeSet;
-
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
 
@@ -14,7 +12,7 @@ use crate::components::clock::WorldClock;
 use crate::components::faction::{Affairs, PairId, RelationState, Relations};
 use crate::messages::diplomacy::DiplomacySummary;
 use crate::messages::outside::{EconomySignal, SignalKind};
-use crate::messages::relation::{PairHappening, RelationsTold};
+use crate::messages::relation::RelationsTold;
 use crate::world::TakenMessage;
 
 /// What diplomacy tells the economy. A message of its own, so that nobody else who tells the economy something on the same
@@ -97,9 +95,9 @@ pub fn note_standings(
     if count <= model.rules.keeping.stored_pairs {
         told.standing = (0..count).map(PairId).filter_map(of).collect();
     } else {
-        let number = |id: &str| model.number(id);
-        let pair = |one: &PairHappening| relations.pairs().of(number(&one.faction_a)?, number(&one.faction_b)?);
-        let touched: BTreeSet<PairId> = told.happened.iter().filter_map(pair).collect();
+        let mut touched: Vec<PairId> = told.happened.iter().map(|one| one.pair).collect();
+        touched.sort_unstable();
+        touched.dedup();
         told.standing = touched.into_iter().filter_map(of).collect();
     }
     Ok(())
