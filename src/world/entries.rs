@@ -1,6 +1,6 @@
 //! Resources of many entries of which few change at a time: only entries that were noted are hashed again.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::marker::PhantomData;
 
 use bevy_ecs::change_detection::DetectChanges;
@@ -43,8 +43,8 @@ pub trait PersistEntries: Resource<Mutability = Mutable> + Default {
 
 /// A resource that persists entry by entry.
 pub(crate) struct EntriesColumn<T: PersistEntries> {
-    /// The part of each entry in the state hash. Looked up only, so that its order is nothing to anybody.
-    parts: HashMap<u64, u64>,
+    /// The part of each entry in the state hash.
+    parts: BTreeMap<u64, u64>,
     sum: u64,
     is_known: bool,
     noted: Vec<u64>,
@@ -53,7 +53,7 @@ pub(crate) struct EntriesColumn<T: PersistEntries> {
 
 impl<T: PersistEntries> EntriesColumn<T> {
     pub(crate) fn new() -> Self {
-        Self { parts: HashMap::new(), sum: 0, is_known: false, noted: Vec::new(), kind: PhantomData }
+        Self { parts: BTreeMap::new(), sum: 0, is_known: false, noted: Vec::new(), kind: PhantomData }
     }
 }
 
