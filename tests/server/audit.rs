@@ -1,15 +1,13 @@
 //! What the audit holds, and that nothing changes without it.
 
-#[path = "../server_support/tokens.rs"]
-mod tokens;
 use std::time::Instant;
 
 use crate::bridge_support::wait_for;
 use crate::process::{ANY_PORTS, Process, folder_with};
 use crate::program::program;
 use crate::server_support::{metric, world};
+use crate::token_support::{WorldState as _, audit, items, make, root, server};
 use serde_json::{Value, json};
-use tokens::{WorldState as _, audit, items, make, root, server};
 use worldtick::plugins::admin::scope::Scope;
 
 #[test]

@@ -20,6 +20,9 @@ mod program;
 mod server_support;
 #[path = "../server_support/services.rs"]
 mod services;
+#[cfg(unix)]
+#[path = "../server_support/tokens.rs"]
+mod token_support;
 
 mod absent;
 mod admin;

@@ -1,8 +1,5 @@
 //! Who may what over the admin API, and what the audit says of it.
 
-#[path = "../server_support/tokens.rs"]
-mod tokens;
-
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
@@ -13,9 +10,9 @@ use crate::bridge_support::{LIMIT, wait_for};
 use crate::process::{Process, folder_with};
 use crate::program::program;
 use crate::server_support::{TestServer, world};
+use crate::token_support::{ROOT, WorldState as _, audit, items, make, root, server};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use tokens::{ROOT, WorldState as _, audit, items, make, root, server};
 use worldtick::plugins::admin::BELIEVED_FOR;
 use worldtick::plugins::admin::routes::{self, RouteSpec};
 use worldtick::plugins::admin::scope::Scope;
