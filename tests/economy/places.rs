@@ -6,13 +6,12 @@ mod ties;
 use std::collections::BTreeMap;
 
 use bevy_ecs::prelude::*;
-use bevy_tasks::{ComputeTaskPool, TaskPoolBuilder};
 use serde_json::json;
 use support::{assert_balanced, heads, place, shock, unrest, world, world_with};
 use worldtick::components::ids::{StableId, StableIndex};
 use worldtick::components::market::{Market, Moves, PlaceId, Side, TradeHistory, Trader};
 use worldtick::messages::market::{DemandSignal, MarketCleared};
-use worldtick::systems::economy::{Conditions, Floor};
+use worldtick::systems::economy::Conditions;
 use worldtick::testing::StepError;
 use worldtick::world::spec::{CommoditySpec, ShockKind, ShockSpec, WorldSpec};
 
@@ -153,20 +152,6 @@ fn the_order_of_entities_in_memory_decides_nothing() -> Result<(), StepError> {
     world.hours(60)?;
     shuffled.hours(60)?;
     assert_eq!(world.state_hash()?, shuffled.state_hash()?);
-    Ok(())
-}
-
-#[test]
-fn the_number_of_threads_decides_nothing() -> Result<(), StepError> {
-    let large = || world_with(8, |economy| economy.population.count = 8_000);
-    let (mut one, mut several) = (large()?, large()?);
-    one.hours(2)?;
-    // From here on the books of all places are matched on it where there are 20,000 orders or more.
-    let pool = ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(8).build());
-    several.hours(2)?;
-    let orders: usize = several.world().ecs().resource::<Floor>().books().map(|book| book.len()).sum();
-    assert!(pool.thread_num() == 8 && orders >= 20_000, "{orders} orders");
-    assert_eq!(one.state_hash()?, several.state_hash()?);
     Ok(())
 }
 

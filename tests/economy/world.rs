@@ -2,7 +2,6 @@
 
 use bevy_app::App;
 use bevy_ecs::prelude::*;
-use bevy_tasks::{ComputeTaskPool, TaskPoolBuilder};
 use serde_json::json;
 use worldtick::components::clock::ClockSource;
 use worldtick::components::ids::{StableId, StableIndex};
@@ -13,7 +12,6 @@ use worldtick::messages::market::MarketCleared;
 use worldtick::messages::{Envelope, EventRecord};
 use worldtick::plugins::economy::EconomyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
-use worldtick::systems::economy::Floor;
 use worldtick::systems::economy::ledger::audit;
 use worldtick::testing::{StepError, Stepper};
 use worldtick::world::spec::{ClearingRule, EconomySpec, Range, SignalsSpec, WorldSpec};
@@ -294,20 +292,6 @@ fn the_order_of_entities_in_memory_decides_nothing() -> Result<(), StepError> {
     world.hours(40)?;
     shuffled.hours(40)?;
     assert_eq!(world.state_hash()?, shuffled.state_hash()?);
-    Ok(())
-}
-
-#[test]
-fn the_number_of_threads_decides_nothing() -> Result<(), StepError> {
-    let large = || world_with(1, |economy| economy.population.count = 8_000);
-    let (mut one, mut several) = (large()?, large()?);
-    one.hours(3)?;
-    // From here on books are matched on it where there are 20,000 orders or more.
-    let pool = ComputeTaskPool::get_or_init(|| TaskPoolBuilder::new().num_threads(3).build());
-    several.hours(3)?;
-    let orders: usize = several.world().ecs().resource::<Floor>().books().map(|book| book.len()).sum();
-    assert!(pool.thread_num() == 3 && orders >= 20_000, "{orders} orders");
-    assert_eq!(one.state_hash()?, several.state_hash()?);
     Ok(())
 }
 

@@ -16,10 +16,13 @@ use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::relation::RelationsTold;
 
 /// The instant of the day that this tick is about: several days of a long step come one after the other at one present, and
-/// each is its own. Days never go back, whatever ticks come.
+/// each is its own, however long the step. Days never go back, whatever ticks come.
 pub(super) fn day_of(clock: &WorldClock, affairs: &Affairs) -> Result<GameInstant> {
-    let day = clock.tick_time(TickType::Daily).ok_or("a daily tick runs in a world whose time has begun")?;
-    Ok(GameInstant::from_micros(affairs.heard).map_or(day, |before| day.max(before)))
+    let present = clock.tick_time(TickType::Daily).ok_or("a daily tick runs in a world whose time has begun")?;
+    let before = GameInstant::from_micros(affairs.heard).ok();
+    let lived = before.or(clock.began).unwrap_or(GameInstant::MIN)..=clock.now.unwrap_or(present);
+    let day = clock.last_daily.filter(|day| lived.contains(day)).unwrap_or(present);
+    Ok(before.map_or(day, |before| day.max(before)))
 }
 
 /// Looks into the calendar. Runs in `Hear`, first.
