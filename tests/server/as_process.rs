@@ -89,11 +89,17 @@ fn a_wait_for_kafka_ends_at_once_when_it_is_told_to() {
             });
         }
         assert_eq!(api.get("/readyz").status, 503);
-        let began = Instant::now();
         process.signal("-TERM");
         assert_eq!(process.wait().code(), Some(0), "{}", process.seen.join("\n"));
-        assert!(began.elapsed() < Duration::from_secs(3), "{:?}: {}", began.elapsed(), process.seen.join("\n"));
-        assert!(!process.seen.iter().any(|line| line.contains("\"worlds run\"")), "{}", process.seen.join("\n"));
+        process.line("that it has stopped", |line| line.contains("\"stopped\"").then_some(()));
+        // A question that nobody answers ends with a warning after some seconds. None was waited for; how long the disk
+        // then takes to close the store is another matter.
+        let at = |what: &str| process.seen.iter().position(|line| line.contains(what));
+        let (told, left) = (at("\"stopping\""), at("\"told to stop before Kafka answered\""));
+        assert!(told.is_some() && told < left, "{}", process.seen.join("\n"));
+        let afterwards =
+            process.seen.iter().skip(told.unwrap_or(0)).any(|line| line.contains("\"Kafka is waited for\""));
+        assert!(!afterwards && at("\"worlds run\"").is_none(), "{}", process.seen.join("\n"));
     }
 }
 
