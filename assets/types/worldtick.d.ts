@@ -208,6 +208,73 @@ export interface CategorySpec {
   description?: string | null;
 }
 
+/** What a chain is, for people and tools. */
+export type ChainCategory = "quest" | "romance" | "friendship" | "story" | "tutorial" | "custom";
+
+/** What happened to a chain. */
+export type ChainChange = "started" | "opened" | "advanced" | "skipped" | "step_expired" | "completed" | "failed" | "expired" | "cancelled";
+
+/** Steps that an NPC goes through with a player, or by itself. */
+export interface ChainSpec {
+  /** For people. */
+  name?: string;
+  /** For people. */
+  description?: string;
+  /** What it is. */
+  category?: ChainCategory;
+  /** The NPC or role that it is for; without it anybody. */
+  npc?: string | null;
+  /** 1 to 32 steps. It begins at the first. */
+  steps: ChainStepSpec[];
+  /** Whether it can be started again by the same NPC in the same session when it has ended. */
+  repeatable?: boolean;
+  /** Game seconds from its end until it can be started again: 0 to 3,162,240,000. */
+  repeatCooldownSeconds?: number;
+  /** Game seconds from its start until it has expired, wherever it stands: 1 to 3,162,240,000. */
+  expiresAfterSeconds?: number | null;
+  /** What its expiry brings, and that of a step without a branch for it. */
+  onExpiry?: ConsequencesSpec;
+}
+
+/** A step of a chain. */
+export interface ChainStepSpec {
+  /** Its id, once in the chain. */
+  stepId: string;
+  /** What the NPC proposes when the step opens, by the id of its kind. */
+  interaction?: string | null;
+  /** Game seconds from when the step begins until it can open. Together with the next three: 0 to 3,162,240,000. */
+  waitSeconds?: number;
+  /** Game minutes more. */
+  waitMinutes?: number;
+  /** Game hours more. */
+  waitHours?: number;
+  /** Game days more. */
+  waitDays?: number;
+  /** Another way to write the wait: either this or the four above. */
+  minWaitSeconds?: number | null;
+  /** Game seconds from when the step begins until it has expired: longer than the wait, at most 3,162,240,000. */
+  maxWaitSeconds?: number | null;
+  /** Flags that must be set to something other than false. */
+  requiredFlags?: string[];
+  /** All of these must hold for it to open. */
+  conditions?: ConditionSpec[];
+  /** Whether it is passed over when flags or conditions do not hold, or its window passes, or the game says so. */
+  optional?: boolean;
+  /** Whether it passes by itself as soon as it could open, with the outcome `done`. */
+  autoAdvance?: boolean;
+  /**
+   * Where each outcome leads: another step, `$completed` or `$failed`. Outcomes are words of the game; `done`,
+   * `skipped`, `expired`, `declined` and `refused` also come by themselves.
+   */
+  branches?: Record<string, string>;
+  /** Where every other outcome leads. Without it to the step that follows; from the last to `$completed`. */
+  next?: string | null;
+  /** What its completion brings. */
+  effects?: ConsequencesSpec;
+  /** What the passing of its window brings. */
+  onExpiry?: ConsequencesSpec;
+}
+
 /** What is remembered of each agent: its wealth and beliefs at regular times. */
 export interface ChronicleSpec {
   /** Hours from one sample to the next; the spread of wealth and beliefs is counted as often. 1 to 8,760. */
@@ -370,6 +437,31 @@ export interface ConflictRules {
   rest?: number;
   /** Losses, damage and exhaustion count for so many wars at once at most. 1 to 10. */
   warsMax?: number;
+}
+
+/** What something brings. */
+export interface ConsequencesSpec {
+  /** Relations of the NPC that change: by NPC or role, axis by axis. */
+  relationshipChanges?: Record<string, Record<string, number>>;
+  /**
+   * Flags that are set, or taken away with null. Of the session in a chain that has one, else of the NPC; keys that
+   * begin with `npc.`, `session.` or `world.` say whose.
+   */
+  flagsSet?: Record<string, unknown>;
+  /** Effects that plugins know, by name, with their parameters. */
+  customEffects?: Record<string, unknown>;
+}
+
+/** Cooldowns in game seconds, each from the last use within its scope: 0 to 3,162,240,000; 0 is none. */
+export interface CooldownsSpec {
+  /** By the same NPC in the same session. */
+  npcAndSession?: number;
+  /** By the same NPC, in whatever session. */
+  npc?: number;
+  /** In the same session, by whatever NPC. */
+  session?: number;
+  /** In the world. */
+  global?: number;
 }
 
 /** Something that many people of a place do at once. */
@@ -712,6 +804,8 @@ export interface EffectsSpec {
   relationshipChanges?: Record<string, Record<string, number>>;
   /** When it ends: flags of the NPC, or of the world for keys that begin with `world.`. */
   flagsSet?: Record<string, unknown>;
+  /** When it ends: what the NPC proposes, by kinds of interaction. */
+  intents?: string[];
   /** When it ends: effects that plugins know, by name, with their parameters. */
   customEffects?: Record<string, unknown>;
 }
@@ -793,6 +887,105 @@ export interface GridSpec {
   vendors?: VendorsSpec;
   /** Places where people meet; without it one for 500 cells, and at least 3. 1 to 65,000. */
   socialSpots?: number | null;
+}
+
+/** A chain has begun, gone on or ended. */
+export interface InteractionChainChanged {
+  /** The NPC's id. */
+  npc_id: number;
+  /** The name that it is known by; without one `npc-<npc_id>`. */
+  name: string;
+  /** The session that it runs in; nothing where it runs in none. */
+  session?: string | null;
+  /** The chain. */
+  chain: string;
+  /** What happened. */
+  change: ChainChange;
+  /** The step that it happened to. */
+  step: string;
+  /** What came of that step, where something did. */
+  outcome?: string | null;
+  /** The step that it went on to. */
+  next?: string | null;
+  /** The instant at which it happened: a step that was due between two steps of the world passed then. */
+  at: GameInstant;
+}
+
+/**
+ * An NPC wants something of somebody: the game lets it happen, or does not, and says so with `intent.acknowledge` or
+ * `intent.decline`.
+ */
+export interface InteractionIntent {
+  /** The intent's id, the same for as long as it lives. */
+  intent_id: number;
+  /** The NPC's id. */
+  npc_id: number;
+  /** The name that it is known by; without one `npc-<npc_id>`. */
+  name: string;
+  /** The session that it is meant for; nothing where it is meant for all. */
+  session?: string | null;
+  /** The kind of interaction. */
+  kind: string;
+  /** To whom it is: a word of the game. */
+  target?: string | null;
+  /** How urgent it is, -1,000 to 1,000. */
+  priority: number;
+  /** The chain that it belongs to. */
+  chain?: string | null;
+  /** The step of the chain. */
+  step?: string | null;
+  /** What was given with it: the `data` of the intent, or of its kind. */
+  details?: unknown;
+  /** When it was proposed. */
+  proposed_at: GameInstant;
+  /** Until when an answer counts. */
+  expires_at: GameInstant;
+}
+
+/** Something that happens between an NPC and a player or another NPC: a greeting, a trade, a request. */
+export interface InteractionKindSpec {
+  /** For people. */
+  label?: string;
+  /** How urgent an intent of it is beside others: -1,000 to 1,000. A point is worth `priorityAgeSeconds` of waiting. */
+  priority?: number;
+  /** Game seconds from when it is proposed until it is worth nothing any more: 1 to 31,536,000. Without it an hour. */
+  expiresAfterSeconds?: number | null;
+  /** What must hold of the NPC when an intent of it is handed out; it waits until it does, or expires. */
+  requirements?: ConditionSpec[];
+  /** How long after its use it cannot be used again. */
+  cooldownSeconds?: CooldownsSpec;
+  /** What the game gets with an intent of it: any JSON, at most 4,096 bytes. */
+  data?: unknown;
+}
+
+/** How much there may be. */
+export interface InteractionLimitsSpec {
+  /** Chains that run at once: 0 to 10,000,000. */
+  maxChains?: number;
+  /** Of them in one session: 0 to 1,000,000. */
+  maxChainsPerSession?: number;
+  /** Intents that wait or are unanswered: 0 to 1,000,000. */
+  maxIntents?: number;
+  /** Intents that are handed out in one step: 0 to 10,000. */
+  maxIntentsPerStep?: number;
+  /** Intents of one NPC that are handed out and unanswered: 1 to 1,000. */
+  maxOpenPerNpc?: number;
+  /** The same of one session, and of all that belong to none: 1 to 100,000. */
+  maxOpenPerSession?: number;
+  /** Game seconds after which a step or an intent whose conditions do not hold is asked again: 1 to 86,400. */
+  recheckSeconds?: number;
+  /** Game seconds of waiting that a point of priority is worth: 0 to 86,400. */
+  priorityAgeSeconds?: number;
+}
+
+/** What NPCs may propose, and chains of steps. */
+export interface InteractionsSpec {
+  /** Kinds of interaction, by id: at most 4,096. */
+  kinds?: Record<string, InteractionKindSpec>;
+  /** Chains, by id: at most 4,096. */
+  chains?: Record<string, ChainSpec>;
+  /** How much of it there may be. */
+  limits?: InteractionLimitsSpec;
 }
 
 /** What is remembered. */
@@ -2014,6 +2207,8 @@ export interface WorldFile {
   behaviour?: BehaviourSpec | null;
   /** Places and people; without it the world begins with nobody. */
   npcs?: NpcsSpec | null;
+  /** What NPCs may propose, and chains of steps that wait; without it there are none. */
+  interactions?: InteractionsSpec | null;
   /** A crowd on a grid; without it the world has none. */
   crowd?: CrowdSpec | null;
   /** Sections of other plugins, by the plugin's name; the plugin checks its own. */
@@ -2064,6 +2259,8 @@ export interface WorldSimulationConfig {
   maxCatchUpSteps?: number;
   /** Turns of NPCs in one step, over all tiers: 1 to 1,000,000. */
   maxNpcTicksPerStep?: number;
+  /** Chains that are looked at in one step because their time has come: 0 to 1,000,000. */
+  maxChainOpsPerStep?: number;
   /** Operations on generation jobs in one step: 0 to 100,000. Has no effect yet: worlds have no generation jobs. */
   maxJobOpsPerStep?: number;
   /** The four tiers. */
@@ -2110,6 +2307,12 @@ export type DiplomacySummaryEvent = Partial<BaseEvent> & { event_type: "simulati
 /** `simulation.event.diplomacy_update`: its payload stands at top level or under `data`. */
 export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_update" } & (DiplomacyUpdate | { data: DiplomacyUpdate });
 
+/** `simulation.event.interaction_chain_changed`: its payload stands at top level or under `data`. */
+export type InteractionChainChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.interaction_chain_changed" } & (InteractionChainChanged | { data: InteractionChainChanged });
+
+/** `simulation.event.interaction_intent`: its payload stands at top level or under `data`. */
+export type InteractionIntentEvent = Partial<BaseEvent> & { event_type: "simulation.event.interaction_intent" } & (InteractionIntent | { data: InteractionIntent });
+
 /** `simulation.event.market_cleared`: its payload stands at top level or under `data`. */
 export type MarketClearedEvent = Partial<BaseEvent> & { event_type: "simulation.event.market_cleared" } & (MarketCleared | { data: MarketCleared });
 
@@ -2138,4 +2341,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacySummaryEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacySummaryEvent | DiplomacyUpdateEvent | InteractionChainChangedEvent | InteractionIntentEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
