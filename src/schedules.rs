@@ -84,6 +84,15 @@ pub enum InteractionSystems {
     HandOut,
 }
 
+/// What happens with jobs of generation in a step.
+#[derive(SystemSet, Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum GenerationSystems {
+    /// Before anything else in the step: what workers have answered takes effect.
+    Land,
+    /// When chains and intents have had their turns: jobs are let go.
+    Dispatch,
+}
+
 /// What happens in a day of diplomacy, in [`DailyTick`], in this order. It shares no data with the crowd's day.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum DiplomacySystems {
@@ -158,6 +167,13 @@ pub fn configure(app: &mut App) {
             .chain()
             .after(SchedulerSystems::Tick)
             .before(SchedulerSystems::Settle),
+    );
+    app.configure_sets(
+        WorldStep,
+        (
+            GenerationSystems::Land.before(SchedulerSystems::Assign),
+            GenerationSystems::Dispatch.after(InteractionSystems::HandOut).before(SchedulerSystems::Settle),
+        ),
     );
     app.configure_sets(
         HourlyTick,

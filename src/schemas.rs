@@ -16,6 +16,7 @@ use crate::config;
 use crate::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use crate::messages::crowd::{AgentAction, CrowdSignal, PopulationMovement};
 use crate::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
+use crate::messages::generation::{GenerationJobChanged, GenerationRequest, GenerationResult};
 use crate::messages::interaction::{InteractionChainChanged, InteractionIntent};
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::npc::NpcActivityChanged;
@@ -59,6 +60,14 @@ pub fn all() -> BTreeMap<&'static str, Schema> {
             "world-simulation-context",
             titled(plain::<WorldSimulationContext>(), "How a world is simulated, and how its scheduler does"),
         ),
+        (
+            "generation-request",
+            exemplified(titled(plain::<GenerationRequest>(), "What workers are asked"), &GenerationRequest::example()),
+        ),
+        (
+            "generation-result",
+            exemplified(titled(plain::<GenerationResult>(), "What workers answer"), &GenerationResult::example()),
+        ),
         ("topics-file", titled(plain::<TopicCatalogue>(), "The topics of worldtick")),
     ]);
     let events = built_in_events();
@@ -89,6 +98,7 @@ fn built_in_events() -> BTreeMap<&'static str, Schema> {
         of::<DemandSignal>(),
         of::<DiplomacySummary>(),
         of::<DiplomacyUpdate>(),
+        of::<GenerationJobChanged>(),
         of::<InteractionChainChanged>(),
         of::<InteractionIntent>(),
         of::<MarketCleared>(),
@@ -297,6 +307,12 @@ fn plain<T: JsonSchema>() -> Schema {
 
 fn without_root_keywords(mut schema: Schema) -> Schema {
     schema.remove("$schema");
+    schema
+}
+
+/// A schema with an example.
+fn exemplified(mut schema: Schema, example: &impl serde::Serialize) -> Schema {
+    schema.insert("examples".to_owned(), json!([example]));
     schema
 }
 

@@ -256,6 +256,11 @@ impl StableIds {
         self.next += 1;
         id
     }
+
+    /// Whether an id was handed out.
+    pub fn was_given(&self, id: StableId) -> bool {
+        (1..self.next).contains(&id.0)
+    }
 }
 
 #[cfg(test)]

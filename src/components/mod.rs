@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod crowd;
 pub mod faction;
+pub mod generation;
 pub mod ids;
 pub mod interaction;
 pub mod market;

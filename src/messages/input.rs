@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::generation::{GenerationCounted, GenerationTold};
 use super::interaction::InteractionsCounted;
 use super::outside::SignalsHeard;
 use super::relation::RelationsTold;
@@ -175,6 +176,10 @@ pub struct Outcome {
     pub signals: SignalsHeard,
     /// What came of chains, cooldowns and intents; nothing in a world without them.
     pub interactions: Option<InteractionsCounted>,
+    /// What came of jobs of generation; nothing in a world without them.
+    pub generation: Option<GenerationCounted>,
+    /// What is to be kept and sent of jobs.
+    pub jobs: GenerationTold,
     /// What is to be kept of relations between factions.
     pub relations: RelationsTold,
 }

@@ -9,6 +9,7 @@ mod tick;
 pub mod control;
 pub mod crowd;
 pub mod diplomacy;
+pub mod generation;
 pub mod interaction;
 pub mod market;
 pub mod npc;

@@ -9,6 +9,8 @@ use bevy_ecs::prelude::*;
 use crate::components::interaction::{Intent, InteractionTotals, Interactions};
 use crate::messages::interaction::{InteractionChainChanged, InteractionIntent, InteractionReport};
 use crate::schedules::{InteractionSystems, SchedulerSystems, WorldReady, WorldStep};
+use crate::plugins::generation::GenerationPlugin;
+use crate::systems::generation::GenerationDesk;
 use crate::systems::interaction::{
     self as interactions, AcknowledgeIntent, AskChain, AskChains, AskCooldowns, AskDefinition, AskDefinitions,
     AskIntent, AskIntents, AskInteractions, CancelChain, ClearCooldowns, CompleteStep, CopySession, DeclineIntent,
@@ -43,6 +45,7 @@ pub struct InteractionPlugin;
 
 impl Plugin for InteractionPlugin {
     fn build(&self, app: &mut App) {
+        app.add_plugins(GenerationPlugin);
         app.init_resource::<InteractionModel>()
             .init_resource::<InteractionBook>()
             .init_resource::<IntentBook>()
@@ -112,8 +115,9 @@ impl Plugin for InteractionPlugin {
             return;
         };
         match compile::compile(&spec, &mut behaviour, Some(&extensions)) {
-            Ok(model) => {
-                app.insert_resource(behaviour).insert_resource(model);
+            Ok((model, generation)) => {
+                world.resource_mut::<GenerationDesk>().limits = generation.limits.clone();
+                app.insert_resource(behaviour).insert_resource(model).insert_resource(generation);
             }
             Err(errors) => {
                 let faults = errors.iter().map(ToString::to_string);

@@ -9,6 +9,7 @@ use crate::world::spec::WorldSpec;
 pub mod crowd;
 pub mod diplomacy;
 pub mod economy;
+pub mod generation;
 pub mod interaction;
 pub mod npc;
 pub mod scheduler;
@@ -26,8 +27,8 @@ pub mod metrics;
 #[cfg(feature = "server")]
 pub mod store;
 
-/// Everything that the server's worlds are made of: the simulation, the economy, the crowd, diplomacy, the scheduler, NPCs
-/// and interactions.
+/// Everything that the server's worlds are made of: the simulation, the economy, the crowd, diplomacy, the scheduler, NPCs,
+/// interactions and generation.
 ///
 /// ```
 /// use bevy_app::App;

@@ -3,6 +3,7 @@
 pub mod crowd;
 pub mod diplomacy;
 pub mod economy;
+pub mod generation;
 pub mod interaction;
 pub mod npc;
 pub mod random;

@@ -14,6 +14,7 @@ use super::registry::RawEvent;
 use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
 use super::{GameWorld, StateHash, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
+use crate::messages::generation::GenerationTold;
 use crate::messages::outside::SignalsHeard;
 use crate::messages::relation::RelationsTold;
 use crate::messages::tier::StepReport;
@@ -128,6 +129,8 @@ impl GameWorld {
         let interactions = interactions.map(|begun| super::counted::end(self.app.world_mut(), begun));
         let told = self.app.world_mut().get_resource_mut::<RelationsTold>();
         let relations = told.map(|mut told| std::mem::take(&mut *told)).unwrap_or_default();
+        let told = self.app.world_mut().get_resource_mut::<GenerationTold>();
+        let jobs = told.map(|mut told| std::mem::take(&mut *told)).unwrap_or_default();
         let events = out.events;
         Ok(Outcome {
             changed,
@@ -140,7 +143,9 @@ impl GameWorld {
             hash,
             report,
             signals,
-            interactions,
+            interactions: interactions.map(|(counted, _)| counted),
+            generation: interactions.map(|(_, counted)| counted),
+            jobs,
             relations,
         })
     }

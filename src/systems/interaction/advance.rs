@@ -19,8 +19,9 @@ use crate::components::interaction::{
     ChainEnd, ChainPhase, ChainState, Finished, Intent, IntentSource, Interactions, KindId,
 };
 use crate::messages::interaction::{ChainChange, InteractionReport};
+use crate::systems::npc::live::Proposed;
 use crate::systems::scheduler::SessionId;
-use crate::world::spec::{DECLINED, DONE, EXPIRED, REFUSED, SKIPPED, WorldSimulationConfig};
+use crate::world::spec::{DONE, EXPIRED, REFUSED, SKIPPED, WorldSimulationConfig};
 
 /// What has become of a chain.
 pub(super) enum After {
@@ -82,15 +83,24 @@ pub(crate) fn advance_chains(
 
 /// Takes in what NPCs have proposed in their turns.
 fn take_proposals(ground: &mut Ground, now: GameInstant) {
-    for (npc, session, kind) in ground.take_proposed() {
-        let session = session.and_then(|id| SessionId::try_from(String::from(id)).ok());
-        let session = session.filter(|id| ground.sessions.get(id).is_some());
-        let (Ok(kind), Some(number)) = (ground.model.require_kind(&kind), ground.numbers.number(session.as_ref()))
-        else {
+    let Proposed { intents, generations } = ground.take_proposed();
+    for (npc, session, kind) in intents {
+        let (Ok(kind), Some(number)) = (ground.model.require_kind(&kind), session_number(ground, session)) else {
             continue;
         };
         ground.propose_kind((number, npc), kind, IntentSource::Behaviour, now, None);
     }
+    for (npc, session, kind) in generations {
+        if let Some(number) = session_number(ground, session) {
+            ground.ask_for_behaviour((number, npc), &kind, now);
+        }
+    }
+}
+
+fn session_number(ground: &mut Ground, session: Option<Box<str>>) -> Option<u32> {
+    let session = session.and_then(|id| SessionId::try_from(String::from(id)).ok());
+    let session = session.filter(|id| ground.sessions.get(id).is_some());
+    ground.numbers.number(session.as_ref())
 }
 
 impl Ground<'_, '_> {
@@ -116,8 +126,11 @@ impl Ground<'_, '_> {
     pub(super) fn settle(&mut self, key: Key, before: &ChainState, after: After, taken: bool) {
         let chain = before.chain;
         if before.phase == ChainPhase::Open {
-            // It has left its step: what it proposed there is worth nothing any more.
+            // It has left its step: what it proposed or asked for there is worth nothing any more.
             self.withdraw(key, chain);
+            if let Some(now) = self.clock.now {
+                self.forsake_job(key, chain, now);
+            }
         }
         match after {
             After::Runs(state) => self.change(key, taken, |all| all.put(state)),
@@ -230,18 +243,28 @@ impl Ground<'_, '_> {
             let source = IntentSource::Chain { chain, step: place, since };
             let until = Some(walk.state.due).filter(|due| *due < GameInstant::MAX);
             if self.propose_kind(key, kind, source, now, until).is_none() {
-                if step.branches.contains_key(REFUSED) {
-                    return self.pass_over(key, walk, REFUSED, at);
-                }
-                walk.state.due = at;
-                self.totals.steps_blocked += 1;
-                walk.block(None, self.model.recheck_micros(), now);
-                return None;
+                return self.refuse(key, walk, at, now);
             }
+        }
+        if let Some(asks) = &step.generation
+            && self.ask_for_step(key, (chain, place), asks, now).is_err()
+        {
+            return self.refuse(key, walk, at, now);
         }
         let model = walk.model;
         let (chain, step, change) = (&*model.name, model.step_name(place), ChainChange::Opened);
         self.tell(key, &Told { chain, change, step, outcome: None, next: None, at });
+        None
+    }
+
+    /// There was no room for what a step proposes or asks for: its branch for that, or it is asked again.
+    fn refuse(&mut self, key: Key, walk: &mut Walk<'_>, at: GameInstant, now: GameInstant) -> Option<ChainEnd> {
+        if walk.step()?.branches.contains_key(REFUSED) {
+            return self.pass_over(key, walk, REFUSED, at);
+        }
+        walk.state.due = at;
+        self.totals.steps_blocked += 1;
+        walk.block(None, self.model.recheck_micros(), now);
         None
     }
 
@@ -280,12 +303,20 @@ impl Ground<'_, '_> {
         ended
     }
 
-    /// Leaves a step by its branch for what the game has declined.
-    pub(super) fn decline_step(&mut self, key: Key, model: &ChainModel, before: &ChainState, now: GameInstant) {
+    /// Leaves a step by its branch for something that is not its good outcome; without one the chain fails.
+    pub(crate) fn leave_step(
+        &mut self,
+        key: Key,
+        model: &ChainModel,
+        before: &ChainState,
+        outcome: &str,
+        now: GameInstant,
+    ) {
         let mut state = before.clone();
         let mut walk = walk_of(model, &mut state);
-        let ended = walk.expire(DECLINED, now);
-        self.tell_step(key, &walk, before.step, (ChainChange::Advanced, DECLINED), now, ended);
+        let branches = walk.step().is_some_and(|step| step.branches.contains_key(outcome));
+        let ended = if branches { walk.expire(outcome, now) } else { Some(ChainEnd::Failed) };
+        self.tell_step(key, &walk, before.step, (ChainChange::Advanced, outcome), now, ended);
         let after = self.after(state, ended, now);
         self.settle(key, before, after, false);
     }

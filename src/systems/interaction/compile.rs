@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use super::model::{ChainModel, InteractionModel, KindModel, StepModel, Target};
 use crate::components::interaction::{ChainEnd, KindId};
+use crate::systems::generation::GenerationModel;
+use crate::systems::generation::model::StepGeneration;
 use crate::systems::npc::BehaviourModel;
 use crate::systems::npc::compile::{Compiler, effects, extend, model_of, token};
 use crate::systems::npc::extend::Extensions;
@@ -12,7 +14,7 @@ use crate::systems::npc::flag_key::FlagKey;
 use crate::systems::npc::model::Effects;
 use crate::systems::npc::names::{Names, unknown};
 use crate::world::spec::{
-    ChainSpec, ChainStepSpec, ConsequencesSpec, EffectsSpec, InteractionKindSpec, InteractionsSpec, NpcsSpec,
+    ChainSpec, ChainStepSpec, ConsequencesSpec, EffectsSpec, GenerationSpec, InteractionKindSpec, InteractionsSpec, NpcsSpec,
     SpecFault, TO_COMPLETED, TO_FAILED, WorldSpec,
 };
 
@@ -27,33 +29,38 @@ pub fn compile(
     spec: &WorldSpec,
     behaviour: &mut BehaviourModel,
     extensions: Option<&Extensions>,
-) -> Result<InteractionModel, Vec<SpecFault>> {
-    let nothing = InteractionsSpec::default();
+) -> Result<(InteractionModel, GenerationModel), Vec<SpecFault>> {
+    let (nothing, none) = (InteractionsSpec::default(), GenerationSpec::default());
     let section = spec.interactions.as_ref().unwrap_or(&nothing);
     let kind_names = Names::new(section.kinds.keys().map(String::as_str));
     extend(behaviour, spec.npcs.as_ref(), extensions, true, |compiler| {
-        check_proposals(compiler, spec, &kind_names);
+        let generation = GenerationModel::read(compiler, spec.generation.as_ref().unwrap_or(&none), consequences);
+        check_proposals(compiler, spec, (&kind_names, &generation.names));
         let kinds = section.kinds.iter().map(|(id, kind)| one_kind(compiler, id, kind));
         let chains = section.chains.iter().map(|(id, chain)| {
             let at = format!("/interactions/chains/{}", token(id));
-            one_chain(compiler, (id, &at), chain, &kind_names)
+            one_chain(compiler, (id, &at), chain, (&kind_names, &generation.names))
         });
-        InteractionModel {
+        let interactions = InteractionModel {
             kinds: kinds.map(Arc::new).collect(),
             chains: chains.map(Arc::new).collect(),
             chain_names: Names::new(section.chains.keys().map(String::as_str)),
             kind_names: kind_names.clone(),
+            generation_names: generation.names.clone(),
             later: Vec::new(),
             later_names: BTreeMap::new(),
             limits: section.limits.clone(),
-        }
+        };
+        (interactions, generation)
     })
 }
 
 /// Everything that [`compile`] would find wrong; where it is not known what plugins have added, no name of theirs is.
 pub fn faults(spec: &WorldSpec, extensions: Option<&Extensions>) -> Vec<SpecFault> {
     let mut activities = spec.behaviour.iter().flat_map(|behaviour| behaviour.activities.values());
-    if spec.interactions.is_none() && activities.all(|activity| activity.effects.intents.is_empty()) {
+    let asks_nothing = |effects: &EffectsSpec| effects.intents.is_empty() && effects.generations.is_empty();
+    let has_none = spec.interactions.is_none() && spec.generation.is_none();
+    if has_none && activities.all(|activity| asks_nothing(&activity.effects)) {
         return Vec::new();
     }
     // What is wrong with behaviour is told by its own reader.
@@ -69,7 +76,7 @@ pub fn faults(spec: &WorldSpec, extensions: Option<&Extensions>) -> Vec<SpecFaul
 /// With everything that is wrong, each with its place in the chain.
 pub(super) fn compile_later(
     (name, chain): (&str, &ChainSpec),
-    kinds: &Names,
+    kinds: (&Names, &Names),
     behaviour: &BehaviourModel,
     npcs: Option<&NpcsSpec>,
     extensions: &Extensions,
@@ -81,12 +88,18 @@ pub(super) fn compile_later(
 }
 
 /// Activities may propose only what there is.
-fn check_proposals(compiler: &Compiler<'_>, spec: &WorldSpec, kinds: &Names) {
+fn check_proposals(compiler: &Compiler<'_>, spec: &WorldSpec, (kinds, generations): (&Names, &Names)) {
     for (id, activity) in spec.behaviour.iter().flat_map(|behaviour| &behaviour.activities) {
-        for (index, kind) in activity.effects.intents.iter().enumerate() {
-            if kinds.find(kind).is_none() {
-                let at = format!("/behaviour/activities/{}/effects/intents/{index}", token(id));
-                compiler.fault(&at, unknown("kind of interaction", kind, kinds.iter()));
+        let effects = &activity.effects;
+        for (list, what, named, known) in [
+            ("intents", "kind of interaction", &effects.intents, kinds),
+            ("generations", "kind of generation", &effects.generations, generations),
+        ] {
+            for (index, kind) in named.iter().enumerate() {
+                if known.find(kind).is_none() {
+                    let at = format!("/behaviour/activities/{}/effects/{list}/{index}", token(id));
+                    compiler.fault(&at, unknown(what, kind, known.iter()));
+                }
             }
         }
     }
@@ -108,7 +121,7 @@ fn one_kind(compiler: &Compiler<'_>, id: &str, spec: &InteractionKindSpec) -> Ki
     }
 }
 
-fn one_chain(compiler: &Compiler<'_>, (name, at): (&str, &str), spec: &ChainSpec, kinds: &Names) -> ChainModel {
+fn one_chain(compiler: &Compiler<'_>, (name, at): (&str, &str), spec: &ChainSpec, kinds: (&Names, &Names)) -> ChainModel {
     let steps = spec.steps.iter().enumerate();
     ChainModel {
         name: name.into(),
@@ -129,7 +142,7 @@ fn one_step(
     at: &str,
     (index, step): (usize, &ChainStepSpec),
     chain: &ChainSpec,
-    kinds: &Names,
+    (kinds, generations): (&Names, &Names),
 ) -> StepModel {
     let numbered = |at: usize| u8::try_from(at).map_or(Target::End(ChainEnd::Failed), Target::Step);
     let target = |at: &str, name: &str| match name {
@@ -152,6 +165,9 @@ fn one_step(
         let found = kinds.require("kind of interaction", kind);
         compiler.take(&format!("{at}/interaction"), found).map(KindId)
     });
+    let asks = step.generation.as_ref();
+    let generation =
+        asks.and_then(|asks| StepGeneration::read(compiler, &format!("{at}/generation"), asks, generations));
     let required = step
         .required_flags
         .iter()
@@ -160,6 +176,7 @@ fn one_step(
     StepModel {
         name: step.step_id.as_str().into(),
         interaction,
+        generation,
         wait_micros: micros(step.wait().unwrap_or(i64::MAX)),
         window_micros: step.max_wait_seconds.map(micros),
         required: required.collect(),

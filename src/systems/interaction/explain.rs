@@ -79,6 +79,8 @@ pub(crate) fn show_chain(In(ask): In<AskChain>, known: Known, asks: Asks) -> Ans
     answer["windowEnds"] = json!(step.and_then(|step| step.window_end(state.since)));
     answer["expires"] = json!(model.expires_at(state.started));
     answer["before"] = json!(ended);
+    let job = known.jobs.of_chain(of.key(), chain);
+    answer["jobId"] = json!(job.map(|job| job.0));
     answer["why"] = known.why(id.unwrap_or(npc), of, state).into();
     answer["asks"] = asks.of_step((id.unwrap_or(npc), &known), of, state);
     Ok(answer)
@@ -100,6 +102,9 @@ impl Known<'_, '_> {
             ChainPhase::Waiting => format!("its step waits until {}", state.due),
             ChainPhase::Blocked => {
                 format!("flags, conditions or a cooldown do not let its step open; it is asked again at {}", state.due)
+            }
+            ChainPhase::Open if self.jobs.of_chain(of.key(), state.chain).is_some() => {
+                "its step waits for a job of generation: `generation.show` says why that waits".to_owned()
             }
             ChainPhase::Open if state.due < GameInstant::MAX => {
                 format!("the game has to say what came of its step, until {}", state.due)

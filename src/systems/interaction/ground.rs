@@ -16,10 +16,11 @@ use crate::components::interaction::{
 };
 use crate::components::npc::{FlagValue, Flags, Npc, NpcFlags, NpcState, Relationships, WorldFlags};
 use crate::messages::interaction::{ChainChange, InteractionChainChanged};
+use crate::systems::generation::Jobs;
 use crate::systems::npc::BehaviourModel;
 use crate::systems::npc::condition::{Condition, ConditionContext, Society, Whom, all_hold};
-use crate::systems::npc::effects::Concerned;
-use crate::systems::npc::flag_key::FlagKey;
+use crate::systems::npc::effects::{Concerned, Left, LeftBehind};
+use crate::systems::npc::flag_key::{FlagKey, FlagScope};
 use crate::systems::npc::live::{Proposed, SessionViews, settle_left};
 use crate::systems::npc::model::Effects;
 use crate::systems::npc::society::Around;
@@ -32,24 +33,25 @@ type Parts = (&'static Npc, &'static mut NpcState, &'static mut Relationships, O
 /// Everything that chains and intents read and write.
 #[derive(SystemParam)]
 pub(crate) struct Ground<'w, 's> {
-    pub(super) clock: Res<'w, WorldClock>,
-    pub(super) model: Res<'w, InteractionModel>,
-    pub(super) sessions: ResMut<'w, Sessions>,
-    pub(super) numbers: ResMut<'w, SessionNumbers>,
-    pub(super) book: ResMut<'w, InteractionBook>,
+    pub(crate) clock: Res<'w, WorldClock>,
+    pub(crate) model: Res<'w, InteractionModel>,
+    pub(crate) sessions: ResMut<'w, Sessions>,
+    pub(crate) numbers: ResMut<'w, SessionNumbers>,
+    pub(crate) book: ResMut<'w, InteractionBook>,
     pub(super) intents: ResMut<'w, IntentBook>,
     pub(super) totals: ResMut<'w, InteractionTotals>,
-    pub(super) index: Res<'w, StableIndex>,
+    pub(crate) index: Res<'w, StableIndex>,
     pub(super) states: Query<'w, 's, &'static mut Interactions>,
-    pub(super) commands: Commands<'w, 's>,
-    pub(super) touched: ResMut<'w, Touched>,
+    pub(crate) commands: Commands<'w, 's>,
+    pub(crate) touched: ResMut<'w, Touched>,
     behaviour: Res<'w, BehaviourModel>,
     seed: Res<'w, WorldSeed>,
     world_flags: ResMut<'w, WorldFlags>,
     proposed: ResMut<'w, Proposed>,
     views: ResMut<'w, SessionViews>,
     around: Around<'w, 's>,
-    ids: ResMut<'w, StableIds>,
+    pub(crate) ids: ResMut<'w, StableIds>,
+    pub(crate) jobs: Jobs<'w, 's>,
     events: MessageWriter<'w, InteractionChainChanged>,
     npcs: Query<'w, 's, Parts>,
 }
@@ -69,7 +71,7 @@ impl Ground<'_, '_> {
     ///
     /// # Errors
     /// With a sentence, before the world's clock has begun.
-    pub(super) fn now(&self) -> Result<GameInstant, String> {
+    pub(crate) fn now(&self) -> Result<GameInstant, String> {
         self.clock.now.ok_or_else(|| format!("{NOT_YET}: it waits for its first tick"))
     }
 
@@ -95,7 +97,7 @@ impl Ground<'_, '_> {
     }
 
     /// The session of a number, as text.
-    pub(super) fn session_name(&self, session: u32) -> Option<String> {
+    pub(crate) fn session_name(&self, session: u32) -> Option<String> {
         self.numbers.id(session).map(|id| id.as_str().to_owned())
     }
 
@@ -138,9 +140,12 @@ impl Ground<'_, '_> {
     }
 
     /// Brings effects about.
-    pub(super) fn bring(&mut self, (session, npc): Key, effects: &Effects, now: GameInstant) {
+    pub(crate) fn bring(&mut self, (session, npc): Key, effects: &Effects, now: GameInstant) {
         if effects.relations.is_empty() && effects.flags.is_empty() && effects.custom.is_empty() {
             return;
+        }
+        if npc == NOBODY {
+            return self.bring_nobody(session, effects);
         }
         let Some(entity) = self.index.get(npc) else { return };
         let Ok((who, mut state, mut relationships, mut held)) = self.npcs.get_mut(entity) else { return };
@@ -168,13 +173,29 @@ impl Ground<'_, '_> {
         }
     }
 
+    /// Brings about what effects do without an NPC: flags of the session and of the world.
+    fn bring_nobody(&mut self, session: u32, effects: &Effects) {
+        let id: Option<Box<str>> = self.numbers.id(session).map(|id| id.as_str().into());
+        let mut left = Vec::new();
+        for (key, value) in &effects.flags {
+            let session = match key.scope {
+                FlagScope::World => None,
+                FlagScope::Any | FlagScope::Session if id.is_some() => id.clone(),
+                FlagScope::Any | FlagScope::Session | FlagScope::Npc => continue,
+            };
+            let key = key.with_key(|| "nobody".to_owned(), |text| Box::from(text));
+            left.push(Left { by: NOBODY, session, what: LeftBehind::Flag { key, value: value.clone() } });
+        }
+        settle_left(&mut left, &mut self.sessions, &mut self.world_flags, &mut self.proposed);
+    }
+
     /// Takes what NPCs have proposed in their turns.
-    pub(super) fn take_proposed(&mut self) -> Vec<(StableId, Option<Box<str>>, Box<str>)> {
-        std::mem::take(&mut self.proposed.0)
+    pub(super) fn take_proposed(&mut self) -> Proposed {
+        std::mem::take(&mut self.proposed)
     }
 
     /// Reads what there is of a key.
-    pub(super) fn state_of(&self, key: Key) -> Option<&Interactions> {
+    pub(crate) fn state_of(&self, key: Key) -> Option<&Interactions> {
         let id = self.book.id_of(key)?;
         match self.index.get(id) {
             Some(entity) => self.states.get(entity).ok(),
@@ -288,12 +309,18 @@ impl Ground<'_, '_> {
     }
 
     /// Carries out what could not be done while entities were looked at. Every system ends with it.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         for (id, state) in self.book.fresh.drain(..) {
             self.commands.spawn((id, state));
         }
         for (entity, flags) in self.book.first_flags.drain(..) {
             self.commands.entity(entity).insert(NpcFlags(flags));
+        }
+        for (id, user) in std::mem::take(&mut self.jobs.book.fresh_users) {
+            self.commands.spawn((id, user));
+        }
+        for (id, job) in std::mem::take(&mut self.jobs.book.fresh) {
+            self.commands.spawn((id, job));
         }
     }
 

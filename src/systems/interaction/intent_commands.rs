@@ -263,7 +263,7 @@ pub(crate) fn decline_intent(In(order): In<DeclineIntent>, intents: Query<&Inten
     let goes_on = of.filter(|(model, state)| branches(model, state));
     let went_on = goes_on.is_some();
     if let Some((model, state)) = goes_on {
-        ground.decline_step((intent.session, intent.npc), &model, &state, now);
+        ground.leave_step((intent.session, intent.npc), &model, &state, DECLINED, now);
     }
     ground.finish();
     Ok(json!({ "intentId": id.0, "chainWentOn": went_on }))

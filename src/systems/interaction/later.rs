@@ -16,6 +16,7 @@ use super::intent_book::IntentBook;
 use super::model::{ChainModel, InteractionModel};
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::interaction::{ChainId, InteractionTotals, Interactions};
+use crate::systems::generation::{Forsaken, JobBook, forsake_jobs};
 use crate::systems::npc::BehaviourModel;
 use crate::systems::npc::extend::Extensions;
 use crate::world::spec::{ChainSpec, InteractionsSpec, SpecFault, WorldSpec, check_chain, is_word};
@@ -91,7 +92,7 @@ pub(crate) fn restore_later(
             continue;
         };
         let chain: ChainSpec = serde_json::from_str(text)?;
-        let read = compile_later((name, &chain), &model.kind_names, &behaviour, spec.npcs.as_ref(), &extensions);
+        let read = compile_later((name, &chain), model.names(), &behaviour, spec.npcs.as_ref(), &extensions);
         let read = read.map_err(|faults| {
             let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
             format!("chain `{name}`, which was defined by command, can no longer be read: {}", faults.join("; "))
@@ -120,7 +121,7 @@ pub(crate) fn define_chain(In(order): In<DefineChain>, world: &mut World) -> Ans
     let section = spec.interactions.as_ref().unwrap_or(&nothing);
     let mut faults = check_chain(&definition, section);
     let (behaviour, extensions) = (world.resource::<BehaviourModel>(), world.resource::<Extensions>());
-    let read = compile_later((&name, &definition), &model.kind_names, behaviour, spec.npcs.as_ref(), extensions);
+    let read = compile_later((&name, &definition), model.names(), behaviour, spec.npcs.as_ref(), extensions);
     let chain = match read {
         Ok(chain) if faults.is_empty() => chain,
         read => {
@@ -151,8 +152,13 @@ pub(crate) fn undefine_chain(In(order): In<UndefineChain>, world: &mut World) ->
     Ok(json!({ "chain": order.chain, "gone": gone }))
 }
 
-/// Takes an intent of a chain back whose definition goes.
+/// Takes an intent and a job of a chain back whose definition goes.
 fn withdraw(world: &mut World, key: Key, chain: ChainId) {
+    if world.resource::<JobBook>().of_chain(key, chain).is_some() {
+        let gone = Forsaken { session: key.0, chain: Some((key.1, chain)) };
+        // It fails only where it could not run at all, as no world would have been made then.
+        let _ = world.run_system_cached_with(forsake_jobs, gone);
+    }
     let Some(id) = world.resource::<IntentBook>().of_chain(key, chain) else { return };
     let limits = world.resource::<InteractionModel>().limits.clone();
     world.resource_mut::<IntentBook>().strike(id, &limits);

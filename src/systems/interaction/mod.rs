@@ -42,6 +42,7 @@ pub use definitions::{AskDefinition, AskDefinitions};
 pub(crate) use definitions::{list_definitions, show_definition};
 pub use explain::AskChain;
 pub(crate) use explain::show_chain;
+pub(crate) use ground::Ground;
 pub use hand_out::SessionTurn;
 pub(crate) use hand_out::hand_out_intents;
 pub use intent_book::IntentBook;

@@ -7,6 +7,7 @@ use bevy_ecs::prelude::Resource;
 
 use crate::components::clock::GameInstant;
 use crate::components::interaction::{ChainEnd, ChainId, KindId};
+use crate::systems::generation::model::StepGeneration;
 use crate::systems::npc::condition::{Condition, Whom};
 use crate::systems::npc::flag_key::FlagKey;
 use crate::systems::npc::model::Effects;
@@ -21,6 +22,8 @@ pub struct InteractionModel {
     pub kind_names: Names,
     /// Kinds by number.
     pub kinds: Vec<Arc<KindModel>>,
+    /// Names of kinds of generation.
+    pub generation_names: Names,
     /// Names of the chains of the world file.
     pub chain_names: Names,
     /// Chains of the world file by number.
@@ -76,6 +79,8 @@ pub struct StepModel {
     pub name: Box<str>,
     /// What is proposed when it opens.
     pub interaction: Option<KindId>,
+    /// What is asked of workers when it opens; it waits for what comes of it.
+    pub generation: Option<StepGeneration>,
     /// Game microseconds from its beginning until it can open.
     pub wait_micros: i64,
     /// Game microseconds from its beginning until it has expired.
@@ -179,6 +184,11 @@ impl InteractionModel {
         let file = (0_u16..).zip(&self.chains).map(|(number, chain)| (ChainId(number), chain));
         let later = (ChainId::LATER..=u16::MAX).zip(&self.later);
         file.chain(later.filter_map(|(number, chain)| Some((ChainId(number), chain.as_ref()?))))
+    }
+
+    /// Names of kinds of interaction and of generation.
+    pub fn names(&self) -> (&Names, &Names) {
+        (&self.kind_names, &self.generation_names)
     }
 
     /// A kind by its number.

@@ -24,7 +24,7 @@ impl SessionNumbers {
     }
 
     /// The number of a session; it gets one. Nothing where there have been four thousand million sessions.
-    pub(super) fn number(&mut self, session: Option<&SessionId>) -> Option<u32> {
+    pub(crate) fn number(&mut self, session: Option<&SessionId>) -> Option<u32> {
         if let Some(number) = self.find(session) {
             return Some(number);
         }

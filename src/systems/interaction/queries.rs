@@ -19,6 +19,7 @@ use crate::components::interaction::{
     ChainPhase, ChainState, CooldownScope, Intent, IntentSource, InteractionTotals, Interactions, NO_SESSION, NOBODY,
 };
 use crate::messages::interaction::InteractionReport;
+use crate::systems::generation::JobBook;
 use crate::systems::npc::commands::{NpcRef, Registry};
 use crate::systems::scheduler::{LIST_MAX, NpcLookup, Sessions, session_of};
 use crate::world::spec::WorldSimulationConfig;
@@ -125,6 +126,7 @@ pub(crate) struct Known<'w, 's> {
     sessions: Res<'w, Sessions>,
     pub(super) book: Res<'w, InteractionBook>,
     pub(super) intents: Res<'w, IntentBook>,
+    pub(super) jobs: Res<'w, JobBook>,
     totals: Res<'w, InteractionTotals>,
     report: Res<'w, InteractionReport>,
     pub(super) index: Res<'w, StableIndex>,

@@ -13,6 +13,7 @@ use super::numbers::SessionNumbers;
 use crate::components::ids::{StableId, StableIndex};
 use crate::components::interaction::{Intent, InteractionTotals, Interactions};
 use crate::components::npc::Npc;
+use crate::systems::generation::{Forsaken, JobBook, forsake_jobs};
 use crate::systems::scheduler::{
     FocusIndex, InvalidSessionId, RUNS_ALREADY, SESSIONS_DEFAULT, SessionEnded, SessionId, session_of,
 };
@@ -72,6 +73,7 @@ pub(crate) fn copy_session(
         for npc in all {
             let Some(state) = ground.state_of((number, npc)).cloned() else { continue };
             ground.change((copy, npc), false, |new| *new = state.in_session(copy));
+            ground.copy_askers((number, npc), (copy, npc));
         }
         ground.totals.chains_copied += running as u64;
         for id in &proposed {
@@ -92,6 +94,9 @@ pub(crate) fn end_interactions(ended: On<SessionEnded>, mut numbers: ResMut<Sess
     gone.totals.chains_cancelled += ended;
     let intents = gone.intents.of(|session, _| session == number);
     gone.drop_intents(&intents);
+    if !gone.jobs.is_empty() {
+        gone.commands.run_system_cached_with(forsake_jobs, Forsaken { session: number, chain: None });
+    }
 }
 
 /// Forgets everything of an NPC that is gone.
@@ -112,6 +117,7 @@ pub(crate) fn leave_interactions(removed: On<Remove<Npc>>, ids: Query<&StableId>
 pub(crate) struct Gone<'w, 's> {
     book: ResMut<'w, InteractionBook>,
     intents: ResMut<'w, IntentBook>,
+    jobs: Res<'w, JobBook>,
     model: Res<'w, InteractionModel>,
     index: Res<'w, StableIndex>,
     totals: ResMut<'w, InteractionTotals>,
@@ -127,6 +133,12 @@ impl Gone<'_, '_> {
             let Some(entity) = self.index.get(*id) else { continue };
             let Ok(state) = self.states.get(entity) else { continue };
             chains += state.chains().len() as u64;
+            for chain in state.chains() {
+                if self.jobs.of_chain(state.key(), chain.chain).is_some() {
+                    let gone = Forsaken { session: state.session, chain: Some((state.npc, chain.chain)) };
+                    self.commands.run_system_cached_with(forsake_jobs, gone);
+                }
+            }
             self.book.strike(*id, state);
             self.commands.entity(entity).despawn();
         }

@@ -75,6 +75,11 @@ pub enum LeftBehind {
         /// Its kind.
         kind: Box<str>,
     },
+    /// A job of generation that the NPC asks for.
+    Generation {
+        /// Its kind.
+        kind: Box<str>,
+    },
 }
 
 /// What an effect may change: the NPC's needs, mood, relations and flags, and the flags around it. Every value stays
@@ -193,6 +198,10 @@ impl EffectContext<'_> {
         for kind in &effects.intents {
             let session = self.session.map(Into::into);
             self.changes.push(Left { by: self.id, session, what: LeftBehind::Intent { kind: kind.clone() } });
+        }
+        for kind in &effects.generations {
+            let session = self.session.map(Into::into);
+            self.changes.push(Left { by: self.id, session, what: LeftBehind::Generation { kind: kind.clone() } });
         }
         for (effect, params) in &effects.custom {
             (effect.call)(self, params);

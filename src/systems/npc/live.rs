@@ -260,7 +260,7 @@ pub fn settle_turns(
     }
     // Stable: what one NPC did stays in its order.
     left.sort_by_key(|change| change.by);
-    proposed.0.clear();
+    *proposed = Proposed::default();
     settle_left(left, &mut sessions, &mut world_flags, &mut proposed);
 }
 
@@ -279,15 +279,24 @@ pub(crate) fn settle_left(
             (LeftBehind::Flag { key, value }, Some(id)) => {
                 set_session_flag(sessions, &id, &key, value.as_ref().map(flag_json));
             }
-            (LeftBehind::Intent { kind }, session) => proposed.0.push((by, session, kind)),
+            (LeftBehind::Intent { kind }, session) => proposed.intents.push((by, session, kind)),
+            (LeftBehind::Generation { kind }, session) => proposed.generations.push((by, session, kind)),
         }
     }
 }
 
-/// Interactions that NPCs have proposed in the turns of this step: who, in which session, what kind. Whoever handles
-/// them takes them after the turns; the next step begins with none.
+/// Who, in which session, what kind.
+pub(crate) type Proposal = (StableId, Option<Box<str>>, Box<str>);
+
+/// What NPCs have proposed in the turns of this step. Whoever handles it takes it after the turns; the next step begins
+/// with none.
 #[derive(Resource, Debug, Default)]
-pub struct Proposed(pub(crate) Vec<(StableId, Option<Box<str>>, Box<str>)>);
+pub struct Proposed {
+    /// Interactions.
+    pub(crate) intents: Vec<Proposal>,
+    /// Jobs of generation.
+    pub(crate) generations: Vec<Proposal>,
+}
 
 fn set_session_flag(sessions: &mut Sessions, id: &str, key: &str, value: Option<serde_json::Value>) {
     let Ok(id) = SessionId::try_from(id.to_owned()) else { return };

@@ -106,6 +106,8 @@ pub struct Effects {
     pub flags: Box<[(FlagKey, Option<FlagValue>)]>,
     /// Interactions that are proposed at its end, by the ids of their kinds.
     pub intents: Box<[Box<str>]>,
+    /// Jobs of generation that are asked for at its end, by the ids of their kinds.
+    pub generations: Box<[Box<str>]>,
     /// Effects of developers, at its end.
     pub custom: Box<[(Named<EffectFn>, Value)]>,
 }

@@ -8,6 +8,7 @@ mod diplomacy;
 mod economy;
 mod findings;
 mod import;
+mod generation;
 mod interactions;
 mod names;
 mod npcs;
@@ -29,6 +30,7 @@ pub use economy::*;
 pub use findings::{SpecFault, SpecWarning};
 pub(crate) use findings::{nearest, plain};
 pub use import::{ImportNote, ImportReport, Imported};
+pub use generation::*;
 pub use interactions::*;
 pub use npcs::*;
 pub use simulation::*;
@@ -85,6 +87,9 @@ pub struct WorldSpec {
     /// What NPCs may propose, and chains of steps that wait; without it there are none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interactions: Option<InteractionsSpec>,
+    /// What is asked of workers outside; without it nothing is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<GenerationSpec>,
     /// A crowd on a grid; without it the world has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub crowd: Option<CrowdSpec>,
@@ -158,6 +163,7 @@ impl WorldSpec {
             behaviour: None,
             npcs: None,
             interactions: None,
+            generation: None,
             crowd: None,
             plugins: BTreeMap::new(),
         }
@@ -205,6 +211,9 @@ impl WorldSpec {
         }
         if let Some(interactions) = &self.interactions {
             interactions::check(interactions, self.starts_at, &mut findings);
+        }
+        if let Some(generation) = &self.generation {
+            generation::check(generation, &mut findings);
         }
         if let Some(economy) = &self.economy {
             economy::agents::warn(economy, &mut findings);

@@ -42,7 +42,8 @@ pub struct WorldSimulationConfig {
     #[garde(range(max = 1_000_000))]
     #[schemars(range(max = 1_000_000))]
     pub max_chain_ops_per_step: u32,
-    /// Operations on generation jobs in one step: 0 to 100,000. Has no effect yet: worlds have no generation jobs.
+    /// Jobs of generation that are let go in one step: 0 to 100,000. A step that had to put off other work lets a quarter
+    /// of them go.
     #[garde(range(max = 100_000))]
     #[schemars(range(max = 100_000))]
     pub max_job_ops_per_step: u32,

@@ -360,6 +360,7 @@ pub(crate) fn effects(compiler: &Compiler<'_>, at: &str, spec: &EffectsSpec) -> 
         flags: flags.collect(),
         custom: custom.collect(),
         intents: spec.intents.iter().map(|kind| kind.as_str().into()).collect(),
+        generations: spec.generations.iter().map(|kind| kind.as_str().into()).collect(),
         relations: relations.into_boxed_slice(),
     }
 }

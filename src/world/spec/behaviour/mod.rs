@@ -133,6 +133,9 @@ pub struct EffectsSpec {
     /// When it ends: what the NPC proposes, by kinds of interaction.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub intents: Vec<String>,
+    /// When it ends: what the NPC asks of workers outside, by kinds of generation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub generations: Vec<String>,
     /// When it ends: effects that plugins know, by name, with their parameters.
     pub custom_effects: BTreeMap<String, Value>,
 }

@@ -130,6 +130,16 @@ fn check_step(step: &ChainStepSpec, place: &Place, paths: &Paths<'_>, among: &In
     {
         found.unknown(&place.key("interaction"), "kind of interaction", kind, among.kinds.keys().map(String::as_str));
     }
+    if let Some(asks) = &step.generation {
+        let place = place.key("generation");
+        super::super::generation::check_step(asks, &place, found);
+        if step.auto_advance {
+            found.error(&place, "a step that asks for a generation waits for it: it cannot be autoAdvance");
+        }
+        if step.interaction.is_some() {
+            found.error(&place, "a step proposes an interaction or asks for a generation, not both");
+        }
+    }
     found.at_most(&place.key("requiredFlags"), step.required_flags.len(), LIST_MAX);
     found.at_most(&place.key("conditions"), step.conditions.len(), LIST_MAX);
     found.at_most(&place.key("branches"), step.branches.len(), LIST_MAX);

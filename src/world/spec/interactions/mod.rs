@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::behaviour::ConditionSpec;
+use super::generation::StepGenerationSpec;
 
 pub(super) use check::check;
 pub(crate) use check::{check_chain, is_word};
@@ -174,6 +175,11 @@ pub struct ChainStepSpec {
     /// What the NPC proposes when the step opens, by the id of its kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interaction: Option<String>,
+    /// What is asked of workers outside when the step opens. It waits for what comes of it: `done` or the outcome that a
+    /// worker gives, `failed` when it came to nothing, `refused` when there was no room. Without a branch for `failed` the
+    /// chain fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generation: Option<StepGenerationSpec>,
     /// Game seconds from when the step begins until it can open. Together with the next three: 0 to 3,162,240,000.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub wait_seconds: i64,
