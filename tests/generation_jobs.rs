@@ -161,13 +161,19 @@ fn workers_say_too_much_and_each_word_is_counted() -> Result<(), StepError> {
     assert_eq!(answer(&mut world, job, 1, failed("invalid")), "duplicate", "the first answer counts");
     second(&mut world)?;
     assert_eq!(answer(&mut world, job, 1, done()), "finished");
-    for (what, count) in
-        [("Unknown", 1), ("Early", 1), ("Duplicate", 1), ("Finished", 1), ("Late", 0), ("Applied", 1)]
+    for (what, count) in [("Unknown", 1), ("Early", 1), ("Duplicate", 1), ("Finished", 1), ("Late", 0), ("Applied", 1)]
     {
         assert_eq!(total(&mut world, &format!("results{what}")), count, "{what}");
     }
-    assert!(refused(&mut world, "generation.result", json!({"jobId": job, "attempt": 1, "status": "succeeded",
-        "outcome": "", "reference": "x".repeat(257)})).contains("/reference"));
+    assert!(
+        refused(
+            &mut world,
+            "generation.result",
+            json!({"jobId": job, "attempt": 1, "status": "succeeded",
+        "outcome": "", "reference": "x".repeat(257)})
+        )
+        .contains("/reference")
+    );
     same_again(&mut world);
     Ok(())
 }
@@ -230,8 +236,11 @@ fn the_same_is_not_asked_for_twice_while_it_is_under_way() -> Result<(), StepErr
     world.send("session.start", json!({"sessionId": "nora"}))?;
     let wants = json!({"kind": "line", "user": "nora", "dedupKey": "greeting"});
     let job = ask(&mut world, wants.clone())?;
-    let joined = world.send("generation.request", json!({"kind": "line", "user": "nora", "dedupKey": "greeting",
-        "sessionId": "nora", "npc": "ben"}))?;
+    let joined = world.send(
+        "generation.request",
+        json!({"kind": "line", "user": "nora", "dedupKey": "greeting",
+        "sessionId": "nora", "npc": "ben"}),
+    )?;
     assert_eq!((joined["jobId"].as_u64(), joined["joined"].as_bool()), (Some(job), Some(true)));
     let other = ask(&mut world, json!({"kind": "line", "user": "olaf", "dedupKey": "greeting"}))?;
     assert_ne!(other, job, "another user's key is another key");
@@ -253,8 +262,15 @@ fn a_full_window_refuses_or_sheds_and_says_so() -> Result<(), StepError> {
     world.send("session.start", json!({"sessionId": "nora"}))?;
     let low = ask(&mut world, json!({"kind": "line", "user": "a", "priority": -5}))?;
     let kept = ask(&mut world, json!({"kind": "line", "user": "b", "priority": 5}))?;
-    assert!(refused(&mut world, "generation.request", json!({"kind": "line", "user": "c", "priority": -5,
-        "sessionId": "nora"})).contains("maxPending"));
+    assert!(
+        refused(
+            &mut world,
+            "generation.request",
+            json!({"kind": "line", "user": "c", "priority": -5,
+        "sessionId": "nora"})
+        )
+        .contains("maxPending")
+    );
     // Something more urgent takes the place of what is less so.
     let urgent = ask(&mut world, json!({"kind": "line", "user": "c", "priority": 5}))?;
     assert_eq!(jobs(&mut world, &json!({})), [kept, urgent]);

@@ -278,3 +278,17 @@ fn a_step_whose_interaction_rests_opens_when_it_is_rested() -> Result<(), StepEr
     );
     Ok(())
 }
+
+#[test]
+fn a_step_that_opens_and_expires_in_one_step_of_the_world_leaves_no_intent() -> Result<(), StepError> {
+    let mut world = world(&json!({
+        "kinds": {"chat": {}},
+        "chains": {"brief": {"steps": [{"stepId": "say", "interaction": "chat", "maxWaitSeconds": 30}]}},
+    }))?;
+    world.send("chain.start", json!({"chain": "brief", "npc": "anna"}))?;
+    world.step(Duration::from_secs(3_600))?;
+    assert_eq!(status(&mut world, "intents"), 0);
+    world.restart()?;
+    assert_eq!(status(&mut world, "intents"), 0, "nothing comes back that was taken back");
+    Ok(())
+}

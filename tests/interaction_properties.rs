@@ -8,6 +8,7 @@ mod interaction_support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use interaction_support::deeds::{deed, perform};
 use interaction_support::{intents, session, status, totals, village, with_sleepers, world_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -27,49 +28,6 @@ fn changes(world: &Stepper) -> Vec<InteractionChainChanged> {
 fn seconds(event: &InteractionChainChanged) -> i64 {
     assert_eq!(event.at.as_micros() % 1_000_000, 0, "to the microsecond");
     event.at.as_micros() / 1_000_000 - BEGIN
-}
-
-/// What is done to a world while a chain waits.
-#[derive(Debug, Clone)]
-enum Deed {
-    Elapse { real_seconds: u64, steps: u32 },
-    Advance { game_seconds: u64 },
-    Pause,
-    Scale(u32),
-    Restart,
-}
-
-fn deed() -> impl Strategy<Value = Deed> {
-    prop_oneof![
-        4 => (1_u64..400, 1_u32..5).prop_map(|(real_seconds, steps)| Deed::Elapse { real_seconds, steps }),
-        2 => (1_u64..4_000).prop_map(|game_seconds| Deed::Advance { game_seconds }),
-        1 => Just(Deed::Pause),
-        2 => prop::sample::select(vec![0_u32, 1, 2, 60, 3_600]).prop_map(Deed::Scale),
-        1 => Just(Deed::Restart),
-    ]
-}
-
-fn perform(world: &mut Stepper, deed: &Deed) {
-    match deed {
-        Deed::Elapse { real_seconds, steps } => {
-            let input = Input::Elapsed { real_micros: real_seconds * 1_000_000, steps: *steps, wall_micros: 0 };
-            world.apply(input).expect("time passes");
-        }
-        Deed::Advance { game_seconds } => {
-            world.apply(Input::advance(game_seconds * 1_000_000)).expect("time passes");
-        }
-        Deed::Pause => {
-            world.apply(Input::Paused { reason: "tea".into(), by: "test".into(), until: None }).expect("a pause");
-            world.apply(Input::Resumed { by: "test".into() }).expect("it goes on");
-        }
-        Deed::Scale(factor) => {
-            let scale = TimeScale::from_factor(f64::from(*factor));
-            world.apply(Input::Clock { source: ClockSource::Live, scale }).expect("another scale");
-        }
-        Deed::Restart => {
-            world.restart().expect("a restart");
-        }
-    }
 }
 
 proptest! {

@@ -170,7 +170,7 @@ fn the_last_steps_say_what_they_did_and_where_the_time_went() {
     assert!(newest["scheduler"]["lateness"]["ambient"].is_array(), "{newest}");
     let sets: Vec<&str> = newest["sets"].as_array().unwrap().iter().map(|set| set["set"].as_str().unwrap()).collect();
     let turns = ["tick", "tick/detailed", "tick/active", "tick/ambient", "tick/dormant"];
-    let expected = [&["assign", "plan"][..], &turns, &["chains", "intents", "settle", "rest"]].concat();
+    let expected = [&["land", "assign", "plan"][..], &turns, &["chains", "intents", "jobs", "settle", "rest"]].concat();
     assert_eq!(sets, expected);
     let seconds = |pointer: &str| {
         let all = newest["sets"].as_array().unwrap();

@@ -47,7 +47,7 @@ fn sets_are_told_in_their_order_one_within_the_other() -> Result<(), StepError> 
     let edges = seen.lock().expect("a lock").clone();
     let names: Vec<&str> = edges.iter().filter_map(|edge| edge.begun).collect();
     let turns = ["tick", "tick/detailed", "tick/active", "tick/ambient", "tick/dormant"];
-    let step = [&["assign", "plan"][..], &turns, &["chains", "intents", "settle"]].concat();
+    let step = [&["land", "assign", "plan"][..], &turns, &["chains", "intents", "jobs", "settle"]].concat();
     assert_eq!(names.get(..step.len()), Some(&step[..]), "the first step");
     let hour = ["review", "produce", "order", "clear", "learn", "report"].map(|name| format!("economy/{name}"));
     assert_eq!(names.get(names.len() - hour.len()..).expect("an hour"), hour, "the hour ends the input");

@@ -31,6 +31,7 @@ pub use commands::events::EventsCommand;
 pub use commands::factions::FactionsCommand;
 pub use commands::health::HealthArgs;
 pub use commands::intents::IntentsCommand;
+pub use commands::jobs::JobsCommand;
 pub use commands::markets::MarketsCommand;
 pub use commands::npcs::{FocusName, NpcsCommand, TierName};
 pub use commands::schemas::SchemasCommand;
@@ -88,6 +89,8 @@ pub enum Command {
     Chains(commands::chains::ChainsArgs),
     /// Ask for what NPCs propose and what rests, and answer
     Intents(commands::intents::IntentsArgs),
+    /// Ask for jobs of generation, say why they wait, ask for them and send them again
+    Jobs(commands::jobs::JobsArgs),
     /// Ask for sessions, start, change, copy and end them
     Sessions(commands::sessions::SessionsArgs),
     /// Ask for factions, how they stand to each other, and why
@@ -266,6 +269,7 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Npcs(args) => commands::npcs::run(&args),
         Command::Chains(args) => commands::chains::run(&args),
         Command::Intents(args) => commands::intents::run(&args),
+        Command::Jobs(args) => commands::jobs::run(&args),
         Command::Sessions(args) => commands::sessions::run(&args),
         Command::Factions(args) => commands::factions::run(&args),
         Command::Shocks(args) => commands::shocks::run(&args),

@@ -25,6 +25,7 @@ mod convert;
 mod crowd;
 mod excerpt;
 mod flaws;
+mod generation;
 mod guess;
 mod hide;
 mod keys;

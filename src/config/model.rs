@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use super::crowd::CrowdSection;
+pub use super::generation::GenerationSection;
 pub use super::tasks::{TaskSection, TasksSection};
 use super::value::{Seconds, Secret};
 use crate::messages::Envelope;
@@ -32,6 +33,8 @@ pub struct ServerConfig {
     pub admin: AdminSection,
     /// How worlds are run.
     pub host: HostSection,
+    /// What is let go to the workers that generate.
+    pub generation: GenerationSection,
     /// What events look like.
     pub events: EventsSection,
     /// Consumer groups of others that are watched.
@@ -137,6 +140,9 @@ pub struct KafkaSection {
     /// Group under which the position in `world.command` is told to lag tools.
     #[schemars(length(min = 1, max = 255))]
     pub command_group: String,
+    /// Group under which the position in `generation.result` is told to lag tools.
+    #[schemars(length(min = 1, max = 255))]
+    pub result_group: String,
     /// Whether positions are told to lag tools; off when another service owns these groups.
     pub commit_group_offsets: bool,
     /// Where reading begins when the store knows no position: latest or earliest.
@@ -168,6 +174,7 @@ impl Default for KafkaSection {
             hourly_group: "economy-service-group".into(),
             daily_group: "world-simulation-group".into(),
             command_group: "worldtick-commands".into(),
+            result_group: "worldtick-results".into(),
             commit_group_offsets: true,
             start_at: StartAt::default(),
             accept_new_cluster: false,
@@ -213,6 +220,9 @@ pub struct StoreSection {
     /// How long the history of relations between factions is kept.
     #[schemars(range(min = 1, max = 36_500))]
     pub relation_retention_days: u32,
+    /// How long jobs of generation that are over are kept.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub generation_retention_days: u32,
     /// How long the audit of changes, and tokens that were revoked, are kept.
     #[schemars(range(min = 1, max = 36_500))]
     pub audit_retention_days: u32,
@@ -238,6 +248,7 @@ impl Default for StoreSection {
             dead_letter_retention_days: 30,
             market_retention_days: 90,
             relation_retention_days: 90,
+            generation_retention_days: 30,
             audit_retention_days: 365,
             history_rows_max: 1_000_000,
             outbox_history_rows_max: 10_000_000,

@@ -120,7 +120,9 @@ fn remembered_ticks(config: &ServerConfig, found: &mut Vec<Broken>) {
     const COMMANDS: &[&str] = &["/store/command_retention_days", "/kafka/topics_file"];
     let of_ticks = |tick: TickEventType| (tick.as_str(), "tick", config.store.tick_retention_days, TICKS);
     let commands = ("world.command", "command", config.store.command_retention_days, COMMANDS);
-    for (name, what, days, pointers) in [of_ticks(TickEventType::Hourly), of_ticks(TickEventType::Daily), commands] {
+    let results = ("generation.result", "command", config.store.command_retention_days, COMMANDS);
+    let hourly = of_ticks(TickEventType::Hourly);
+    for (name, what, days, pointers) in [hourly, of_ticks(TickEventType::Daily), commands, results] {
         let remembered = Duration::from_secs(u64::from(days) * 86_400);
         let Some(topic) = topics.get(name) else { continue };
         let kept = u64::try_from(topic.retention_ms).map(Duration::from_millis);

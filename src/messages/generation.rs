@@ -2,14 +2,21 @@
 
 use bevy_ecs::message::Message;
 use bevy_ecs::prelude::Resource;
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use uuid::{Uuid, uuid};
 
-use super::SimulationEvent;
+use super::shapes::Object;
+use super::tick::parse_json;
+use super::{CommandMessage, MessageError, SimulationEvent};
 use crate::components::clock::GameInstant;
 use crate::components::generation::{GenerationTotals, JobState};
+use crate::components::ids::WorldId;
+
+/// Bytes of an answer at most: what is larger is given as a reference.
+pub const RESULT_BYTES_MAX: usize = 65_536;
 
 /// A job of generation has begun, gone on or ended.
 #[derive(Message, Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -152,6 +159,16 @@ pub enum ResultStatus {
     Failed,
 }
 
+impl GenerationAction {
+    /// Its name.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Generate => "generate",
+            Self::Cancel => "cancel",
+        }
+    }
+}
+
 /// Why an attempt failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -190,8 +207,9 @@ impl ErrorClass {
 }
 
 /// What a worker answers on `generation.result`. The key is the world's id.
+///
+/// Fields that it does not know are let through.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
 pub struct GenerationResult {
     /// Id of this answer: one that comes twice counts once.
     pub result_id: Uuid,
@@ -220,9 +238,71 @@ pub struct GenerationResult {
     /// What went wrong, in words: at most 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
-    /// Who answers, for people: at most 128 characters.
+    /// Who answers, for people: 1 to 128 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
+    /// When it was answered (wall time).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<GameInstant>")]
+    pub answered_at: Option<Timestamp>,
+}
+
+impl GenerationResult {
+    /// Reads and checks a message's value.
+    ///
+    /// # Errors
+    /// With a class and a sentence, where it is empty, not UTF-8, not JSON, of another shape, too large, or out of bounds.
+    pub fn parse(value: &[u8]) -> Result<Self, MessageError> {
+        if value.len() > RESULT_BYTES_MAX {
+            let words = format!("it has {} bytes, and may have {RESULT_BYTES_MAX}: give a reference", value.len());
+            return Err(MessageError::new("too_large", words));
+        }
+        let Object(result) = parse_json::<Object<Self>>(value)?;
+        let mut errors = Vec::new();
+        if let Err(error) = WorldId::new(&result.world_id) {
+            errors.push(format!("world_id: {error}"));
+        }
+        let texts = [
+            ("outcome", &result.outcome, 64),
+            ("reference", &result.reference, 256),
+            ("message", &result.message, 512),
+            ("worker", &result.worker, 128),
+        ];
+        for (name, text, most) in texts {
+            if text.as_ref().is_some_and(|text| text.chars().count() > most || text.contains('\0')) {
+                errors.push(format!("{name} takes at most {most} characters, and no NUL"));
+            }
+        }
+        if result.progress.is_some_and(|percent| percent > 100) {
+            errors.push("progress is not within 0 and 100".to_owned());
+        }
+        if errors.is_empty() { Ok(result) } else { Err(MessageError::new("out_of_bounds", errors.join("; "))) }
+    }
+
+    /// The command to its world that it stands for: its id is that of the answer, so that one that comes twice counts once.
+    ///
+    /// # Errors
+    /// When its world id is none.
+    pub fn into_command(self) -> Result<CommandMessage, MessageError> {
+        let world_id = WorldId::new(&self.world_id).map_err(|error| MessageError::new("schema", error.to_string()))?;
+        let payload = json!({
+            "incarnation": self.incarnation, "jobId": self.job_id, "attempt": self.attempt, "status": self.status,
+            "progress": self.progress, "outcome": self.outcome, "reference": self.reference, "error": self.error,
+            "message": self.message,
+        });
+        let payload = match payload {
+            Value::Object(fields) => fields.into_iter().filter(|(_, value)| !value.is_null()).collect(),
+            _ => Map::new(),
+        };
+        Ok(CommandMessage {
+            command_id: self.result_id,
+            command: "generation.result".to_owned(),
+            world_id,
+            issued_by: self.worker.filter(|worker| !worker.is_empty()).unwrap_or_else(|| "worker".to_owned()),
+            issued_at: self.answered_at.unwrap_or_default(),
+            payload,
+        })
+    }
 }
 
 impl GenerationRequest {
@@ -263,6 +343,7 @@ impl GenerationResult {
             error: None,
             message: None,
             worker: Some("painter-2".to_owned()),
+            answered_at: Some(Timestamp::UNIX_EPOCH),
         }
     }
 }

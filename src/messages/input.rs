@@ -152,7 +152,7 @@ pub struct DueTick {
 }
 
 /// What an input did.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Outcome {
     /// Whether the world has changed; an input that changed nothing is not journaled.
     pub changed: bool,

@@ -8,8 +8,8 @@ use bevy_ecs::prelude::*;
 
 use crate::components::interaction::{Intent, InteractionTotals, Interactions};
 use crate::messages::interaction::{InteractionChainChanged, InteractionIntent, InteractionReport};
-use crate::schedules::{InteractionSystems, SchedulerSystems, WorldReady, WorldStep};
 use crate::plugins::generation::GenerationPlugin;
+use crate::schedules::{InteractionSystems, SchedulerSystems, WorldReady, WorldStep};
 use crate::systems::generation::GenerationDesk;
 use crate::systems::interaction::{
     self as interactions, AcknowledgeIntent, AskChain, AskChains, AskCooldowns, AskDefinition, AskDefinitions,

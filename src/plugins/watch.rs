@@ -14,7 +14,9 @@ use bevy_app::{App, Plugin};
 use bevy_ecs::prelude::*;
 use bevy_ecs::schedule::ScheduleLabel;
 
-use crate::schedules::{EconomySystems, HourlyTick, InteractionSystems, SchedulerSystems, TierSystems, WorldStep};
+use crate::schedules::{
+    EconomySystems, GenerationSystems, HourlyTick, InteractionSystems, SchedulerSystems, TierSystems, WorldStep,
+};
 
 /// A place between two sets of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,11 +40,13 @@ pub struct WatchPlugin {
 impl Plugin for WatchPlugin {
     fn build(&self, app: &mut App) {
         let step = [
+            ("land", GenerationSystems::Land.intern()),
             ("assign", SchedulerSystems::Assign.intern()),
             ("plan", SchedulerSystems::Plan.intern()),
             ("tick", SchedulerSystems::Tick.intern()),
             ("chains", InteractionSystems::Advance.intern()),
             ("intents", InteractionSystems::HandOut.intern()),
+            ("jobs", GenerationSystems::Dispatch.intern()),
             ("settle", SchedulerSystems::Settle.intern()),
         ];
         let tiers = [

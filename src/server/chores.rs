@@ -110,6 +110,7 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
     let mut states = BTreeMap::from([("running", 0_u32), ("paused", 0), ("faulted", 0)]);
     let mut npcs: PerTier<u64> = PerTier::default();
     let (mut chains, mut intents) = (0_u64, 0_u64);
+    let (mut pending, mut dead, mut oldest) = (0_u64, 0_u64, 0_u64);
     let worlds = view.worlds();
     for (index, world) in worlds.iter().enumerate() {
         let state = match world.status {
@@ -122,6 +123,8 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
             npcs[tier] += u64::from(*count);
         }
         (chains, intents) = (chains + world.counts.chains, intents + world.counts.intents);
+        (pending, dead) = (pending + world.counts.jobs_pending, dead + world.counts.jobs_dead);
+        oldest = oldest.max(world.counts.jobs_oldest_seconds);
         if index < most as usize {
             let (name, series) = (world.world_id.as_str(), view.series());
             if let Some(now) = world.now {
@@ -141,6 +144,9 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
     }
     metrics::gauge!("worldtick_chains").set(chains as f64);
     metrics::gauge!("worldtick_intents").set(intents as f64);
+    metrics::gauge!("worldtick_generation_queue_depth", "state" => "pending").set(pending as f64);
+    metrics::gauge!("worldtick_generation_queue_depth", "state" => "dead").set(dead as f64);
+    metrics::gauge!("worldtick_generation_queue_oldest_seconds").set(oldest as f64);
     bridges.inbound.with(|inbound| {
         let status = inbound.status();
         for (topic, count) in status.read_timeouts {

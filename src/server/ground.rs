@@ -35,6 +35,8 @@ const GLANCE: Duration = Duration::from_secs(1);
 const STORE_RETRY: Duration = Duration::from_millis(300);
 /// The topic that commands to worlds come from; its partitions are the shards.
 const COMMANDS: &str = "world.command";
+/// The topic that answers of workers come from.
+const RESULTS: &str = "generation.result";
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What is there before Kafka is.
@@ -120,6 +122,10 @@ impl Ground {
         self.phase.waits("worlds are being restored");
         let removed = restore::persist(patience, || runtime.block_on(self.store.unregistered_worlds()))?;
         engine.load(rows, worlds, &removed)?;
+        let jobs = restore::persist(patience, || runtime.block_on(self.store.open_jobs()))?;
+        let since = engine.hour_ago();
+        let recent = restore::persist(patience, || runtime.block_on(self.store.recent_attempts(since)))?;
+        engine.load_jobs(jobs, recent);
         if self.embedded.is_none() {
             let own = restore::persist(patience, || runtime.block_on(self.store.unconsumed_own_ticks(u32::MAX)))?;
             engine.expect_own_ticks(own.into_iter().filter_map(|row| Some((row.world_id?, row.tick_id?))));
@@ -192,13 +198,14 @@ impl Ground {
             name: name.into(),
             group: group.into(),
             message_bytes_max: size(name),
-            merged: name != COMMANDS,
+            merged: ![COMMANDS, RESULTS].contains(&name),
         };
         InboundConfig {
             topics: vec![
                 topic("world.tick.hourly", &self.config.kafka.hourly_group),
                 topic("world.tick.daily", &self.config.kafka.daily_group),
                 topic(COMMANDS, &self.config.kafka.command_group),
+                topic(RESULTS, &self.config.kafka.result_group),
             ],
             merge_hold_max: self.config.kafka.merge_hold_max_seconds.duration(),
             commit_group_offsets: self.config.kafka.commit_group_offsets,
@@ -232,6 +239,7 @@ impl Ground {
             event_topic: "simulation.event".into(),
             message_bytes_max: sizes.collect(),
             own_ticks_lost,
+            generation: self.config.generation.limits(),
         }
     }
 
@@ -273,7 +281,7 @@ impl Ground {
     ) -> Result<(), ServerError> {
         let view = self.view.clone();
         let hold: inbound::Hold = Arc::new(move |world| view.any_follows_ticks(world));
-        let decode = inbound::decode_ticks_and_commands(COMMANDS);
+        let decode = inbound::decode_all(COMMANDS, RESULTS);
         let inbound = inbound::spawn(&self.settings, self.inbound_config(), positions, decode, hold, records)?;
         self.bridges.inbound.put(inbound);
         Ok(())

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
+pub(crate) mod deeds;
+
 use bevy_app::App;
 use serde_json::{Value, json};
 use worldtick::messages::interaction::{ChainChange, InteractionChainChanged, InteractionIntent};

@@ -1,7 +1,8 @@
 //! Lists by page and filter.
 
 use worldtick::plugins::store::{
-    Commit, Cursor, EventFilter, Listed, OutboxRow, Page, StoreCounts, TickFilter, TickHistoryRow,
+    Commit, Cursor, EventFilter, JobFilter, JobRow, JobStage, Listed, OutboxRow, Page, StoreCounts, Sweep, Swept,
+    TickFilter, TickHistoryRow,
 };
 
 use crate::harness::{
@@ -144,6 +145,68 @@ pub(crate) async fn a_relation_is_kept_once_and_what_happened_for_ever(bench: &B
     assert_eq!(owner.store.relations("demo", ("", ""), 10).await.unwrap(), []);
     let history = owner.store.relation_history("demo", ("a", "c"), Page::Newest, 10).await.unwrap();
     assert_eq!(history.len(), 3);
+    owner.end().await;
+}
+
+/// A job of the world as `world("demo", incarnation)` makes it.
+fn job(incarnation: u128, job_id: i64, commit_no: i64, (state, stage): (&str, JobStage)) -> JobRow {
+    JobRow {
+        world_id: "demo".to_owned(),
+        incarnation: world("demo", incarnation).incarnation,
+        job_id,
+        shard: 1,
+        commit_no,
+        state: state.to_owned(),
+        is_over: state == "dead",
+        stage,
+        kind: "scene".to_owned(),
+        user: if job_id == 7 { "alice" } else { "bob" }.to_owned(),
+        session: Some("s".to_owned()),
+        npc_id: Some(4),
+        priority: -5,
+        attempt: commit_no - 2,
+        timeout_seconds: if stage == JobStage::Sent { 30 } else { 0 },
+        reason: (state == "dead").then(|| "timeout".to_owned()),
+        deadline: 9_000,
+        recorded_at: 1_000 + commit_no,
+        ..JobRow::default()
+    }
+}
+
+pub(crate) async fn a_job_is_kept_once_and_those_for_the_edge_are_found(bench: &Bench) {
+    let mut owner = bench.owner().await;
+    owner.register(&world("demo", 1)).await;
+    let (waits, sent) = (("queued", JobStage::Waits), ("queued", JobStage::Sent));
+    let commit = Commit { jobs: vec![job(1, 7, 2, waits), job(1, 8, 2, ("pending", JobStage::None))], ..owner.next() };
+    owner.commit(&commit).await;
+    let commit = Commit { jobs: vec![job(1, 7, 3, sent), job(1, 8, 3, waits)], ..owner.next() };
+    owner.commit(&commit).await;
+    let everything = JobFilter::default();
+    let all = [job(1, 7, 3, sent), job(1, 8, 3, waits)];
+    assert_eq!(owner.store.jobs("demo", &everything, 0, 10).await.unwrap(), all);
+    assert_eq!(owner.store.jobs("demo", &everything, 7, 10).await.unwrap(), all[1..]);
+    assert_eq!(owner.store.jobs("demo", &everything, 0, 1).await.unwrap(), all[..1]);
+    assert_eq!(owner.store.open_jobs().await.unwrap(), all);
+    let of_bob = JobFilter { user: Some("bob".to_owned()), state: Some("queued".to_owned()), ..JobFilter::default() };
+    assert_eq!(owner.store.jobs("demo", &of_bob, 0, 10).await.unwrap(), all[1..]);
+    assert_eq!(owner.store.recent_attempts(1_003).await.unwrap().len(), 2);
+    assert_eq!(owner.store.recent_attempts(1_004).await.unwrap(), []);
+    // One that runs keeps the time that workers were given.
+    let running = JobRow { timeout_seconds: 0, ..job(1, 7, 4, ("running", JobStage::Sent)) };
+    let commit = Commit { jobs: vec![running, job(1, 8, 4, ("dead", JobStage::None))], ..owner.next() };
+    owner.commit(&commit).await;
+    let open = owner.store.open_jobs().await.unwrap();
+    assert_eq!(open, [job(1, 7, 4, ("running", JobStage::Sent))]);
+    // Begun anew, the world has none; those of before go by age.
+    owner.register(&world("demo", 2)).await;
+    assert_eq!(owner.store.jobs("demo", &everything, 0, 10).await.unwrap(), []);
+    assert_eq!(owner.store.open_jobs().await.unwrap(), []);
+    let mut sweep = Sweep::new(Swept::GenerationJobs, 2_000, None);
+    let mut removed = 0;
+    while !sweep.is_done() {
+        removed += owner.store.sweep(&mut sweep, 1).await.unwrap();
+    }
+    assert_eq!(removed, 2);
     owner.end().await;
 }
 

@@ -10,6 +10,7 @@ pub(super) mod factions;
 pub(super) mod health;
 pub(super) mod import;
 pub(super) mod intents;
+pub(super) mod jobs;
 pub(super) mod markets;
 pub(super) mod npcs;
 pub(super) mod outbox;

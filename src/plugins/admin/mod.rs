@@ -14,6 +14,7 @@
 //! | `factions`, `crowd` | factions and how they stand to each other; the crowd |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
 //! | `interactions` | chains, cooldowns and intents |
+//! | `jobs` | jobs of generation |
 //! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
 //! | [`tasks`] | periodic tasks, and metrics of the past |
@@ -28,6 +29,7 @@ mod crowd;
 mod factions;
 pub mod health;
 mod interactions;
+mod jobs;
 pub mod lists;
 mod npcs;
 mod orders;

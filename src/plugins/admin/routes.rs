@@ -2,6 +2,7 @@
 //! route cannot be there without a scope.
 
 mod interactions;
+mod jobs;
 
 use axum::Router;
 use axum::handler::Handler;
@@ -77,9 +78,8 @@ fn delete<H: Handler<T, App>, T: 'static>(scope: Scope, path: Words, handler: H,
 
 /// Everything below `/api/v1`.
 fn table() -> impl Iterator<Item = Route> {
-    [worlds(), orders(), market_and_people(), sessions(), interactions::interactions(), records(), keys()]
-        .into_iter()
-        .flatten()
+    let waiting = interactions::interactions().into_iter().chain(jobs::jobs()).collect();
+    [worlds(), orders(), market_and_people(), sessions(), waiting, records(), keys()].into_iter().flatten()
 }
 
 /// Worlds that come and go, and how they are simulated.

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::commands::{command_row, result_row};
 use super::days::DayLine;
 use super::engine::Engine;
+use super::generation::{KeptJobs, Place};
 use super::hosted::Hosted;
 use super::logs::MarketLine;
 use super::orders::OrderError;
@@ -49,6 +50,7 @@ struct Assembly<'a> {
     journal: BTreeMap<WorldId, Journal>,
     positions: BTreeMap<(String, i32), i64>,
     relations: KeptRelations,
+    jobs: KeptJobs,
     wall: i64,
 }
 
@@ -66,6 +68,7 @@ impl Engine {
             journal: BTreeMap::new(),
             positions: BTreeMap::new(),
             relations: KeptRelations::default(),
+            jobs: KeptJobs::default(),
             wall,
         };
         for unit in units {
@@ -219,6 +222,9 @@ impl Assembly<'_> {
                 world_id: row.world_id.clone(),
                 body: row.body.clone().unwrap_or_default().into(),
             });
+            self.outbox(row);
+        }
+        for row in self.jobs.take(Place { world: id, incarnation, shard, wall: self.wall }, &outcome.jobs) {
             self.outbox(row);
         }
         self.relations.take((id, shard), &outcome.relations, (self.wall, self.commit.commit_no));
@@ -437,6 +443,7 @@ impl Assembly<'_> {
         self.commit.positions =
             positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect();
         self.relations.fill(&mut self.commit);
+        self.jobs.fill(&mut self.commit);
         self.commit.next_outbox_ids = self.to_tell.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
         self.commit.marks.clone_from(&self.engine.pending_marks);
         self.to_tell.events.sort_by_key(|line| line.cursor);

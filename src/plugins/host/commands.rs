@@ -16,6 +16,8 @@ use crate::plugins::store::{CommandRow, OutboxRow, ShardId, StoreError};
 
 /// Where outcomes of commands from Kafka go.
 pub(super) const RESULT_TOPIC: &str = "world.command.result";
+/// What workers say, as a command to a world.
+const GENERATION_RESULT: &str = "generation.result";
 /// Their event type in lists and metrics.
 const RESULT_TYPE: &str = "world.command.result";
 
@@ -202,6 +204,11 @@ impl Engine {
             return Ok(());
         }
         let asked = Asked { command: Some(command), origin: Some(origin), raw: Some(raw), reply: None };
+        if let Some(words) = self.foreign_answer(&id, &message.payload).filter(|_| message.command == GENERATION_RESULT)
+        {
+            self.refuse(OrderError::Conflict(words), asked);
+            return Ok(());
+        }
         let order = match order {
             Ok(order) => order,
             Err(error) => {

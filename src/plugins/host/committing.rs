@@ -178,6 +178,7 @@ impl Engine {
         if !commit.positions.is_empty() {
             self.parts.surroundings.positions_stored(commit.positions.clone());
         }
+        self.steer_jobs();
         self.hand_over_partitions();
         self.snapshot_if_owing();
         self.retry_calm_orders();
@@ -210,6 +211,7 @@ impl Engine {
             Work::Order(order) => order.change.as_ref(),
             _ => None,
         };
+        let mut jobs = Vec::new();
         for (id, slot) in slots {
             let Some(world) = self.worlds.get_mut(&id) else {
                 if matches!(work, Work::Snapshot) {
@@ -222,8 +224,12 @@ impl Engine {
                 world.now = outcome.now;
                 world.hash = outcome.hash;
                 world.inputs += u64::from(outcome.changed);
+                jobs.push((id.clone(), outcome.jobs.clone()));
                 if let Some(counted) = &outcome.interactions {
                     (world.counts.chains, world.counts.intents) = (counted.chains, counted.intents);
+                }
+                if let Some(counted) = &outcome.generation {
+                    world.counts.count_jobs(counted, outcome.now);
                 }
             }
             if let Slot::Applied { outcome, cost_micros, sets, .. } = slot {
@@ -244,6 +250,9 @@ impl Engine {
             if let Some(change) = change {
                 self.conclude_change(&id, change, stillborn, changed);
             }
+        }
+        for (id, told) in jobs.iter().filter(|(_, told)| !told.0.is_empty()) {
+            self.heed_jobs(id, told);
         }
         let mut replies = Vec::new();
         if let Some(command) = command.filter(|_| !matches!(work, Work::Repeated(_))) {
@@ -289,6 +298,7 @@ impl Engine {
                     tracing::info!(world_id = %id, shard = row.shard, incarnation = %row.incarnation, "world is registered");
                 }
                 world.presence = Presence::Here;
+                self.edge_jobs.forget(id);
             }
             WorldChange::Configure { simulation, .. } if changed => {
                 // Of this commit: another change may be under way.
@@ -300,6 +310,7 @@ impl Engine {
                 tracing::info!(world_id = %id, "world is removed");
                 self.with_debt(id, |world| world.debt_micros = 0);
                 self.worlds.remove(id);
+                self.edge_jobs.forget(id);
                 self.step_lines.forget(id);
             }
             WorldChange::Status { .. } | WorldChange::Configure { .. } => {}

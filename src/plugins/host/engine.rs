@@ -14,6 +14,7 @@ use super::HostConfig;
 use super::agenda::Agenda;
 use super::commands::InFlight;
 use super::committing::{CommitResult, Committing};
+use super::edge_jobs::EdgeJobs;
 use super::hosted::Worlds;
 use super::logs::{StepLines, Unannounced};
 use super::orders::{OrderError, OrderMessage};
@@ -81,6 +82,7 @@ pub struct Engine {
     /// When the publisher's last batch was through, and how long it took.
     pub(super) last_published: (Instant, Duration),
     pub(super) last_glance: Instant,
+    pub(super) edge_jobs: EdgeJobs,
     pub(super) extensions: Extensions,
     pub(super) stopping: bool,
     pub(super) failure: Option<HostFailure>,
@@ -147,6 +149,7 @@ impl Engine {
             last_commit_took: Duration::ZERO,
             last_published: (wall_now(), Duration::ZERO),
             last_glance: wall_now(),
+            edge_jobs: EdgeJobs::new(config.generation.clone()),
             extensions: extensions_of(&*build),
             stopping: false,
             failure: None,
@@ -321,6 +324,8 @@ impl Engine {
         }
         self.watch_paces();
         self.resume_when_due();
+        self.steer_jobs();
+        super::generation::measure(self.edge_jobs.len());
         self.retry_calm_orders();
     }
 

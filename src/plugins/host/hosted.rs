@@ -134,6 +134,7 @@ impl Hosted {
         self.inputs = made.inputs;
         self.counts.npcs = made.npcs;
         (self.counts.chains, self.counts.intents) = made.interactions;
+        [self.counts.jobs_pending, self.counts.jobs_in_flight, self.counts.jobs_dead] = made.jobs;
         self.counts.waiting = PerTier::default();
         // A faulted world is shown and not run: it owes no snapshot.
         self.debt_micros = if self.is_faulted() { 0 } else { made.debt_micros };

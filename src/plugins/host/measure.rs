@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::measure_interactions;
 use super::steps::{StepCause, cause, deferred};
 use super::unit::{Commanded, Slot, Unit, Work};
+use super::{measure_generation, measure_interactions};
 use crate::components::market::ShockKind;
 use crate::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
 use crate::messages::shock::MarketShock;
@@ -136,6 +136,9 @@ fn unit(unit: &Unit) {
         }
         if let Some(counted) = &outcome.interactions {
             measure_interactions::added(&counted.added);
+        }
+        if let Some(counted) = &outcome.generation {
+            measure_generation::added(&counted.added, &outcome.jobs, outcome.now);
         }
         match (tick, &unit.work) {
             (Some(tick), _) => {
@@ -337,27 +340,19 @@ mod tests {
         use crate::components::interaction::InteractionTotals;
         use crate::messages::interaction::InteractionsCounted;
         use crate::messages::outside::SignalsHeard;
-        use crate::messages::relation::RelationsTold;
         use crate::messages::{Input, Outcome};
 
         let applied = |work: Work, game_micros: i64| {
             let mut unit = Unit::new(None, work);
             let outcome = Outcome {
                 changed: true,
-                events: Vec::new(),
-                due_ticks: Vec::new(),
-                tick: None,
-                reply: None,
-                now: None,
                 game_micros,
-                hash: crate::world::StateHash::default(),
-                report: None,
                 signals: SignalsHeard { taken: 2, refused: 1 },
                 interactions: Some(InteractionsCounted {
                     added: InteractionTotals { chains_started: 2, ..InteractionTotals::default() },
                     ..InteractionsCounted::default()
                 }),
-                relations: RelationsTold::default(),
+                ..Outcome::default()
             };
             let input = Input::Advance { game_micros: 1, wall_micros: 0, steps: 1 };
             let slot = Slot::Applied { input, outcome: Box::new(outcome), cost_micros: 2_000_000, sets: Vec::new() };

@@ -36,8 +36,10 @@ mod commands;
 mod committing;
 mod configure;
 mod days;
+mod edge_jobs;
 mod engine;
 mod fingerprint;
+mod generation;
 mod handing;
 mod hosted;
 mod intake;
@@ -45,6 +47,7 @@ mod keeping;
 mod load;
 mod logs;
 mod measure;
+mod measure_generation;
 mod measure_interactions;
 mod orders;
 mod pacing;
@@ -69,6 +72,7 @@ use bevy_app::App;
 
 pub use commands::{CommandHead, CommandSource};
 pub use configure::entity_tag;
+pub use edge_jobs::EdgeLimits;
 pub use engine::Engine;
 pub use hosted::shard_of;
 pub(crate) use load::hash_as_written;
@@ -118,6 +122,8 @@ pub struct HostConfig {
     /// Whether the broker does not have what was published before: it is new, or another one. Own ticks that never came
     /// back are then published again.
     pub own_ticks_lost: bool,
+    /// Limits of the edge for jobs of generation.
+    pub generation: EdgeLimits,
 }
 
 impl HostConfig {

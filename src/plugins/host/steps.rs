@@ -8,11 +8,12 @@ use serde_json::{Value, json};
 
 use super::hosted::Hosted;
 use super::measure;
-use super::measure_interactions;
 use super::unit::Work;
+use super::{measure_generation, measure_interactions};
 use crate::components::clock::GameInstant;
 use crate::components::tier::PerTier;
 use crate::messages::Outcome;
+use crate::messages::generation::GenerationCounted;
 use crate::messages::tier::StepReport;
 use crate::plugins::watch::{SetEdge, SetWatcher};
 use crate::systems::scheduler::StepSummary;
@@ -147,6 +148,9 @@ pub(super) fn conclude_step(
     if let Some(counted) = outcome.interactions {
         measure_interactions::steps(&counted.report, world.shown.max_chain_ops_per_step);
     }
+    if let Some(counted) = outcome.generation {
+        measure_generation::steps(&counted.report, world.shown.max_job_ops_per_step);
+    }
     step
 }
 
@@ -167,6 +171,14 @@ pub struct StepCounts {
     pub chains: u64,
     /// Intents that wait or are unanswered.
     pub intents: u64,
+    /// Jobs of generation that wait in the world.
+    pub jobs_pending: u64,
+    /// Jobs that the world has let go and that are not over.
+    pub jobs_in_flight: u64,
+    /// Dead jobs that are kept.
+    pub jobs_dead: u64,
+    /// Game seconds that the oldest of those that wait has waited.
+    pub jobs_oldest_seconds: u64,
 }
 
 impl StepCounts {
@@ -178,6 +190,15 @@ impl StepCounts {
             self.npcs = report.population;
             self.waiting = report.waiting;
         }
+    }
+}
+
+impl StepCounts {
+    pub(super) fn count_jobs(&mut self, counted: &GenerationCounted, now: Option<GameInstant>) {
+        (self.jobs_pending, self.jobs_in_flight) = (counted.pending, counted.in_flight);
+        self.jobs_dead = counted.dead;
+        let waited = now.zip(counted.oldest).map_or(0, |(now, oldest)| now.micros_since(oldest).max(0));
+        self.jobs_oldest_seconds = waited.unsigned_abs() / 1_000_000;
     }
 }
 

@@ -72,6 +72,8 @@ pub(super) struct Made {
     pub(super) npcs: PerTier<u32>,
     /// Chains that run, and intents that wait or are unanswered.
     pub(super) interactions: (u64, u64),
+    /// Jobs of generation that wait, that are under way, that are dead.
+    pub(super) jobs: [u64; 3],
 }
 
 /// A tick on its way.

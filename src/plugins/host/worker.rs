@@ -182,8 +182,8 @@ fn keep(held: &mut Option<Held>, mut made: Held, (debt_micros, commit_no): (i64,
     let slot = match world.state_hash() {
         Ok(hash) => {
             let (now, inputs, npcs) = (world.now(), world.clock().inputs, population(world));
-            let interactions = interactions(world);
-            Made { now, hash, inputs, debt_micros, commit_no, npcs, interactions }
+            let (interactions, jobs) = (interactions(world), jobs(world));
+            Made { now, hash, inputs, debt_micros, commit_no, npcs, interactions, jobs }
         }
         Err(error) => return Slot::NotMade(error.to_string()),
     };
@@ -203,6 +203,12 @@ fn interactions(world: &mut GameWorld) -> (u64, u64) {
     let status = world.query("interaction.status", serde_json::json!({})).unwrap_or_default();
     let count = |what: &str| status.get(what).and_then(Value::as_u64).unwrap_or(0);
     (count("chains"), count("intents"))
+}
+
+/// Jobs of generation that wait, that are under way, that are dead; none in a world without.
+fn jobs(world: &mut GameWorld) -> [u64; 3] {
+    let status = world.query("generation.status", serde_json::json!({})).unwrap_or_default();
+    ["pending", "inFlight", "dead"].map(|what| status.get(what).and_then(Value::as_u64).unwrap_or(0))
 }
 
 /// The same apps, whose system sets tell this stopwatch when they begin and end.

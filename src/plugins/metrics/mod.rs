@@ -91,6 +91,32 @@ pub const METRICS: &[Metric] = &[
         &["change"],
         "Intents by what happened to them: proposed, refused (no room), handed_out, acknowledged, declined, expired (before they were handed out), unanswered, withdrawn, gone (their NPC or session is).",
     ),
+    counter(
+        "worldtick_generation_jobs_total",
+        &["outcome"],
+        "Jobs of generation by what happened to them: asked, joined (the same was under way), refused (no room), gone (kind, NPC or session is), shed, dispatched (by a world), started (an attempt was sent to the workers), retried, succeeded, failed, cancelled, expired, dead, sent_again, dead_forgotten.",
+    ),
+    counter(
+        "worldtick_generation_results_total",
+        &["outcome"],
+        "Words of workers by what became of them: applied, duplicate, late (of an attempt before the present one), early, finished (the job is over), unknown.",
+    ),
+    gauge(
+        "worldtick_generation_in_flight",
+        &[],
+        "Jobs of generation that are with the workers, of all worlds together.",
+    ),
+    gauge(
+        "worldtick_generation_queue_depth",
+        &["state"],
+        "Jobs of generation that wait: pending (in their worlds), edge (let go by their worlds, held back here or waiting for another attempt), dead (kept to be sent again).",
+    ),
+    gauge(
+        "worldtick_generation_queue_oldest_seconds",
+        &[],
+        "Game seconds that the oldest job has waited in its world, of all worlds.",
+    ),
+    histogram(GENERATION_WAIT, &[], "Game seconds from when a job was asked for until its world let it go."),
     counter("worldtick_cooldowns_begun_total", &[], "Cooldowns that began."),
     counter("worldtick_world_faults_total", &[], "Worlds that failed at an input."),
     counter(
@@ -233,6 +259,8 @@ pub const METRICS: &[Metric] = &[
 
 /// Lateness is in game time, and counted in buckets of its own.
 const LATENESS: &str = "worldtick_npc_lateness_seconds";
+/// So is how long jobs of generation wait.
+const GENERATION_WAIT: &str = "worldtick_generation_wait_seconds";
 
 /// The recorder cannot be set up.
 #[derive(Debug, Error)]
@@ -270,6 +298,7 @@ impl Recorder {
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_per_tick".into()), &counts))
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_used_ratio".into()), &ratios))
             .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(LATENESS.into()), &lateness))
+            .and_then(|builder| builder.set_buckets_for_metric(Matcher::Full(GENERATION_WAIT.into()), &lateness))
             .and_then(PrometheusBuilder::install_recorder)
             .map_err(|error| MetricsError(error.to_string()))?;
         for metric in METRICS {

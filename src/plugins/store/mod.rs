@@ -10,6 +10,7 @@
 //! | `commit`, `prepared`, `plan`, `tables`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
 //! | `worlds`, `inputs`, `outbox` | what a start reads: worlds, snapshots, journal; positions, tick ids; what to publish |
 //! | `query`, `pages`, `commands` | lists for the admin API; commands that are known |
+//! | `jobs` | jobs of generation: rows and lists |
 //! | `relations` | how factions stand, and what happened between them: rows and lists |
 //! | `token`, `audit` | tokens of the admin API, and who changed what through it |
 //! | `sweep` | removal of what is old or too much, step by step |
@@ -29,6 +30,7 @@ mod engine;
 mod error;
 mod heartbeat;
 mod inputs;
+mod jobs;
 mod lease;
 mod lease_rows;
 mod lock;
@@ -58,6 +60,7 @@ pub use commit::CommitOutcome;
 pub use config::StoreConfig;
 pub use engine::EngineKind;
 pub use error::StoreError;
+pub use jobs::{JobFilter, JobRow, JobStage};
 pub use lease::{Lease, LeaseState};
 pub use metric_history::{MetricFilter, MetricSample, OverdueTicks};
 pub use outbox::ClusterUse;

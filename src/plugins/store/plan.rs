@@ -5,8 +5,8 @@ use super::config::StoreConfig;
 use super::rows::{Commit, InputPosition, ShardId, WorldChange, WorldRow};
 use super::statements::{Batch, Statement, check_text, refused};
 use super::tables::{
-    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, OUTBOX_MARK, RELATION,
-    RELATION_HISTORY, TICK, TICK_HISTORY, UNREGISTERED_WORLD, WORLD,
+    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, GENERATION_JOB, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX,
+    OUTBOX_MARK, RELATION, RELATION_HISTORY, TICK, TICK_HISTORY, UNREGISTERED_WORLD, WORLD,
 };
 use super::value::{Value, values};
 
@@ -110,6 +110,7 @@ impl<'a> Batch<'a> {
         self.rows(&TICK, &commit.ticks_seen, |_, row| values![row.tick_id, row.shard, row.seen_at])?;
         self.history(commit)?;
         self.relations(commit)?;
+        self.jobs(commit)?;
         self.commands(commit)?;
         self.rows(&OUTBOX, &commit.outbox, |index, row| {
             let is_tick = config.tick_topics.contains(&row.topic);
@@ -185,6 +186,38 @@ impl<'a> Batch<'a> {
                 &row.to,
                 &row.changed_by,
                 row.command_id,
+                row.recorded_at,
+            ]
+        })
+    }
+
+    fn jobs(&mut self, commit: &'a Commit) -> Result<(), StoreError> {
+        let no = commit.commit_no;
+        self.rows(&GENERATION_JOB, &commit.jobs, |_, row| {
+            values![
+                &row.world_id,
+                row.incarnation,
+                row.job_id,
+                row.shard,
+                no,
+                &row.state,
+                i64::from(row.is_over),
+                row.stage.number(),
+                &row.kind,
+                &row.user,
+                &row.session,
+                row.npc_id,
+                &row.chain,
+                &row.step,
+                row.priority,
+                row.attempt,
+                row.timeout_seconds,
+                &row.reason,
+                &row.message,
+                &row.reference,
+                row.again_for,
+                row.asked_at,
+                row.deadline,
                 row.recorded_at,
             ]
         })

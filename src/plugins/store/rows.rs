@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::jobs::JobRow;
 use super::relations::{RelationHistoryRow, RelationRow};
 
 /// Number of a shard, below the partition count of `world.command`.
@@ -37,6 +38,8 @@ pub struct Commit {
     pub relations: Vec<RelationRow>,
     /// What happened between factions.
     pub relation_history: Vec<RelationHistoryRow>,
+    /// Jobs of generation, as they stand now; each job once.
+    pub jobs: Vec<JobRow>,
     /// Messages that could not be used.
     pub dead_letters: Vec<DeadLetterRow>,
     /// Messages to publish; ids are assigned by the engine from the lease rows.
@@ -61,6 +64,7 @@ impl Commit {
             && self.market_states.is_empty()
             && self.relations.is_empty()
             && self.relation_history.is_empty()
+            && self.jobs.is_empty()
             && self.dead_letters.is_empty()
             && self.outbox.is_empty()
             && self.positions.is_empty()

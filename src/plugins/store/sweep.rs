@@ -27,6 +27,14 @@ const OLD_METRICS: &str = "DELETE FROM metric_snapshot WHERE (at, name, labels) 
 const OLD_AUDIT: &str = "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE at < $1 ORDER BY at LIMIT $2)";
 const SURPLUS_OF_AUDIT: &str =
     "DELETE FROM audit WHERE seq IN (SELECT seq FROM audit WHERE seq <= $1 ORDER BY seq LIMIT $2)";
+const OLD_JOBS: &str = "DELETE FROM generation_job WHERE (world_id, incarnation, job_id) IN \
+                        (SELECT world_id, incarnation, job_id FROM generation_job WHERE is_over = 1 \
+                        AND recorded_at < $1 ORDER BY recorded_at LIMIT $2)";
+const OLD_JOBS_LEFT: &str = "DELETE FROM generation_job WHERE (world_id, incarnation, job_id) IN \
+                             (SELECT world_id, incarnation, job_id FROM generation_job j WHERE is_over = 0 \
+                             AND recorded_at < $1 AND NOT EXISTS (SELECT 1 FROM world w \
+                             WHERE w.world_id = j.world_id AND w.incarnation = j.incarnation) \
+                             ORDER BY recorded_at LIMIT $2)";
 const REVOKED_TOKENS: &str = "DELETE FROM token WHERE token_id IN (SELECT token_id FROM token WHERE revoked_at < $1 \
                               ORDER BY revoked_at LIMIT $2)";
 
@@ -44,6 +52,8 @@ pub enum Swept {
     MarketHistory,
     /// What happened between factions.
     RelationHistory,
+    /// Jobs of generation that are over, and those of former incarnations of their worlds.
+    GenerationJobs,
     /// Messages that could not be used.
     DeadLetters,
     /// Outbox rows that are published; a tick of our own only when it has come back.
@@ -67,6 +77,7 @@ impl Swept {
             Self::TickHistory => "tick_history",
             Self::MarketHistory => "market_state",
             Self::RelationHistory => "relation_history",
+            Self::GenerationJobs => "generation_job",
             Self::DeadLetters => "dead_letter",
             Self::Outbox => "outbox",
             Self::Commands => "command",
@@ -235,6 +246,7 @@ impl Store {
                 let surplus = too_many.map(|seq| (SURPLUS_OF_AUDIT, seq));
                 Stage::Plain(surplus.into_iter().chain([(OLD_AUDIT, sweep.before)]).collect())
             }
+            Swept::GenerationJobs => Stage::Plain(vec![(OLD_JOBS_LEFT, sweep.before), (OLD_JOBS, sweep.before)]),
             Swept::RevokedTokens => Stage::Plain(vec![(REVOKED_TOKENS, sweep.before)]),
         })
     }

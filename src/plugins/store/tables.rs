@@ -126,6 +126,43 @@ pub(super) const RELATION_HISTORY: Table = Table {
     suffix: "",
 };
 
+pub(super) const GENERATION_JOB: Table = Table {
+    name: "generation_job",
+    columns: &[
+        "world_id",
+        "incarnation",
+        "job_id",
+        "shard",
+        "commit_no",
+        "state",
+        "is_over",
+        "stage",
+        "kind",
+        "user_name",
+        "session",
+        "npc_id",
+        "chain",
+        "step",
+        "priority",
+        "attempt",
+        "timeout_seconds",
+        "reason",
+        "message",
+        "reference",
+        "again_for",
+        "asked_at",
+        "deadline",
+        "recorded_at",
+    ],
+    suffix: " ON CONFLICT (world_id, incarnation, job_id) DO UPDATE SET shard = excluded.shard, \
+             commit_no = excluded.commit_no, state = excluded.state, is_over = excluded.is_over, \
+             stage = excluded.stage, session = excluded.session, npc_id = excluded.npc_id, chain = excluded.chain, \
+             step = excluded.step, attempt = excluded.attempt, timeout_seconds = CASE \
+             WHEN excluded.timeout_seconds > 0 THEN excluded.timeout_seconds ELSE generation_job.timeout_seconds END, \
+             reason = excluded.reason, message = excluded.message, reference = excluded.reference, \
+             recorded_at = excluded.recorded_at",
+};
+
 pub(super) const COMMAND: Table = Table {
     name: "command",
     columns: &[

@@ -48,7 +48,7 @@ use crate::plugins::store::{Store, Swept};
 
 /// Topics whose messages are known by ids.
 const TICK_TOPICS: &[&str] = &["world.tick.hourly", "world.tick.daily"];
-const COMMAND_TOPICS: &[&str] = &["world.command"];
+const COMMAND_TOPICS: &[&str] = &["world.command", "generation.result"];
 
 /// What the tasks need.
 pub(super) struct TaskParts {
@@ -107,6 +107,11 @@ impl TaskParts {
                 "relation_history",
                 &tasks.relation_history,
                 sweep(Swept::RelationHistory, kept.relation_retention_days, rows),
+            ),
+            (
+                "generation_jobs",
+                &tasks.generation_jobs,
+                sweep(Swept::GenerationJobs, kept.generation_retention_days, None),
             ),
             ("dead_letters", &tasks.dead_letters, sweep(Swept::DeadLetters, kept.dead_letter_retention_days, rows)),
             (

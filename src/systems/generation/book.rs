@@ -7,9 +7,7 @@ use bevy_ecs::prelude::*;
 
 use super::desk::GenerationDesk;
 use crate::components::clock::GameInstant;
-use crate::components::generation::{
-    BANDS, Band, GenerationJob, GenerationUser, JobSource, JobState,
-};
+use crate::components::generation::{BANDS, Band, GenerationJob, GenerationUser, JobSource, JobState};
 use crate::components::ids::StableId;
 use crate::components::interaction::ChainId;
 use crate::world::spec::GenerationLimitsSpec;

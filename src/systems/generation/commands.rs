@@ -141,7 +141,8 @@ pub(crate) fn request_generation(In(order): In<RequestGeneration>, registry: Reg
     };
     let user = order.user.as_deref().or_else(|| session.as_ref().map(|id| id.as_str())).unwrap_or(WORLD_USER);
     let known = ground.jobs.book.user(user);
-    let joins = order.dedup_key.as_deref().zip(known).is_some_and(|(key, user)| ground.jobs.book.of_key(user, key).is_some());
+    let joins =
+        order.dedup_key.as_deref().zip(known).is_some_and(|(key, user)| ground.jobs.book.of_key(user, key).is_some());
     if !joins {
         // A refusal changes nothing, not even the numbers of sessions.
         let priority = ground.jobs.model.kind(kind).map_or(0, |kind| kind.priority);

@@ -383,7 +383,9 @@ impl Ground<'_, '_> {
             previous,
             kind: self.jobs.model.name(job.kind).to_owned(),
             user: self.user_name(job.user).to_owned(),
-            session: asker.filter(|asker| asker.session != NO_SESSION).and_then(|asker| self.session_name(asker.session)),
+            session: asker
+                .filter(|asker| asker.session != NO_SESSION)
+                .and_then(|asker| self.session_name(asker.session)),
             npc_id: asker.map(|asker| asker.npc).filter(|npc| *npc != NOBODY).map(|npc| npc.0),
             chain: chain.map(|(chain, _)| chain.name.as_ref().to_owned()),
             step: chain.map(|(chain, step)| chain.step_name(step).to_owned()),

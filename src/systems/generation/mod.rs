@@ -37,6 +37,6 @@ pub use model::GenerationModel;
 pub use queries::{AskGeneration, AskJob, AskJobs};
 pub(crate) use queries::{list_jobs, show_generation, show_job};
 pub use results::{AdmitGeneration, HoldGeneration, JOBS_MAX, MESSAGE_MAX, REFERENCE_MAX, ReportGeneration};
-pub(crate) use steps::{Forsaken, forsake_jobs};
 pub(crate) use results::{admit_generation, hold_generation, report_generation};
+pub(crate) use steps::{Forsaken, forsake_jobs};
 pub use turns::Turns;

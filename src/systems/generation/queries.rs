@@ -106,7 +106,9 @@ impl KnownJobs<'_, '_> {
     fn row(&self, id: StableId, job: &GenerationJob) -> Value {
         let asker = job.askers().next();
         let (source, chain) = match asker.map(|asker| asker.source) {
-            Some(JobSource::Chain(chain, step)) => ("chain", self.chains.chain(ChainId(chain)).map(|chain| (chain, step))),
+            Some(JobSource::Chain(chain, step)) => {
+                ("chain", self.chains.chain(ChainId(chain)).map(|chain| (chain, step)))
+            }
             Some(JobSource::Behaviour) => ("behaviour", None),
             Some(JobSource::Command) | None => ("command", None),
         };
@@ -148,11 +150,15 @@ impl KnownJobs<'_, '_> {
                 (None, None) => self.why_pending(id, job),
             },
             JobState::Queued if job.life.is_sent() => "it is with the workers, and none has begun".to_owned(),
-            JobState::Queued => match (rest.and_then(|rest| rest.held.as_ref()), rest.and_then(|rest| rest.error.as_ref())) {
-                (Some(reason), _) => format!("the edge holds it back: {reason}"),
-                (None, Some(error)) => format!("its last attempt failed ({error}); it waits for the edge to send it again"),
-                (None, None) => "it waits for the edge to let it go".to_owned(),
-            },
+            JobState::Queued => {
+                match (rest.and_then(|rest| rest.held.as_ref()), rest.and_then(|rest| rest.error.as_ref())) {
+                    (Some(reason), _) => format!("the edge holds it back: {reason}"),
+                    (None, Some(error)) => {
+                        format!("its last attempt failed ({error}); it waits for the edge to send it again")
+                    }
+                    (None, None) => "it waits for the edge to let it go".to_owned(),
+                }
+            }
             JobState::Running => format!("a worker is at it: {} percent", rest.map_or(0, |rest| rest.progress)),
             JobState::Dead => format!(
                 "it was tried {} times, and may be tried no more than that ({}); of dead jobs {} are kept",

@@ -4,6 +4,7 @@ use bevy_ecs::prelude::*;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
+use uuid::Uuid;
 
 use crate::components::generation::{Landed, LandedWhat, LifeEvent, Refusal};
 use crate::components::ids::StableId;
@@ -55,6 +56,9 @@ impl WorldCommand for HoldGeneration {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ReportGeneration {
+    /// The incarnation of the world that had asked; the server lets none of another one through.
+    #[serde(default)]
+    pub incarnation: Option<Uuid>,
     /// The job.
     pub job_id: u64,
     /// Which attempt, as in the request.
@@ -165,9 +169,10 @@ pub(crate) fn report_generation(In(order): In<ReportGeneration>, mut ground: Gro
     check(&order)?;
     let id = StableId(order.job_id);
     let held = ground.job(id).map(|job| {
-        let is_settled = job.rest().and_then(|rest| rest.landed.as_ref()).is_some_and(|landed| {
-            landed.attempt == order.attempt && !matches!(landed.what, LandedWhat::Progress(_))
-        });
+        let is_settled = job
+            .rest()
+            .and_then(|rest| rest.landed.as_ref())
+            .is_some_and(|landed| landed.attempt == order.attempt && !matches!(landed.what, LandedWhat::Progress(_)));
         if is_settled { Err(Refusal::Duplicate) } else { job.life.hears(order.attempt) }
     });
     let was = ground.ids.was_given(id);
@@ -182,12 +187,15 @@ pub(crate) fn report_generation(In(order): In<ReportGeneration>, mut ground: Gro
             ground.finish();
             return Ok(json!({ "jobId": id.0, "result": "taken" }));
         }
-        Some(Err(refusal)) => (refusal.as_str(), match refusal {
-            Refusal::Over => &mut totals.results_finished,
-            Refusal::Late => &mut totals.results_late,
-            Refusal::Duplicate => &mut totals.results_duplicate,
-            Refusal::Early => &mut totals.results_early,
-        }),
+        Some(Err(refusal)) => (
+            refusal.as_str(),
+            match refusal {
+                Refusal::Over => &mut totals.results_finished,
+                Refusal::Late => &mut totals.results_late,
+                Refusal::Duplicate => &mut totals.results_duplicate,
+                Refusal::Early => &mut totals.results_early,
+            },
+        ),
         None if was => (Refusal::Over.as_str(), &mut totals.results_finished),
         None => ("unknown", &mut totals.results_unknown),
     };
@@ -199,10 +207,9 @@ pub(crate) fn report_generation(In(order): In<ReportGeneration>, mut ground: Gro
 fn landed(order: ReportGeneration) -> Landed {
     let what = match order.status {
         ResultStatus::Progress => LandedWhat::Progress(order.progress.unwrap_or(0)),
-        ResultStatus::Succeeded => LandedWhat::Succeeded {
-            outcome: order.outcome.map(Into::into),
-            reference: order.reference.map(Into::into),
-        },
+        ResultStatus::Succeeded => {
+            LandedWhat::Succeeded { outcome: order.outcome.map(Into::into), reference: order.reference.map(Into::into) }
+        }
         ResultStatus::Failed => {
             let class = order.error.unwrap_or(ErrorClass::Transient);
             LandedWhat::Failed {

@@ -65,9 +65,10 @@ impl Ground<'_, '_> {
     pub(crate) fn copy_askers(&mut self, from: (u32, StableId), to: (u32, StableId)) {
         for (chain, id) in self.jobs.book.of_chains(from) {
             self.change_job(id, |job| {
-                let source = job.askers().map(|asker| asker.source).find(|source| {
-                    matches!(source, JobSource::Chain(of, _) if *of == chain.0)
-                });
+                let source = job
+                    .askers()
+                    .map(|asker| asker.source)
+                    .find(|source| matches!(source, JobSource::Chain(of, _) if *of == chain.0));
                 if let Some(source) = source {
                     job.change_rest(|rest| rest.others.push(Asker { session: to.0, npc: to.1, source }));
                 }

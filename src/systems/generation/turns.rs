@@ -2,8 +2,8 @@
 //!
 //! Among the users of a band it is the deficit round robin of Shreedhar and Varghese ("Efficient Fair Queuing using Deficit
 //! Round-Robin", 1995): with each turn a user gets what the dearest job costs, and lets jobs go for as long as it lasts.
-//! Over any span in which two users both have jobs that could go, what they were given differs by at most twice the
-//! price of the dearest job. Bands take turns by smooth weighted round robin, so that none starves.
+//! Over any span in which two users both have jobs that could go, what they were given differs by at most three times
+//! the price of the dearest job. Bands take turns by smooth weighted round robin, so that none starves.
 
 use serde::{Deserialize, Serialize};
 

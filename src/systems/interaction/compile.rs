@@ -14,8 +14,8 @@ use crate::systems::npc::flag_key::FlagKey;
 use crate::systems::npc::model::Effects;
 use crate::systems::npc::names::{Names, unknown};
 use crate::world::spec::{
-    ChainSpec, ChainStepSpec, ConsequencesSpec, EffectsSpec, GenerationSpec, InteractionKindSpec, InteractionsSpec, NpcsSpec,
-    SpecFault, TO_COMPLETED, TO_FAILED, WorldSpec,
+    ChainSpec, ChainStepSpec, ConsequencesSpec, EffectsSpec, GenerationSpec, InteractionKindSpec, InteractionsSpec,
+    NpcsSpec, SpecFault, TO_COMPLETED, TO_FAILED, WorldSpec,
 };
 
 /// The time for which an intent is worth something where its kind does not say: an hour.
@@ -121,7 +121,12 @@ fn one_kind(compiler: &Compiler<'_>, id: &str, spec: &InteractionKindSpec) -> Ki
     }
 }
 
-fn one_chain(compiler: &Compiler<'_>, (name, at): (&str, &str), spec: &ChainSpec, kinds: (&Names, &Names)) -> ChainModel {
+fn one_chain(
+    compiler: &Compiler<'_>,
+    (name, at): (&str, &str),
+    spec: &ChainSpec,
+    kinds: (&Names, &Names),
+) -> ChainModel {
     let steps = spec.steps.iter().enumerate();
     ChainModel {
         name: name.into(),

@@ -273,7 +273,7 @@ impl Ground<'_, '_> {
         self.totals.intents_proposed += 1;
         let id = self.ids.next_id();
         self.intents.enter(id, &intent, &self.model.limits);
-        self.commands.spawn((id, intent));
+        self.intents.fresh.insert(id, intent);
         Some(id)
     }
 
@@ -287,7 +287,9 @@ impl Ground<'_, '_> {
     /// Drops an intent.
     pub(super) fn drop_intent(&mut self, id: StableId) {
         self.intents.strike(id, &self.model.limits);
-        if let Some(entity) = self.index.get(id) {
+        if self.intents.fresh.remove(&id).is_none()
+            && let Some(entity) = self.index.get(id)
+        {
             self.commands.entity(entity).despawn();
         }
     }
@@ -315,6 +317,9 @@ impl Ground<'_, '_> {
         }
         for (entity, flags) in self.book.first_flags.drain(..) {
             self.commands.entity(entity).insert(NpcFlags(flags));
+        }
+        for (id, intent) in std::mem::take(&mut self.intents.fresh) {
+            self.commands.spawn((id, intent));
         }
         for (id, user) in std::mem::take(&mut self.jobs.book.fresh_users) {
             self.commands.spawn((id, user));

@@ -30,6 +30,8 @@ pub struct IntentBook {
     open_sessions: BTreeMap<u32, u32>,
     /// Sessions that have something ready and may have one more open.
     active: BTreeSet<u32>,
+    /// What has been made and is not spawned yet; empty between systems.
+    pub(super) fresh: BTreeMap<StableId, Intent>,
 }
 
 #[derive(Debug, Clone, Copy)]

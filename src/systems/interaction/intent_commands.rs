@@ -189,6 +189,7 @@ pub(crate) fn propose_intent(In(order): In<ProposeIntent>, registry: Registry, m
         handed_out: None,
     });
     let id = proposed.ok_or("there is no room for it")?;
+    ground.finish();
     Ok(json!({ "intentId": id.0, "earliest": earliest }))
 }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{BadMessage, Decode, MergeKey, Mergeable};
+use crate::messages::generation::GenerationResult;
 use crate::messages::{CommandMessage, MessageError, TickMessage, TickType};
 
 /// A message that a server takes in.
@@ -56,13 +57,16 @@ pub fn decode_ticks() -> Decode<TickMessage> {
     Arc::new(|_topic, _key, value| Ok(TickMessage::parse(value.unwrap_or_default())?))
 }
 
-/// Decodes commands from this topic, and ticks from all others.
-pub fn decode_ticks_and_commands(commands: &str) -> Decode<Inbound> {
-    let commands = commands.to_owned();
+/// Decodes commands from this topic, answers of workers from that one, as the commands that they stand for, and ticks from
+/// all others.
+pub fn decode_all(commands: &str, results: &str) -> Decode<Inbound> {
+    let (commands, results) = (commands.to_owned(), results.to_owned());
     Arc::new(move |topic, _key, value| {
         let value = value.unwrap_or_default();
         if topic == commands {
             Ok(Inbound::Command(Box::new(CommandMessage::parse(value)?)))
+        } else if topic == results {
+            Ok(Inbound::Command(Box::new(GenerationResult::parse(value)?.into_command()?)))
         } else {
             Ok(Inbound::Tick(Box::new(TickMessage::parse(value)?)))
         }

@@ -29,7 +29,7 @@ use super::settings::KafkaSettings;
 use crate::plugins::store::InputPosition;
 
 pub use config::{InboundConfig, InboundStatus, InboundTopic};
-pub use messages::{Inbound, decode_ticks, decode_ticks_and_commands};
+pub use messages::{Inbound, decode_all, decode_ticks};
 pub use received::{BadMessage, Decode, GapReason, Hold, MergeKey, Mergeable, RawRecord, Received, ReceivedKind};
 pub use start::{StartAt, partitions, start_positions};
 

@@ -83,7 +83,11 @@ impl<'a> Paths<'a> {
         if step.wait() != Some(0) {
             return Vec::new();
         }
-        let outcomes = [(DONE, step.auto_advance), (SKIPPED, step.optional), (REFUSED, step.interaction.is_some() || step.generation.is_some())];
+        let outcomes = [
+            (DONE, step.auto_advance),
+            (SKIPPED, step.optional),
+            (REFUSED, step.interaction.is_some() || step.generation.is_some()),
+        ];
         // A refusal passes a step only where a branch is there for it.
         let possible = outcomes
             .into_iter()
