@@ -12,8 +12,6 @@ use interaction_support::deeds::{deed, perform};
 use interaction_support::{intents, session, status, totals, village, with_sleepers, world_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use worldtick::components::clock::{ClockSource, TimeScale};
-use worldtick::messages::Input;
 use worldtick::messages::interaction::ChainChange::{self, Advanced};
 use worldtick::messages::interaction::InteractionChainChanged;
 use worldtick::testing::Stepper;

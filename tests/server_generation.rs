@@ -132,7 +132,8 @@ fn a_job_goes_to_a_worker_and_comes_back() {
         let text = api.get("/metrics").text;
         text.contains("worldtick_generation_results_total").then_some(text)
     });
-    assert!((metric(&text, r#"worldtick_generation_jobs_total{outcome="succeeded"}"#) - 1.0).abs() < 0.1);
+    // Those of a process are those of all servers in it.
+    assert!(metric(&text, r#"worldtick_generation_jobs_total{outcome="succeeded"}"#) >= 1.0);
 }
 
 #[test]
@@ -209,7 +210,7 @@ fn limits_of_the_server_hold_back_and_say_so() {
     api.delete(&at(&format!("jobs/{}", under_way["job_id"]))).problem(404);
     api.get(&at("jobs/one")).problem(404);
     api.post(&at("jobs"), &json!({ "kind": "song" })).problem(422);
-    assert_eq!(api.patch(&at("generation"), r#"{"maxPending": 0}"#, &[]).ok()["limits"]["maxPending"], 0);
+    assert_eq!(api.patch(&at("generation"), r#"{"maxPending": 0}"#, &[("content-type", "application/json")]).ok()["limits"]["maxPending"], 0);
     api.post(&at("jobs"), &json!({ "kind": "scene" })).problem(409);
     assert_eq!(api.get(&at("generation")).ok()["limits"]["maxPending"], 0);
 }

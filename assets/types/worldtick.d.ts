@@ -242,6 +242,12 @@ export interface ChainStepSpec {
   stepId: string;
   /** What the NPC proposes when the step opens, by the id of its kind. */
   interaction?: string | null;
+  /**
+   * What is asked of workers outside when the step opens. It waits for what comes of it: `done` or the outcome that a
+   * worker gives, `failed` when it came to nothing, `refused` when there was no room. Without a branch for `failed` the
+   * chain fails.
+   */
+  generation?: StepGenerationSpec | null;
   /** Game seconds from when the step begins until it can open. Together with the next three: 0 to 3,162,240,000. */
   waitSeconds?: number;
   /** Game minutes more. */
@@ -806,9 +812,14 @@ export interface EffectsSpec {
   flagsSet?: Record<string, unknown>;
   /** When it ends: what the NPC proposes, by kinds of interaction. */
   intents?: string[];
+  /** When it ends: what the NPC asks of workers outside, by kinds of generation. */
+  generations?: string[];
   /** When it ends: effects that plugins know, by name, with their parameters. */
   customEffects?: Record<string, unknown>;
 }
+
+/** Why an attempt failed. */
+export type ErrorClass = "transient" | "overloaded" | "timeout" | "invalid" | "refused";
 
 /** How a message wants to be handled on its way. */
 export interface EventMetadata {
@@ -850,6 +861,161 @@ export interface FactionSpec {
 }
 
 export type GameInstant = string;
+
+/** What workers are to do. */
+export type GenerationAction = "generate" | "cancel";
+
+/** A job of generation has begun, gone on or ended. */
+export interface GenerationJob {
+  /** The job's id in its world, the same for as long as it lives. */
+  job_id: number;
+  /** Where it stands now. */
+  state: JobState;
+  /** Where it stood before; nothing where it has just been asked for. */
+  previous?: JobState | null;
+  /** The kind of generation. */
+  kind: string;
+  /** Whom it is done for. */
+  user: string;
+  /** The session that waits for it. */
+  session?: string | null;
+  /** The NPC that it is for. */
+  npc_id?: number | null;
+  /** The chain that waits for it. */
+  chain?: string | null;
+  /** The step of the chain. */
+  step?: string | null;
+  /** How urgent it is, -1,000 to 1,000. */
+  priority: number;
+  /** How often it was sent to the workers. */
+  attempt: number;
+  /** Why it stands there, where there is something to say: the class of an error, why nobody wants it any more. */
+  reason?: string | null;
+  /** In words, what a worker has said of an error. */
+  message?: string | null;
+  /** Where what was made lies. */
+  reference?: string | null;
+  /** The dead job that it is sent again for. */
+  again_for?: number | null;
+  /** When it was asked for. */
+  asked_at: GameInstant;
+  /** When it is worth nothing any more. */
+  deadline: GameInstant;
+}
+
+/** A kind of generation. */
+export interface GenerationKindSpec {
+  /** For people. */
+  label?: string;
+  /** How urgent a job of it is: -1,000 to 1,000. */
+  priority?: number;
+  /** What a job of it takes of its user's turn, beside others: 1 to 100. */
+  cost?: number;
+  /** Game seconds until a job of it is worth nothing any more: 1 to 3,162,240,000. */
+  deadlineSeconds?: number;
+  /** How often a job of it is sent to the workers at most: 1 to 20. */
+  maxAttempts?: number;
+  /** Real seconds without a word of a worker after which an attempt has failed: 1 to 86,400. */
+  timeoutRealSeconds?: number;
+  /** What workers get with a job of it that brings nothing of its own: any JSON, at most 16,384 bytes. */
+  payload?: unknown;
+  /** The flag that is set to the reference in the result: as in `flagsSet` of the effects of a step. */
+  referenceFlag?: string | null;
+  /** What it brings to the NPC and session of a job that was done. */
+  onSuccess?: ConsequencesSpec;
+  /** What it brings to those of a job that came to nothing. */
+  onFailure?: ConsequencesSpec;
+}
+
+/** How many jobs there may be. */
+export interface GenerationLimitsSpec {
+  /** Jobs that wait in the world: 0 to 2,000,000. */
+  maxPending?: number;
+  /** Of them for one user: 0 to 1,000,000. */
+  maxPendingPerUser?: number;
+  /** Jobs that the world has let go and that are not over: 0 to 100,000. */
+  maxInFlight?: number;
+  /** Of them for one user: 0 to 100,000. */
+  maxInFlightPerUser?: number;
+  /** Dead jobs that are kept to be sent again, the oldest goes first: 0 to 100,000. */
+  maxDead?: number;
+  /** Game seconds of waiting that a point of priority is worth among the jobs of a user: 0 to 86,400. */
+  priorityAgeSeconds?: number;
+}
+
+/** What workers are asked on `generation.request`. The key is the world's id. */
+export interface GenerationRequest {
+  /** Id of this request: the same whenever it is published again. */
+  request_id: string;
+  /** What is to be done. */
+  action: GenerationAction;
+  /** The world. */
+  world_id: string;
+  /** What the world was when it asked: an answer repeats it, so that none of another world of the same name counts. */
+  incarnation: string;
+  /** The job: an answer repeats it. */
+  job_id: number;
+  /** How often it was sent, this time counted: an answer repeats it. */
+  attempt: number;
+  /** The kind of generation. */
+  kind: string;
+  /** Whom it is done for. */
+  user: string;
+  /** The session that waits for it. */
+  session?: string | null;
+  /** The NPC that it is for. */
+  npc_id?: number | null;
+  /** How urgent it is, -1,000 to 1,000. */
+  priority: number;
+  /** When it is worth nothing any more, in the time of the world. */
+  deadline: GameInstant;
+  /** Real seconds without a word of a worker after which the attempt counts as failed. */
+  timeout_real_seconds: number;
+  /** What to make of it. */
+  payload?: unknown;
+}
+
+/**
+ * What a worker answers on `generation.result`. The key is the world's id.
+ *
+ * Fields that it does not know are let through.
+ */
+export interface GenerationResult {
+  /** Id of this answer: one that comes twice counts once. */
+  result_id: string;
+  /** The world, as in the request. */
+  world_id: string;
+  /** As in the request. */
+  incarnation: string;
+  /** As in the request. */
+  job_id: number;
+  /** As in the request. */
+  attempt: number;
+  /** What has become of it. */
+  status: ResultStatus;
+  /** How far it is, in percent: 0 to 100. */
+  progress?: number | null;
+  /** What came of it, a word that a chain may branch on: 1 to 64 characters. Without it `done`. */
+  outcome?: string | null;
+  /** Where what was made lies: at most 256 characters. */
+  reference?: string | null;
+  /** Why it failed. Without it `transient`. */
+  error?: ErrorClass | null;
+  /** What went wrong, in words: at most 512 characters. */
+  message?: string | null;
+  /** Who answers, for people: 1 to 128 characters. */
+  worker?: string | null;
+  /** When it was answered (wall time). */
+  answered_at?: GameInstant | null;
+}
+
+/** What can be asked of workers outside: scenes, dialogue, images. */
+export interface GenerationSpec {
+  /** Kinds of generation, by id: at most 1,024. */
+  kinds?: Record<string, GenerationKindSpec>;
+  /** How much of it there may be. */
+  limits?: GenerationLimitsSpec;
+}
 
 /** What a faction strives for; each 0 to 1. */
 export interface GoalsSpec {
@@ -987,6 +1153,9 @@ export interface InteractionsSpec {
   /** How much of it there may be. */
   limits?: InteractionLimitsSpec;
 }
+
+/** Where a job stands. */
+export type JobState = "pending" | "queued" | "running" | "succeeded" | "failed" | "cancelled" | "expired" | "dead";
 
 /** What is remembered. */
 export interface KeepingRules {
@@ -1492,6 +1661,9 @@ export interface RequirementsSpec {
   conditions?: ConditionSpec[];
 }
 
+/** What has become of an attempt. */
+export type ResultStatus = "progress" | "succeeded" | "failed";
+
 /** A trade that agents follow: an hour of work turns inputs into output, and wears out tools. */
 export interface RoleSpec {
   /** Name, 1 to 32 of letters, digits and `_`. */
@@ -1815,6 +1987,22 @@ export interface StatsMetrics {
 
 /** What is summed. */
 export type StatsType = "hourly_summary" | "daily_summary" | "agent_behavior" | "economic_activity" | "social_interactions";
+
+/** What the step of a chain asks for: it waits until something has come of it. */
+export interface StepGenerationSpec {
+  /** The kind of generation. */
+  kind?: string;
+  /** Whom it is done for; without it the session, and `world` outside of sessions. */
+  user?: string | null;
+  /** How urgent it is, -1,000 to 1,000; without it as its kind. */
+  priority?: number | null;
+  /** Game seconds until it is worth nothing any more; without it as its kind. */
+  deadlineSeconds?: number | null;
+  /** Whoever of the same user asks under the same key while it is under way waits for the same job. */
+  dedupKey?: string | null;
+  /** What workers get: any JSON, at most 16,384 bytes; without it that of the kind. */
+  payload?: unknown;
+}
 
 /** What the steps of one input did. */
 export interface StepSummary {
@@ -2209,6 +2397,8 @@ export interface WorldFile {
   npcs?: NpcsSpec | null;
   /** What NPCs may propose, and chains of steps that wait; without it there are none. */
   interactions?: InteractionsSpec | null;
+  /** What is asked of workers outside; without it nothing is. */
+  generation?: GenerationSpec | null;
   /** A crowd on a grid; without it the world has none. */
   crowd?: CrowdSpec | null;
   /** Sections of other plugins, by the plugin's name; the plugin checks its own. */
@@ -2261,7 +2451,10 @@ export interface WorldSimulationConfig {
   maxNpcTicksPerStep?: number;
   /** Chains that are looked at in one step because their time has come: 0 to 1,000,000. */
   maxChainOpsPerStep?: number;
-  /** Operations on generation jobs in one step: 0 to 100,000. Has no effect yet: worlds have no generation jobs. */
+  /**
+   * Jobs of generation that are let go in one step: 0 to 100,000. A step that had to put off other work lets a quarter
+   * of them go.
+   */
   maxJobOpsPerStep?: number;
   /** The four tiers. */
   tiers?: TiersSpec;
@@ -2307,6 +2500,9 @@ export type DiplomacySummaryEvent = Partial<BaseEvent> & { event_type: "simulati
 /** `simulation.event.diplomacy_update`: its payload stands at top level or under `data`. */
 export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_update" } & (DiplomacyUpdate | { data: DiplomacyUpdate });
 
+/** `simulation.event.generation_job`: its payload stands at top level or under `data`. */
+export type GenerationJobEvent = Partial<BaseEvent> & { event_type: "simulation.event.generation_job" } & (GenerationJob | { data: GenerationJob });
+
 /** `simulation.event.interaction_chain_changed`: its payload stands at top level or under `data`. */
 export type InteractionChainChangedEvent = Partial<BaseEvent> & { event_type: "simulation.event.interaction_chain_changed" } & (InteractionChainChanged | { data: InteractionChainChanged });
 
@@ -2341,4 +2537,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacySummaryEvent | DiplomacyUpdateEvent | InteractionChainChangedEvent | InteractionIntentEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacySummaryEvent | DiplomacyUpdateEvent | GenerationJobEvent | InteractionChainChangedEvent | InteractionIntentEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;

@@ -12,6 +12,8 @@ use crate::plugins::store::ShardId;
 
 /// Jobs that are looked at in one go at most.
 const LOOKED_AT_MAX: usize = 1_000;
+/// When a world is told again that no worker has said anything.
+const TOLD_AGAIN: Duration = Duration::from_secs(3_600);
 /// How long a world may take to hear that a job is let go.
 const ASKED_MAX: Duration = Duration::from_secs(60);
 /// What counts for the limits of an hour.
@@ -290,8 +292,8 @@ impl EdgeJobs {
                 continue;
             }
             if let Some(held) = self.jobs.get_mut(&key) {
-                // Asked again after as long, should nothing have come of it: its world may stand still.
-                let again = now + held.timeout.max(Duration::from_secs(1));
+                // Its world has heard it, and may stand still. Should it not have heard it, it is told again.
+                let again = now + TOLD_AGAIN;
                 held.stage = Stage::Sent { until: again };
                 decisions.timed_out.push((key.clone(), held.attempt));
                 self.ends.insert((again, key));
@@ -350,7 +352,7 @@ mod tests {
         assert_eq!(edge.decide(now + seconds(58)).timed_out, []);
         assert_eq!(edge.decide(now + seconds(59)).timed_out, [(key.clone(), 2)]);
         assert_eq!(edge.decide(now + seconds(60)).timed_out, [], "the world has been told");
-        assert_eq!(edge.decide(now + seconds(89)).timed_out, [(key.clone(), 2)], "should nothing have come of it");
+        assert_eq!(edge.decide(now + seconds(59) + TOLD_AGAIN).timed_out, [(key.clone(), 2)], "it may not have heard");
         edge.over(&key);
         assert_eq!((edge.len(), edge.ends.len()), ((0, 0), 0));
     }
