@@ -19,6 +19,7 @@ use worldtick::components::ids::WorldId;
 use worldtick::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, MovementType, PopulationMovement};
 use worldtick::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
+use worldtick::messages::generation::GenerationJobChanged;
 use worldtick::messages::interaction::{InteractionChainChanged, InteractionIntent};
 use worldtick::messages::market::{
     AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsTeller, StatsType,
@@ -336,6 +337,7 @@ fn every_event_has_an_example_in_its_schema() {
         check_examples::<DemandSignal>(),
         check_examples::<DiplomacySummary>(),
         check_examples::<DiplomacyUpdate>(),
+        check_examples::<GenerationJobChanged>(),
         check_examples::<InteractionChainChanged>(),
         check_examples::<InteractionIntent>(),
         check_examples::<MarketCleared>(),

@@ -209,8 +209,12 @@ fn limits_of_the_server_hold_back_and_say_so() {
     assert!(all.iter().any(|request| request["action"] == "generate" && request["job_id"] == held["jobId"]));
     api.delete(&at(&format!("jobs/{}", under_way["job_id"]))).problem(404);
     api.get(&at("jobs/one")).problem(404);
+    api.get(&at("jobs?state=done")).problem(400);
     api.post(&at("jobs"), &json!({ "kind": "song" })).problem(422);
-    assert_eq!(api.patch(&at("generation"), r#"{"maxPending": 0}"#, &[("content-type", "application/json")]).ok()["limits"]["maxPending"], 0);
+    assert_eq!(
+        api.patch(&at("generation"), r#"{"maxPending": 0}"#, &[("content-type", "application/json")]).ok()["limits"]["maxPending"],
+        0
+    );
     api.post(&at("jobs"), &json!({ "kind": "scene" })).problem(409);
     assert_eq!(api.get(&at("generation")).ok()["limits"]["maxPending"], 0);
 }

@@ -12,6 +12,7 @@ use super::lists::page_limit;
 use super::npcs::{ask, object, rejected, tell};
 use super::{App, Problem};
 use crate::components::clock::GameInstant;
+use crate::components::generation::JobState;
 use crate::plugins::store::{JobFilter, JobRow};
 use crate::systems::generation::NO_JOB;
 
@@ -36,6 +37,10 @@ pub(super) async fn list(
 ) -> Answered {
     let Query(query) = query.map_err(|error| rejected(&error))?;
     let limit = page_limit(query.limit)?;
+    if let Some(state) = query.state.as_deref().filter(|state| JobState::of(state).is_none()) {
+        let all: Vec<&str> = JobState::ALL.iter().map(|state| state.as_str()).collect();
+        return Err(Problem::new(StatusCode::BAD_REQUEST, format!("state: `{state}` is none of {}", all.join(", "))));
+    }
     let filter = JobFilter { state: query.state, user: query.user, kind: query.kind };
     let mut rows = app.parts.store.jobs(&world, &filter, query.cursor.unwrap_or(0), limit.saturating_add(1)).await?;
     let kept = usize::try_from(limit).unwrap_or(usize::MAX);

@@ -438,13 +438,12 @@ mod tests {
                 prop_assert!(of(&|_| true) <= limits.max_in_flight);
                 prop_assert_eq!(of(&|_| true), edge.in_flight);
                 for number in 0..3_u8 {
-                    prop_assert!(of(&|one| one.user == format!("u{number}")) <= limits.max_in_flight_per_user);
-                    prop_assert!(of(&|one| one.shard == i32::from(number)) <= limits.max_in_flight_per_shard);
-                    let hour = sent.iter().filter(|(at, user)| now.duration_since(*at) < HOUR && *user == format!("u{number}"));
-                    prop_assert!(hour.count() <= usize::try_from(limits.max_per_hour_per_user).expect("few"));
-                }
-                for number in 0..3_u8 {
-                    prop_assert!(of(&|one| one.kind == format!("k{number}")) <= most.2);
+                    let (user, kind) = (format!("u{number}"), format!("k{number}"));
+                    let (by_user, by_kind) = (of(&|one| one.user == user), of(&|one| one.kind == kind));
+                    let by_shard = of(&|one| one.shard == i32::from(number));
+                    prop_assert!(by_user <= most.1 && by_kind <= most.2 && by_shard <= most.3);
+                    let recent = sent.iter().filter(|(at, whose)| now.duration_since(*at) < HOUR && *whose == user);
+                    prop_assert!(recent.count() <= usize::try_from(most.5).expect("few"));
                 }
                 let hour = sent.iter().filter(|(at, _)| now.duration_since(*at) < HOUR).count();
                 prop_assert!(hour <= usize::try_from(limits.max_per_hour).expect("few"));

@@ -47,6 +47,8 @@ const STEP_LINES: Duration = Duration::from_secs(10);
 pub(super) struct StepLine {
     pub(super) delta_game_seconds: f64,
     pub(super) npc_ticks: u64,
+    /// Jobs of generation that were let go.
+    pub(super) job_ops: u64,
     pub(super) deferred: u64,
     pub(super) events: usize,
     pub(super) cost_seconds: f64,
@@ -62,6 +64,7 @@ impl StepLine {
         Self {
             delta_game_seconds: measure::seconds(step.game_micros),
             npc_ticks: report.map_or(0, |report| u64::from(report.turns_in_all())),
+            job_ops: step.job_ops.into(),
             deferred: report.map_or(0, deferred),
             events: step.events,
             cost_seconds: measure::seconds(step.cost_micros),
@@ -75,6 +78,7 @@ impl StepLine {
         Self {
             delta_game_seconds: before.delta_game_seconds + self.delta_game_seconds,
             npc_ticks: before.npc_ticks + self.npc_ticks,
+            job_ops: before.job_ops + self.job_ops,
             deferred: before.deferred + self.deferred,
             events: before.events + self.events,
             cost_seconds: before.cost_seconds + self.cost_seconds,
@@ -84,9 +88,7 @@ impl StepLine {
     }
 
     fn write(&self, world_id: &WorldId) {
-        let Self { delta_game_seconds, npc_ticks, deferred, events, cost_seconds, npcs, steps } = *self;
-        // There are no generation jobs: their operations are none.
-        let job_ops = 0_u64;
+        let Self { delta_game_seconds, npc_ticks, job_ops, deferred, events, cost_seconds, npcs, steps } = *self;
         tracing::info!(
             target: "worldtick::steps", %world_id, delta_game_seconds, npc_ticks, job_ops,
             tiers.detailed = npcs.detailed, tiers.active = npcs.active, tiers.ambient = npcs.ambient,

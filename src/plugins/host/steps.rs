@@ -65,6 +65,8 @@ pub struct StepView {
     pub report: Option<StepReport>,
     /// Turns that one step may have.
     pub budget: u32,
+    /// Jobs of generation that were let go.
+    pub job_ops: u32,
 }
 
 impl StepView {
@@ -91,6 +93,7 @@ impl StepView {
             "cost_seconds": measure::seconds(self.cost_micros),
             "events": self.events,
             "npc_ticks": self.report.as_ref().map_or(0, StepReport::turns_in_all),
+            "job_ops": self.job_ops,
             "npcs": self.report.as_ref().map(|report| report.population),
             "scheduler": report,
             "sets": sets,
@@ -138,6 +141,7 @@ pub(super) fn conclude_step(
         events: outcome.events.len(),
         report: outcome.report,
         budget: world.shown.max_npc_ticks_per_step,
+        job_ops: outcome.generation.map_or(0, |counted| counted.report.dispatched),
     };
     if step.moved() {
         world.counts.count(&step);
@@ -296,10 +300,11 @@ mod tests {
             events: 1,
             report: Some(StepReport { steps: 1, ..StepReport::default() }),
             budget: 50,
+            job_ops: 3,
         };
         let json = step.json();
         assert_eq!(json["sets"][3], json!({"set": "rest", "seconds": 0.004}), "{json}");
         assert_eq!((&json["delta_game_seconds"], &json["cause"]), (&1.5.into(), &"pace".into()));
-        assert_eq!(json["scheduler"]["steps"], 1);
+        assert_eq!((&json["scheduler"]["steps"], &json["job_ops"]), (&1.into(), &3.into()));
     }
 }
