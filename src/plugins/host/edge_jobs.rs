@@ -5,6 +5,7 @@
 //! back no other. What is decided enters the worlds as inputs, so that a replay needs nothing of this.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Included};
 use std::time::{Duration, Instant};
 
 use crate::components::ids::WorldId;
@@ -103,6 +104,8 @@ pub(super) struct EdgeJobs {
     pub(super) limits: EdgeLimits,
     jobs: BTreeMap<JobKey, Held>,
     waiting: BTreeMap<(Instant, u64), JobKey>,
+    /// Where looking at those that wait has stopped.
+    looked_at: Option<(Instant, u64)>,
     ends: BTreeSet<(Instant, JobKey)>,
     users: BTreeMap<String, u32>,
     kinds: BTreeMap<String, u32>,
@@ -258,12 +261,27 @@ impl EdgeJobs {
         checks.into_iter().find(|(held, most, _)| held >= most).map(|(.., why)| why)
     }
 
+    /// Jobs that could go by now, the oldest first. Where there are more than are looked at in one go, the next one looks at
+    /// others, so that those that limits hold back are in nobody's way.
+    fn due(&mut self, now: Instant) -> Vec<((Instant, u64), JobKey)> {
+        let last = (now, u64::MAX);
+        let from = self.looked_at.take().filter(|from| *from < last);
+        let own = |(at, key): (&(Instant, u64), &JobKey)| (*at, key.clone());
+        let behind = from.map(|from| self.waiting.range((Excluded(from), Included(last))));
+        let mut due: Vec<_> = behind.into_iter().flatten().take(LOOKED_AT_MAX).map(own).collect();
+        let before = self.waiting.range(..=from.unwrap_or(last)).take(LOOKED_AT_MAX - due.len());
+        due.extend(before.map(own));
+        if due.len() == LOOKED_AT_MAX {
+            self.looked_at = due.last().map(|(at, _)| *at);
+        }
+        due
+    }
+
     /// What is to be done now. Jobs that are let go count from here on.
     pub(super) fn decide(&mut self, now: Instant) -> Decisions {
         self.forget_hour(now);
         let mut decisions = Decisions::default();
-        let due: Vec<((Instant, u64), JobKey)> =
-            self.waiting.range(..=(now, u64::MAX)).take(LOOKED_AT_MAX).map(|(at, key)| (*at, key.clone())).collect();
+        let due = self.due(now);
         for (at, key) in due {
             let Some(whose) = self.jobs.get(&key).map(|held| held.whose.clone()) else { continue };
             let why = self.limit(&whose);
@@ -373,6 +391,18 @@ mod tests {
         assert_eq!(edge.decide(now).admitted, [key(2)]);
         edge.forget(&world("w"));
         assert_eq!((edge.len(), edge.users.len(), edge.shards.len()), ((0, 0), 0, 0));
+    }
+
+    #[test]
+    fn very_many_that_are_held_back_are_in_nobodys_way() {
+        let limits = EdgeLimits { max_in_flight_per_user: 1, ..EdgeLimits::default() };
+        let (mut edge, now) = (EdgeJobs::new(limits), begin());
+        let many = u64::try_from(LOOKED_AT_MAX).expect("few") * 3;
+        for job in 0..=many {
+            edge.wait((world("w"), job), whose(u8::from(job == many), 1, 0), 0, now);
+        }
+        let admitted: Vec<u64> = (0..4).flat_map(|_| edge.decide(now).admitted).map(|(_, job)| job).collect();
+        assert_eq!(admitted, [0, many]);
     }
 
     #[test]
