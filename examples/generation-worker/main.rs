@@ -70,12 +70,19 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
     let producer: BaseProducer = config.clone().set("enable.idempotence", "true").create()?;
-    config.set("group.id", "generation-workers").set("auto.offset.reset", "earliest");
+    config.set("group.id", "generation-workers").set("auto.offset.reset", "earliest").set("session.timeout.ms", "6000");
     let consumer: BaseConsumer = config.set("enable.auto.commit", "false").create()?;
     consumer.subscribe(&[REQUESTS])?;
     loop {
         let Some(record) = consumer.poll(Duration::from_secs(1)) else { continue };
-        let record = record?;
+        // Brokers come and go; the client finds them again by itself.
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                println!("not read: {error}");
+                continue;
+            }
+        };
         // What cannot be read here cannot be read by any other worker either: it is passed over.
         let request: Result<GenerationRequest, _> = serde_json::from_slice(record.payload().unwrap_or_default());
         if let Ok(request) = request.inspect_err(|error| println!("passed over: {error}"))
@@ -100,6 +107,9 @@ fn main() -> Result<(), Box<dyn Error>> {
                 send(&producer, &said)?;
             }
         }
-        consumer.commit_message(&record, CommitMode::Sync)?;
+        // While workers come and go it may not be taken: then the request comes again, and its answer counts once.
+        if let Err(error) = consumer.commit_message(&record, CommitMode::Sync) {
+            println!("not noted as read: {error}");
+        }
     }
 }
