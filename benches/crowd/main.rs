@@ -10,8 +10,8 @@
 //!   the machine gives. Goals: at least 1.7 times as fast as one; the same results.
 //! - `memory`: bytes an agent with everything, the ways to the vendors too. Goal: at most 130.
 //! - `snapshot`: a world of a million agents, saved and restored. Goals: at most 32 bytes an agent, a restart within a
-//!   second (of CPU time, as it is done by one thread; the wall time is told). How long the world itself is held up
-//!   (copied), and what is done while it goes on (packed), is told.
+//!   second of wall time, the least of five; its CPU time is told. How long the world itself is held up (copied), and what
+//!   is done while it goes on (packed), is told.
 //! - `city`: what the rules of a city cost. No goal.
 //!
 //! Every figure is the median of several rounds, and both sides take turns. What runs on one thread is measured in its CPU

@@ -53,9 +53,9 @@ pub(crate) fn run() -> Result<bool, Failure> {
     }
     println!(
         "a million agents: hashed in {hashed:?} (unchanged {unchanged:?}), copied in {copied:?}, packed in {packed:?}, \
-         restored in {best:.2} s of CPU time, {best_wall:.2} s of wall time"
+         restored in {best_wall:.2} s ({best:.2} s of CPU time)"
     );
     let each = bytes.len() as f64 / AGENTS;
     let small = goal(&format!("{each:.1} bytes an agent, at most 32"), each <= 32.0);
-    Ok(goal("restored within a second", best < 1.0) && small)
+    Ok(goal("restored within a second", best_wall < 1.0) && small)
 }

@@ -3,8 +3,8 @@
 //! For 7, 100, 1,000 and 3,000 factions it prints the daily tick of a world that has nothing else (calendar, powers,
 //! incidents, every pair evaluated, changes of state with their reasons and histories, summary; without the state hash),
 //! and beside it the limit: the love and fear of every pair on plain arrays, and nothing else. It takes the CPU time of its
-//! thread, so that whatever else the machine does counts less, and the median of several rounds of days. For 1,000 factions
-//! it also tells what a day costs with the state hash.
+//! thread, so that whatever else the machine does counts less, the allocator of the server, and the median of several rounds
+//! of days. For 1,000 factions it also tells what a day costs with the state hash.
 //! `cargo xtask bench diplomacy -- 1000` measures that size alone.
 //!
 //! Goals: 499,500 pairs in at most 2 ms a day, and 7 factions in microseconds (at most 100). It fails when one is missed.
@@ -23,6 +23,7 @@ mod factions;
 mod limit;
 
 use bevy_app::App;
+use mimalloc::MiMalloc;
 use serde_json::{Map, Value, json};
 use worldtick::components::clock::{ClockSource, GameInstant, MICROS_PER_DAY};
 use worldtick::components::ids::WorldId;
@@ -32,6 +33,9 @@ use worldtick::plugins::diplomacy::DiplomacyPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::{DiplomacySpec, WorldSpec};
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 type Failure = Box<dyn std::error::Error>;
 

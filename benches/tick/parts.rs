@@ -45,7 +45,7 @@ impl Parts {
         let watch = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let each = |spent: &Duration| spent.as_secs_f64() * 1e3 / ticks as f64;
         let parts: Vec<String> = watch.spent.iter().map(|(name, spent)| format!("{name} {:.2}", each(spent))).collect();
-        println!("  on average, in ms: {}", parts.join(", "));
+        println!("    on average, in ms: {}", parts.join(", "));
     }
 
     /// Puts a system before the first of some sets and after each of them.

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::SimulationEvent;
+use crate::components::clock::GameInstant;
 pub use crate::components::faction::RelationState;
 
 /// Two factions stand otherwise than before.
@@ -20,11 +21,18 @@ pub struct DiplomacyUpdate {
     pub score_change: f64,
     /// Why, in words.
     pub reason: String,
+    /// When: the event's `timestamp`.
+    #[serde(skip)]
+    pub at: Option<GameInstant>,
 }
 
 impl SimulationEvent for DiplomacyUpdate {
     const EVENT_TYPE: &'static str = "simulation.event.diplomacy_update";
     const SOURCE: &'static str = "world.diplomacy";
+
+    fn at(&self) -> Option<GameInstant> {
+        self.at
+    }
 
     fn key(&self) -> String {
         format!("{}|{}", self.faction_a_id, self.faction_b_id)
@@ -37,6 +45,7 @@ impl SimulationEvent for DiplomacyUpdate {
             new_relation_state: RelationState::ColdWar,
             score_change: -15.5,
             reason: "hatred -0.31, distrust -0.08; lately a dispute over territory".to_owned(),
+            at: None,
         }
     }
 }
@@ -56,6 +65,9 @@ pub struct DiplomacySummary {
     pub treaties: u64,
     /// Things that happened between factions since the summary before, changes of state among them.
     pub happenings: u64,
+    /// Of which day: the event's `timestamp`.
+    #[serde(skip)]
+    pub at: Option<GameInstant>,
 }
 
 /// A number for each state.
@@ -78,6 +90,10 @@ impl SimulationEvent for DiplomacySummary {
     const EVENT_TYPE: &'static str = "simulation.event.diplomacy_summary";
     const SOURCE: &'static str = "world.diplomacy";
 
+    fn at(&self) -> Option<GameInstant> {
+        self.at
+    }
+
     fn key(&self) -> String {
         self.location.clone()
     }
@@ -90,6 +106,7 @@ impl SimulationEvent for DiplomacySummary {
             by_state: ByState { war: 2, cold_war: 5, peace: 9, alliance: 5 },
             treaties: 4,
             happenings: 6,
+            at: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use bevy_ecs::prelude::Resource;
 
 use crate::components::clock::GameInstant;
-use crate::components::faction::RelationState;
+use crate::components::faction::{PairId, RelationState};
 
 /// Of one input: how pairs stand after it, and what happened to them. Only told: nothing is decided by it.
 #[derive(Resource, Debug, Clone, Default, PartialEq)]
@@ -40,6 +40,8 @@ pub struct PairStanding {
 /// Something that happened between two factions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairHappening {
+    /// The number of the pair in its world.
+    pub pair: PairId,
     /// The faction whose id comes first.
     pub faction_a: String,
     /// The other.

@@ -53,7 +53,6 @@ persist! {
     Powers: "diplomacy.powers",
     Goals: "diplomacy.goals",
     Temperament: "diplomacy.temperament",
-    Affairs: "diplomacy.affairs",
 }
 
 /// Adds the factions that the world file describes.
@@ -68,7 +67,7 @@ impl Plugin for DiplomacyPlugin {
             .persist_component::<Goals>()
             .persist_component::<Temperament>()
             .persist_bulk::<Relations>()
-            .persist_resource::<Affairs>()
+            .persist_entries::<Affairs>()
             .emit_event::<DiplomacyUpdate>()
             .emit_event::<DiplomacySummary>()
             .take_message::<FactionSignal>()

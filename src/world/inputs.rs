@@ -12,7 +12,7 @@ use super::clock::{show_time, ticks_due};
 use super::faults::{panic_text, take_failures};
 use super::registry::RawEvent;
 use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
-use super::{GameWorld, StateHash, WorldFault};
+use super::{GameWorld, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
 use crate::messages::generation::GenerationTold;
 use crate::messages::outside::SignalsHeard;
@@ -117,7 +117,7 @@ impl GameWorld {
             (Some(before), Some(now)) => now.micros_since(before),
             _ => 0,
         };
-        let hash = if self.hashes { self.hash()? } else { StateHash::default() };
+        let hash = if self.hashes { self.hash()? } else { self.forget_notes() };
         self.settle();
         let report = self.app.world().get_resource::<StepReport>().filter(|report| report.steps > 0).cloned();
         if let (None, Some(last)) = (&report, last_report) {

@@ -5,6 +5,7 @@ mod clock;
 mod column;
 mod control;
 mod counted;
+mod entries;
 mod faults;
 mod game_world;
 mod hash;
@@ -17,6 +18,7 @@ mod snapshot;
 pub mod spec;
 
 pub use bulk::{PersistBulk, read_column};
+pub use entries::PersistEntries;
 pub use faults::{WorldError, WorldFault};
 pub(crate) use faults::{note_failure, panic_text};
 pub use game_world::GameWorld;

@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 use super::bulk::{BulkColumn, PersistBulk};
 use super::column::{Column, ComponentColumn, ResourceColumn};
+use super::entries::{EntriesColumn, PersistEntries};
 use super::hash::{Part, PartSum, forget_part};
 use super::lenient;
 use super::noted::{self, NotedColumn};
@@ -153,6 +154,9 @@ pub trait RegisterExt {
     /// The same for a resource so large that it is hashed and saved as it lies in memory.
     fn persist_bulk<T: PersistBulk>(&mut self) -> &mut Self;
 
+    /// The same for a resource of many entries of which few change at a time.
+    fn persist_entries<T: PersistEntries>(&mut self) -> &mut Self;
+
     /// Lets an event leave the world. Also adds it as a Bevy message. Several plugins may emit the same type.
     fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self;
 
@@ -197,6 +201,11 @@ impl RegisterExt for App {
 
     fn persist_bulk<T: PersistBulk>(&mut self) -> &mut Self {
         registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(BulkColumn::<T>::new()));
+        self
+    }
+
+    fn persist_entries<T: PersistEntries>(&mut self) -> &mut Self {
+        registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(EntriesColumn::<T>::new()));
         self
     }
 

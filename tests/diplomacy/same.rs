@@ -1,10 +1,13 @@
 //! The same world is the same world: whatever the order of its file, after a restart, and again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use worldtick::components::clock::{GameInstant, MICROS_PER_DAY};
 use worldtick::components::faction::{Affairs, Relations, TreatyKind};
+use worldtick::messages::relation::RelationsTold;
+use worldtick::messages::{Envelope, Input, TickInput, TickType};
 use worldtick::testing::{StepError, Stepper};
 use worldtick::world::spec::{DiplomacySpec, FactionSpec, PowersSpec, RelationSpec, TreatySpec, WorldSpec};
 
@@ -65,6 +68,73 @@ fn a_restart_and_a_replay_are_the_same_to_the_byte() -> Result<(), StepError> {
     let (mut again, events) = one.replay()?;
     assert_eq!((again.state_hash().expect("a hash"), events), (one.state_hash()?, one.events().to_vec()));
     Ok(())
+}
+
+/// Steps a world by so many days at once, and then lets its days come back one after the other, as from Kafka. Gives what
+/// the store would keep of them.
+fn step_of_days(world: &mut Stepper, days: i64) -> Result<Vec<RelationsTold>, StepError> {
+    let due = world.apply(Input::advance((days * MICROS_PER_DAY).unsigned_abs()))?.due_ticks;
+    let mut told = Vec::new();
+    for due in due.into_iter().filter(|due| due.tick_type == TickType::Daily) {
+        let (tick_id, tick_type, game_time) = (due.tick_id, due.tick_type, due.game_time);
+        told.push(world.apply(Input::Tick(TickInput { tick_id, tick_type, game_time }))?.relations);
+    }
+    Ok(told)
+}
+
+#[test]
+fn days_after_a_long_step_are_the_same_days() -> Result<(), StepError> {
+    let mut spec = seven();
+    let (one, other) = (section(&mut spec).factions[0].id.clone(), section(&mut spec).factions[1].id.clone());
+    section(&mut spec).rules.dealings.incidents = 0.5;
+    section(&mut spec).events = serde_json::from_value(json!([
+        { "kind": "war_declared", "inDays": 1.5, "by": one, "with": other },
+        { "kind": "incident", "inDays": 6.0, "by": one, "with": other, "strength": 0.5, "id": "a ship saved" },
+    ]))
+    .expect("events");
+    section(&mut spec).treaties = serde_json::from_value(json!([
+        { "between": [section(&mut spec).factions[2].id, section(&mut spec).factions[3].id], "kind": "trade", "days": 3 },
+    ]))
+    .expect("treaties");
+    let (mut single, mut long) = (world_of(spec.clone())?, world_of(spec)?);
+    let mut told = Vec::new();
+    for _ in 0..40 {
+        told.extend(step_of_days(&mut single, 1)?);
+    }
+    assert_eq!(step_of_days(&mut long, 40)?, told, "what the store keeps, with its times");
+    let state = |world: &mut Stepper| {
+        let world = world.world().ecs();
+        (world.resource::<Relations>().clone(), world.resource::<Affairs>().clone())
+    };
+    assert_eq!(state(&mut long), state(&mut single));
+    // Ids of events are of the inputs that brought them, and those are others.
+    let events = |world: &Stepper| -> Vec<Value> {
+        let mut all: Vec<Value> = world.events().iter().map(|event| event.to_value(Envelope::Flat)).collect();
+        all.iter_mut().for_each(|event| event["event_id"] = Value::Null);
+        all
+    };
+    assert_eq!(events(&long), events(&single));
+    let times = |name: &str| -> BTreeSet<String> {
+        let ours =
+            events(&long).into_iter().filter(|event| event["event_type"].as_str().is_some_and(|of| of.ends_with(name)));
+        ours.map(|event| event["timestamp"].as_str().expect("a time").to_owned()).collect()
+    };
+    assert_eq!(times("diplomacy_summary").len(), 40, "each day its own");
+    assert!(times("diplomacy_update").len() >= 2, "{:?}", times("diplomacy_update"));
+    let happened =
+        |what: &str| told.iter().flat_map(|day| &day.happened).find(|one| one.what == what).map(|one| one.at);
+    let day = |day: i64| GameInstant::from_micros(spec_start() + day * MICROS_PER_DAY).ok();
+    assert_eq!(happened("treaty_ended"), day(3), "on the day on which its time is over");
+    assert_eq!(happened("war_declared"), day(2));
+    // A day that comes late is no day before the last one.
+    long.tick_at(TickType::Daily, day(4).expect("an instant"))?;
+    assert_eq!(Some(long.events().last().expect("a summary").timestamp), day(40));
+    Ok(())
+}
+
+/// When the world that ships begins.
+fn spec_start() -> i64 {
+    seven().starts_at.as_micros()
 }
 
 #[test]

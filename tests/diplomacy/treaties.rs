@@ -163,7 +163,11 @@ fn a_treaty_whose_time_is_over_is_none_even_before_the_day_is() -> Result<(), St
     world.send("diplomacy.form_alliance", order(json!({"ends": soon})))?;
     world.send("diplomacy.sign_treaty", order(json!({"treaty": "trade", "ends": soon})))?;
     assert!(refused(&mut world, "diplomacy.form_alliance", order(json!({}))).contains("allied already"));
+    assert_eq!(pair(&mut world, "militia", "tyger_claws")["treatyBonus"], 0.5);
     world.hours(7)?;
+    let shown = world.ask("diplomacy.explain", json!({"one": "militia", "other": "tyger_claws"})).expect("an answer");
+    let of_treaties = shown["terms"].as_array().expect("a list").iter().find(|term| term["name"] == "treaties");
+    assert_eq!((&shown["treatyBonus"], &of_treaties.expect("a term")["value"]), (&json!(0.0), &json!(0.0)), "{shown}");
     let broken = refused(&mut world, "diplomacy.break_treaty", order(json!({"treaty": "trade"})));
     assert!(broken.contains("there is no treaty of `trade`"), "{broken}");
     world.send("diplomacy.form_alliance", order(json!({"days": 9})))?;

@@ -283,6 +283,7 @@ pub(crate) fn relation_history(other: &str, commit_no: i64, is_change: bool) -> 
         trust_change: 0.0,
         score_change: -0.5,
         words: "hatred -0.25".to_owned(),
+        incarnation: id(7),
         game_time: commit_no * 86_400_000_000,
         recorded_at: 1_000 + commit_no,
         commit_no,

@@ -34,8 +34,9 @@ pub struct Today {
     pub happenings: u64,
 }
 
-/// Treaties, histories, what is to come, and what is known of the economy.
-#[derive(Resource, Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+/// Treaties, histories, what is to come, and what is known of the economy. Persists entry by entry: each treaty and each
+/// happening is one, and the rest together.
+#[derive(Resource, Debug, Clone, Default, PartialEq)]
 pub struct Affairs {
     /// Treaties.
     pub treaties: Treaties,

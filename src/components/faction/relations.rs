@@ -156,13 +156,16 @@ impl Relations {
         self.state.get(pair.index()).map_or(RelationState::Peace, |number| RelationState::of_number(*number))
     }
 
-    /// Adds to a pair's love and trust, within their bounds.
-    pub fn move_feelings(&mut self, pair: PairId, love: f32, trust: f32) {
-        for (column, change) in [(&mut self.love, love), (&mut self.trust, trust)] {
-            if let Some(value) = column.get_mut(pair.index()) {
-                *value = (*value + change).clamp(-1.0, 1.0);
-            }
-        }
+    /// Adds to a pair's love and trust, within their bounds; gives what was really added.
+    pub fn move_feelings(&mut self, pair: PairId, love: f32, trust: f32) -> (f32, f32) {
+        let add = |column: &mut [f32], change: f32| {
+            column.get_mut(pair.index()).map_or(0.0, |value| {
+                let before = *value;
+                *value = (before + change).clamp(-1.0, 1.0);
+                *value - before
+            })
+        };
+        (add(&mut self.love, love), add(&mut self.trust, trust))
     }
 
     /// Puts a pair into a state from this hour on.
@@ -187,6 +190,21 @@ impl Relations {
             }
         }
         counts
+    }
+
+    /// The factions of the pairs in a state, in their order: without a search for each.
+    pub fn sides_in_state(&self, state: RelationState) -> impl Iterator<Item = (u16, u16)> + '_ {
+        let pairs = self.pairs();
+        let (mut row, mut first, mut after) = (0, 0, pairs.row(1));
+        self.in_state(state).filter_map(move |pair| {
+            let at = pair.index();
+            while at >= after && row < pairs.0 {
+                row += 1;
+                (first, after) = (after, pairs.row(row + 1));
+            }
+            let along = at.checked_sub(first)?;
+            u16::try_from(row).ok().zip(u16::try_from(row + 1 + along).ok())
+        })
     }
 
     /// The pairs in a state, in their order.
@@ -233,6 +251,16 @@ mod tests {
         assert_eq!(relations.counts(), [3, 0, 1_767, 0]);
         let wars: Vec<u32> = relations.in_state(RelationState::War).map(|pair| pair.0).collect();
         assert_eq!(wars, [3, 700, 1_769]);
+        let sides: Vec<_> = relations.sides_in_state(RelationState::War).collect();
+        let expected = wars.iter().filter_map(|pair| relations.pairs().sides(PairId(*pair)));
+        assert_eq!(sides, expected.collect::<Vec<_>>());
+        assert_eq!(relations.sides_in_state(RelationState::Peace).count(), 1_767);
+        assert!(
+            relations
+                .sides_in_state(RelationState::Peace)
+                .eq(relations.in_state(RelationState::Peace).filter_map(|pair| relations.pairs().sides(pair)))
+        );
+        assert_eq!(Relations::new(0).sides_in_state(RelationState::Peace).count(), 0);
         relations.love.pop();
         assert!(!relations.is_whole());
     }

@@ -27,31 +27,40 @@ impl Treaty {
     }
 }
 
-/// All treaties, at most one of a kind for each pair.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Treaties(BTreeMap<(PairId, TreatyKind), Treaty>);
+/// All treaties, at most one of a kind for each pair. It notes which were signed or ended, so that a state hash looks at no
+/// other.
+#[derive(Debug, Clone, Default)]
+pub struct Treaties {
+    all: BTreeMap<(PairId, TreatyKind), Treaty>,
+    noted: Vec<(PairId, TreatyKind)>,
+}
+
+impl PartialEq for Treaties {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all
+    }
+}
 
 impl Treaties {
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Those of a pair.
     pub fn of(&self, pair: PairId) -> impl Iterator<Item = (TreatyKind, Treaty)> + '_ {
         let all = (pair, TreatyKind::Alliance)..=(pair, TreatyKind::Truce);
-        self.0.range(all).map(|((_, kind), treaty)| (*kind, *treaty))
+        self.all.range(all).map(|((_, kind), treaty)| (*kind, *treaty))
     }
 
     /// The one of this kind.
     pub fn get(&self, pair: PairId, kind: TreatyKind) -> Option<Treaty> {
-        self.0.get(&(pair, kind)).copied()
+        self.all.get(&(pair, kind)).copied()
     }
 
     /// Signs one. With one of its kind that it meets it becomes one treaty, from the earlier beginning to the later end;
@@ -60,25 +69,46 @@ impl Treaties {
         let there = self.get(pair, kind).filter(|there| there.meets(&treaty));
         let begins = there.map_or(treaty.begins, |there| there.begins.min(treaty.begins));
         let ends = there.map_or(treaty.ends, |there| there.ends.max(treaty.ends));
-        self.0.insert((pair, kind), Treaty { begins, ends });
+        self.put(pair, kind, Treaty { begins, ends });
     }
 
     /// Ends one. Says whether there was one.
     pub fn end(&mut self, pair: PairId, kind: TreatyKind) -> bool {
-        self.0.remove(&(pair, kind)).is_some()
+        let was_there = self.all.remove(&(pair, kind)).is_some();
+        if was_there {
+            self.noted.push((pair, kind));
+        }
+        was_there
+    }
+
+    /// Puts one in the place of whatever there is of its kind.
+    pub(crate) fn put(&mut self, pair: PairId, kind: TreatyKind, treaty: Treaty) {
+        self.noted.push((pair, kind));
+        self.all.insert((pair, kind), treaty);
+    }
+
+    /// Takes out all.
+    pub fn clear(&mut self) {
+        self.noted.extend(std::mem::take(&mut self.all).into_keys());
+    }
+
+    /// Those that were signed or ended since this was last asked, some perhaps more than once.
+    pub(crate) fn take_noted(&mut self) -> impl Iterator<Item = (PairId, TreatyKind)> + '_ {
+        self.noted.drain(..)
     }
 
     /// Takes out all whose time is over, in the order of their pairs.
     pub fn take_ended(&mut self, now: i64) -> Vec<(PairId, TreatyKind)> {
-        let ended: Vec<_> = self.0.iter().filter(|(_, treaty)| treaty.ends <= now).map(|(key, _)| *key).collect();
+        let ended: Vec<_> = self.all.iter().filter(|(_, treaty)| treaty.ends <= now).map(|(key, _)| *key).collect();
         for key in &ended {
-            self.0.remove(key);
+            self.all.remove(key);
         }
+        self.noted.extend_from_slice(&ended);
         ended
     }
 
     /// All, in the order of their pairs.
     pub fn iter(&self) -> impl Iterator<Item = (PairId, TreatyKind, Treaty)> + '_ {
-        self.0.iter().map(|((pair, kind), treaty)| (*pair, *kind, *treaty))
+        self.all.iter().map(|((pair, kind), treaty)| (*pair, *kind, *treaty))
     }
 }

@@ -130,17 +130,25 @@ pub(super) async fn standings(
 fn standing_json(row: &RelationRow) -> Value {
     json!({
         "factionA": row.faction_a, "factionB": row.faction_b, "state": row.state, "since": game(row.since),
-        "score": row.score, "love": row.love, "trust": row.trust, "fearOfA": row.fear_a, "fearOfB": row.fear_b,
+        "score": shortest(row.score), "love": shortest(row.love), "trust": shortest(row.trust),
+        "fearOfA": shortest(row.fear_a), "fearOfB": shortest(row.fear_b),
         "gameTime": game(row.game_time), "recordedAt": wall(row.recorded_at),
     })
 }
 
 fn happening_json(row: &RelationHistoryRow) -> Value {
     json!({
-        "what": row.what, "by": row.by, "from": row.from, "to": row.to, "loveChange": row.love_change,
-        "trustChange": row.trust_change, "scoreChange": (row.score_change * 1_000.0).round() / 10.0, "words": row.words,
-        "gameTime": game(row.game_time), "recordedAt": wall(row.recorded_at),
+        "what": row.what, "by": row.by, "from": row.from, "to": row.to, "loveChange": shortest(row.love_change),
+        "trustChange": shortest(row.trust_change), "scoreChange": (row.score_change * 1_000.0).round() / 10.0 + 0.0,
+        "words": row.words, "gameTime": game(row.game_time), "recordedAt": wall(row.recorded_at),
+        "incarnation": row.incarnation,
     })
+}
+
+/// A number of single precision as the database has it, in the fewest digits that tell it from its neighbours; never `-0.0`.
+#[expect(clippy::cast_possible_truncation, reason = "relations are of single precision")]
+fn shortest(value: f64) -> f64 {
+    (value as f32).to_string().parse().unwrap_or(value) + 0.0
 }
 
 pub(super) async fn explain(
@@ -148,4 +156,16 @@ pub(super) async fn explain(
     Path(names): Path<(String, String, String)>,
 ) -> Result<Json<Value>, Problem> {
     of_pair(&app, names, "diplomacy.explain").await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_no_more_digits_than_they_need() {
+        let shown = |value: f32| json!(shortest(value.into())).to_string();
+        assert_eq!([shown(0.1), shown(-0.4), shown(-0.0), shown(0.0)], ["0.1", "-0.4", "0.0", "0.0"]);
+        assert_eq!(shown(f32::MIN_POSITIVE).parse::<f32>(), Ok(f32::MIN_POSITIVE), "it reads back");
+    }
 }

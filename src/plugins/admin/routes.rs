@@ -226,13 +226,13 @@ fn market_and_people() -> Vec<Route> {
             Read,
             "/worlds/{world}/relations/{one}/{other}/explain",
             factions::explain,
-            "Why they stand so: each part of the score, the scores at which the state ends, what holds it.",
+            "Why they stand so: each part of the score now (`scoreNow`), the score when it was last evaluated (`score`), the scores at which the state ends, what holds it, treaties in force or to come.",
         ),
         get(
             Read,
             "/worlds/{world}/relations/{one}/{other}/history",
             factions::history,
-            "What happened between two factions, from the database, over all resets of the world. A page.",
+            "What happened between two factions, from the database, over all resets of the world, each with its `incarnation`. A page.",
         )
         .asks(PAGE),
         get(

@@ -227,7 +227,7 @@ impl Assembly<'_> {
         for row in self.jobs.take(Place { world: id, incarnation, shard, wall: self.wall }, &outcome.jobs) {
             self.outbox(row);
         }
-        self.relations.take((id, shard), &outcome.relations, (self.wall, self.commit.commit_no));
+        self.relations.take((id, shard, incarnation), &outcome.relations, (self.wall, self.commit.commit_no));
         let last = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1) - 1;
         self.to_tell.days.extend(DayLine::of(id, input, &outcome.events, (shard, last), own));
         for due in &outcome.due_ticks {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use uuid::Uuid;
+
 use crate::components::faction::RelationState;
 use crate::components::ids::WorldId;
 use crate::messages::relation::{PairHappening, PairStanding, RelationsTold};
@@ -16,8 +18,13 @@ pub(super) struct KeptRelations {
 }
 
 impl KeptRelations {
-    /// Takes what an input of a world has told, with the wall time and the number of the commit.
-    pub(super) fn take(&mut self, (world, shard): (&WorldId, ShardId), told: &RelationsTold, (wall, no): (i64, i64)) {
+    /// Takes what an input of a world has told, with the world's incarnation, the wall time and the number of the commit.
+    pub(super) fn take(
+        &mut self,
+        (world, shard, incarnation): (&WorldId, ShardId, Uuid),
+        told: &RelationsTold,
+        (wall, no): (i64, i64),
+    ) {
         for standing in &told.standing {
             let key = (world.clone(), standing.faction_a.clone(), standing.faction_b.clone());
             let row = RelationRow { shard, recorded_at: wall, commit_no: no, ..standing_row(world, standing) };
@@ -25,7 +32,7 @@ impl KeptRelations {
         }
         self.happened.extend(told.happened.iter().map(|one| {
             let row = happening_row(world, one);
-            RelationHistoryRow { shard, recorded_at: wall, commit_no: no, ..row }
+            RelationHistoryRow { shard, incarnation, recorded_at: wall, commit_no: no, ..row }
         }));
     }
 
@@ -96,10 +103,10 @@ mod tests {
         };
         let (here, there) = (WorldId::new("here").expect("an id"), WorldId::new("there").expect("an id"));
         let mut kept = KeptRelations::default();
-        kept.take((&here, 1), &of(0.25), (7, 3));
-        kept.take((&there, 2), &of(0.5), (7, 3));
+        kept.take((&here, 1, Uuid::nil()), &of(0.25), (7, 3));
+        kept.take((&there, 2, Uuid::nil()), &of(0.5), (7, 3));
         kept.heed(&WorldChange::Remove { world_id: "there".to_owned(), shard: 2, file_hash: 0, at: 0 });
-        kept.take((&here, 1), &of(-0.25), (7, 3));
+        kept.take((&here, 1, Uuid::nil()), &of(-0.25), (7, 3));
         let mut commit = Commit::default();
         kept.fill(&mut commit);
         let rows: Vec<_> =

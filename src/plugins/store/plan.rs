@@ -261,6 +261,7 @@ impl<'a> Batch<'a> {
                 &row.words,
                 row.game_time,
                 row.recorded_at,
+                row.incarnation,
             ]
         })
     }

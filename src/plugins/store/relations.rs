@@ -1,5 +1,7 @@
 //! How factions stand and what happened between them: the rows, and how they are read.
 
+use uuid::Uuid;
+
 use super::StoreError;
 use super::pages::{Conditions, Listed, PAGE_ROWS_MAX, Page};
 use super::query::cursor;
@@ -8,7 +10,8 @@ use super::store::Store;
 use super::value::{Row, values};
 
 const HISTORY_COLUMNS: &str = "commit_no, shard, seq, world_id, faction_a, faction_b, what, by_faction, from_state, \
-                               to_state, love_change, trust_change, score_change, words, game_time, recorded_at";
+                               to_state, love_change, trust_change, score_change, words, game_time, recorded_at, \
+                               incarnation";
 
 /// How two factions of a world stand, as it was told last.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -48,6 +51,8 @@ pub struct RelationRow {
 pub struct RelationHistoryRow {
     /// The world.
     pub world_id: String,
+    /// The incarnation of it to which it happened.
+    pub incarnation: Uuid,
     /// The shard.
     pub shard: ShardId,
     /// The faction whose id comes first.
@@ -156,6 +161,7 @@ fn history_row(row: &Row) -> Result<Listed<RelationHistoryRow>, StoreError> {
         words: columns.text()?,
         game_time: columns.int()?,
         recorded_at: columns.int()?,
+        incarnation: columns.id()?,
     };
     Ok(Listed { cursor, row })
 }

@@ -122,6 +122,7 @@ pub(super) const RELATION_HISTORY: Table = Table {
         "words",
         "game_time",
         "recorded_at",
+        "incarnation",
     ],
     suffix: "",
 };

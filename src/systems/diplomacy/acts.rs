@@ -208,15 +208,11 @@ impl Books<'_> {
     }
 
     fn words(&self, act: &ActSpec) -> String {
-        let mut words = match act.treaty {
-            Some(kind) => format!("{} ({})", told(act.kind), kind.as_str()),
-            None => told(act.kind).to_owned(),
-        };
-        if let Some(reason) = &act.reason {
-            words.push_str(": ");
-            words.push_str(reason);
+        let [colon, reason] = act.reason.as_deref().map_or(["", ""], |reason| [": ", reason]);
+        match act.treaty {
+            Some(kind) => [told(act.kind), " (", kind.as_str(), ")", colon, reason].concat(),
+            None => [told(act.kind), colon, reason].concat(),
         }
-        words
     }
 
     /// What something of a kind adds at full strength.

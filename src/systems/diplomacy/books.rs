@@ -77,6 +77,7 @@ impl Books<'_> {
         let name = |number: u16| self.model.id(number).to_owned();
         let (name_of, by, states) = named(what);
         Some(PairHappening {
+            pair,
             faction_a: name(a),
             faction_b: name(b),
             what: name_of,
@@ -92,10 +93,7 @@ impl Books<'_> {
 
     /// Adds to a pair's love and trust; gives what was really added.
     pub(super) fn feel(&mut self, pair: PairId, love: f64, trust: f64) -> (f32, f32) {
-        let before = self.relations.view(pair).map_or((0.0, 0.0), |view| (view.love, view.trust));
-        self.relations.move_feelings(pair, super::score::single(love), super::score::single(trust));
-        let after = self.relations.view(pair).map_or((0.0, 0.0), |view| (view.love, view.trust));
-        (after.0 - before.0, after.1 - before.1)
+        self.relations.move_feelings(pair, super::score::single(love), super::score::single(trust))
     }
 
     /// Adds up what a pair's treaties in force give, and its score.
@@ -109,17 +107,9 @@ impl Books<'_> {
 
     /// Adds up what a pair's treaties in force give: each kind once.
     pub(super) fn reckon_bonus(&mut self, pair: PairId) {
-        let (now, rules) = (self.now.as_micros(), &self.model.rules.treaties);
-        let of = |kind: TreatyKind| match kind {
-            TreatyKind::Alliance => rules.alliance,
-            TreatyKind::Trade => rules.trade,
-            TreatyKind::NonAggression => rules.non_aggression,
-            TreatyKind::Truce => 0.0,
-        };
-        let in_force = self.affairs.treaties.of(pair).filter(|(_, treaty)| treaty.holds(now));
-        let bonus: f64 = in_force.map(|(kind, _)| of(kind)).sum();
+        let bonus = bonus(self.model, self.affairs, pair, self.now.as_micros());
         if let Some(place) = self.relations.bonus.get_mut(pair.index()) {
-            *place = super::score::single(bonus);
+            *place = bonus;
         }
     }
 
@@ -222,6 +212,19 @@ pub(super) fn hour_of(micros: i64) -> i32 {
 /// An instant in microseconds; the end of the calendar for what is beyond it.
 pub(super) fn instant(micros: i64) -> GameInstant {
     GameInstant::from_micros(micros).unwrap_or(if micros < 0 { GameInstant::MIN } else { GameInstant::MAX })
+}
+
+/// What a pair's treaties in force at an instant give together: each kind once.
+pub(super) fn bonus(model: &Diplomacy, affairs: &Affairs, pair: PairId, now: i64) -> f32 {
+    let rules = &model.rules.treaties;
+    let of = |kind: TreatyKind| match kind {
+        TreatyKind::Alliance => rules.alliance,
+        TreatyKind::Trade => rules.trade,
+        TreatyKind::NonAggression => rules.non_aggression,
+        TreatyKind::Truce => 0.0,
+    };
+    let in_force = affairs.treaties.of(pair).filter(|(_, treaty)| treaty.holds(now));
+    super::score::single(in_force.map(|(kind, _)| of(kind)).sum())
 }
 
 /// What a pair's score is made of.

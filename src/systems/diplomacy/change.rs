@@ -42,6 +42,7 @@ impl Books<'_> {
             new_relation_state: to,
             score_change: hundredths(change),
             reason: words,
+            at: Some(self.now),
         });
     }
 
@@ -65,7 +66,8 @@ impl Books<'_> {
         named.retain(|(_, value)| (*value > 0.0) == up && value.abs() >= NAMED_MIN);
         named.sort_by(|(_, one), (_, other)| other.abs().total_cmp(&one.abs()));
         named.truncate(NAMED_MAX);
-        let mut words = String::new();
+        // Long enough for most: no growing by halves.
+        let mut words = String::with_capacity(128);
         for (name, value) in &named {
             let comma = if words.is_empty() { "" } else { ", " };
             let _ = write!(words, "{comma}{name} {value:+.2}");
@@ -100,9 +102,9 @@ pub(super) fn contributions(terms: &Terms) -> Vec<(&'static str, f32)> {
     ]
 }
 
-/// A score in hundredths, to a tenth: -0.155 is -15.5.
+/// A score in hundredths, to a tenth: -0.155 is -15.5. Never `-0.0`.
 pub(super) fn hundredths(score: f32) -> f64 {
-    (f64::from(score) * 1_000.0).round() / 10.0
+    (f64::from(score) * 1_000.0).round() / 10.0 + 0.0
 }
 
 /// What is done, in words.

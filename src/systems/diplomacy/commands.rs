@@ -62,9 +62,9 @@ impl Chancery<'_> {
     }
 }
 
-/// To a thousandth.
+/// To a thousandth; never `-0.0`.
 pub(super) fn round(value: f32) -> f64 {
-    (f64::from(value) * 1_000.0).round() / 1_000.0
+    (f64::from(value) * 1_000.0).round() / 1_000.0 + 0.0
 }
 
 macro_rules! commands {
@@ -102,4 +102,16 @@ commands! {
     MakeTrade, make_trade: "diplomacy.trade", Trade;
     /// One faction does something to another, good or bad.
     CauseIncident, cause_incident: "diplomacy.incident", Incident;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::change::hundredths;
+    use super::round;
+
+    #[test]
+    fn what_is_rounded_to_nothing_has_no_sign() {
+        assert_eq!([round(-0.0004), hundredths(-0.0004)].map(|value| value.to_string()), ["0", "0"]);
+        assert_eq!([round(-0.0006), hundredths(-0.0006)].map(|value| value.to_string()), ["-0.001", "-0.1"]);
+    }
 }

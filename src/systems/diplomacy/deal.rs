@@ -1,19 +1,19 @@
 //! What factions do of their own accord: incidents, good and bad, trades, and now and then a betrayal.
 
-// time: diplomacy: what factions do in a day, and when | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
+// time: diplomacy: what factions do in a day, and when | world | `WorldClock` | each `DailyTick`
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
-use bevy_time::Time;
 
 use super::books::{Books, Sides};
+use super::hear::day_of;
 use super::model::{Diplomacy, FactionModel};
-use crate::components::clock::GameTime;
+use crate::components::clock::WorldClock;
 use crate::components::faction::{ActKind, Affairs, Faction, RelationState, Relations};
 use crate::components::ids::StableId;
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::relation::RelationsTold;
-use crate::systems::random::{Draw, Draws};
+use crate::systems::random::{Draw, SystemDraws, WorldSeed};
 use crate::world::spec::ActFields;
 
 const HOSTILE: [&str; 6] = [
@@ -30,8 +30,8 @@ const BUSINESS: [&str; 3] = ["a deal for both", "a debt paid early", "a market s
 /// Lets each faction do what it does this day. Runs in `Hear`, last.
 pub fn deal(
     (model, sides): (Res<Diplomacy>, Res<Sides>),
-    time: Res<Time<GameTime>>,
-    draws: Draws,
+    clock: Res<WorldClock>,
+    seed: Res<WorldSeed>,
     factions: Query<(&StableId, &Faction)>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
     (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
@@ -40,12 +40,12 @@ pub fn deal(
     if rules.incidents <= 0.0 && rules.betrayal <= 0.0 {
         return Ok(());
     }
-    let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
+    let now = day_of(&clock, &affairs)?;
     let mut ids = vec![StableId(0); model.factions.len()];
     for (id, faction) in &factions {
         ids.get_mut(usize::from(faction.number)).into_iter().for_each(|place| *place = *id);
     }
-    let draws = draws.of("diplomacy.deal");
+    let draws = SystemDraws::new(seed.0, relations.days, "diplomacy.deal");
     let mut updates = Vec::new();
     let books = &mut Books {
         model: &model,

@@ -3,22 +3,22 @@
 //! Row by row of the triangle, in columns: first love and trust drift and scores are made, without a branch (`rows`); then
 //! those few pairs are looked at whose score is outside the band of their state.
 
-// time: diplomacy: how long a state has lasted | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
+// time: diplomacy: how long a state has lasted | world | `WorldClock` | each `DailyTick`
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
-use bevy_time::Time;
 
 use super::books::{Books, Sides, terms};
+use super::hear::day_of;
 use super::model::Diplomacy;
-use super::rows::{self, SideColumns};
+use super::rows::{self, Row, SideColumns};
 use super::score::{ScoreModel, Side};
-use crate::components::clock::GameTime;
+use crate::components::clock::WorldClock;
 use crate::components::faction::{Affairs, Faction, PairId, RelationState, Relations};
 use crate::components::ids::StableId;
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::relation::RelationsTold;
-use crate::systems::random::{Draws, RowKey, SystemDraws};
+use crate::systems::random::{RowKey, SystemDraws, WorldSeed};
 
 /// Room for what is made in a day and needed by nobody afterwards.
 #[derive(Default)]
@@ -26,9 +26,6 @@ pub struct Scratch {
     ids: Vec<StableId>,
     keys: Vec<RowKey>,
     sides: SideColumns,
-    lean: Vec<f32>,
-    dread: Vec<f32>,
-    moods: Vec<f32>,
     marks: Vec<u8>,
     restless: Vec<u32>,
 }
@@ -36,23 +33,24 @@ pub struct Scratch {
 /// Evaluates every pair. Runs in `Evaluate`.
 pub fn evaluate_relations(
     (model, sides): (Res<Diplomacy>, Res<Sides>),
-    time: Res<Time<GameTime>>,
-    draws: Draws,
+    clock: Res<WorldClock>,
+    seed: Res<WorldSeed>,
     factions: Query<(&StableId, &Faction)>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
     mut scratch: Local<Scratch>,
     (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
 ) -> Result {
-    let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
+    let now = day_of(&clock, &affairs)?;
     let scratch = &mut *scratch;
     scratch.ids.clear();
     scratch.ids.resize(model.factions.len(), StableId(0));
     for (id, faction) in &factions {
         scratch.ids.get_mut(usize::from(faction.number)).into_iter().for_each(|place| *place = *id);
     }
-    let draws = draws.of("diplomacy.mood");
     let relations = &mut *relations;
     relations.days += 1;
+    // By the day and not by the run: days that come one after the other at the end of a long step are the same days.
+    let draws = SystemDraws::new(seed.0, relations.days, "diplomacy.mood");
     evaluate_rows(&model.score, &sides.0, relations, &draws, scratch);
     let Scratch { ids, restless, .. } = scratch;
     let mut updates = Vec::new();
@@ -80,15 +78,11 @@ fn evaluate_rows(
     draws: &SystemDraws,
     scratch: &mut Scratch,
 ) {
-    let Scratch { ids, keys, sides: columns, lean, dread, moods, marks, restless } = scratch;
+    let Scratch { ids, keys, sides: columns, marks, restless } = scratch;
     restless.clear();
     columns.fill(sides);
     keys.clear();
     keys.extend(ids.iter().map(|id| RowKey::of(*id)));
-    for room in [&mut *lean, dread, moods] {
-        room.clear();
-        room.resize(sides.len(), 0.0);
-    }
     marks.clear();
     marks.resize(sides.len(), 0);
     let Relations { love, nature, trust, bonus, score, state, .. } = relations;
@@ -98,33 +92,19 @@ fn evaluate_rows(
     for (number, (one, id)) in sides.iter().zip(&*ids).enumerate() {
         let from = number + 1;
         let len = sides.len() - from;
-        let (love, trust) = (split_mut(&mut love, len), split_mut(&mut trust, len));
-        let (score, state) = (split_mut(&mut score, len), split(&mut state, len));
-        let (nature, bonus) = (split(&mut nature, len), split(&mut bonus, len));
-        let (lean, dread) = (head(lean, len), head(dread, len));
-        let (moods, marks) = (head(moods, len), head(marks, len));
-        let (power, inverse) = (tail(&columns.power, from), tail(&columns.inverse, from));
-        let (caution, exhaustion) = (tail(&columns.caution, from), tail(&columns.exhaustion, from));
-        let forgiveness = tail(&columns.forgiveness, from);
-        rows::lean(model, one.forgiveness, (love, trust, lean), (nature, bonus), (state, forgiveness));
-        rows::dread(model, one, dread, (power, inverse), (caution, exhaustion), state);
-        if model.noise > 0.0 {
-            rows::moods(model.noise, draws.row(*id), moods, tail(keys, from));
-        }
-        rows::sums(score, lean, dread, moods);
-        rows::leaving(model, one.exhaustion, marks, (score, state, exhaustion));
+        let row = Row {
+            love: split_mut(&mut love, len),
+            trust: split_mut(&mut trust, len),
+            score: split_mut(&mut score, len),
+            nature: split(&mut nature, len),
+            bonus: split(&mut bonus, len),
+            state: split(&mut state, len),
+        };
+        let marks = marks.split_at_mut(len).0;
+        rows::live(model, one, draws.row(*id), row, marks, (columns, keys, from));
         rows::collect(marks, first, restless);
         first = first.saturating_add(u32::try_from(len).unwrap_or(u32::MAX));
     }
-}
-
-fn head<T>(all: &mut [T], len: usize) -> &mut [T] {
-    let len = len.min(all.len());
-    all.split_at_mut(len).0
-}
-
-fn tail<T>(all: &[T], from: usize) -> &[T] {
-    all.get(from..).unwrap_or_default()
 }
 
 fn split_mut<'a, T>(rest: &mut &'a mut [T], len: usize) -> &'a mut [T] {
@@ -142,10 +122,10 @@ fn split<'a, T>(rest: &mut &'a [T], len: usize) -> &'a [T] {
 
 /// Lets a pair leave its state, unless the state has to last longer or a truce holds.
 fn settle(books: &mut Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[StableId]) {
-    let Some(view) = books.relations.view(pair) else { return };
     if books.hours_held(pair) > 0 {
         return;
     }
+    let Some(view) = books.relations.view(pair) else { return };
     let mut to = books.model.score.next_state(view.state, view.score);
     if to == RelationState::War && !books.may_go_to_war(pair, view.score) {
         to = RelationState::ColdWar;
@@ -164,11 +144,7 @@ fn mood_of(books: &Books<'_>, pair: PairId, draws: &SystemDraws, ids: &[StableId
     let Some((a, b)) = books.relations.pairs().sides(pair) else { return 0.0 };
     let of = |number: u16| ids.get(usize::from(number)).copied();
     match (of(a), of(b)) {
-        (Some(a), Some(b)) if model.noise > 0.0 => {
-            let mut mood = [0.0];
-            rows::moods(model.noise, draws.row(a), &mut mood, &[RowKey::of(b)]);
-            mood.iter().sum()
-        }
+        (Some(a), Some(b)) => rows::mood(model.noise, draws.row(a), RowKey::of(b)),
         _ => 0.0,
     }
 }

@@ -5,9 +5,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::books::{instant, least_hours, terms};
+use super::books::{instant, least_hours};
 use super::commands::round;
 use super::queries::{Archive, Read};
+use super::score::Feelings;
 use crate::components::clock::MICROS_PER_HOUR;
 use crate::components::faction::{PairId, PairView, RelationState, TreatyKind};
 use crate::world::{Answer, WorldQuery};
@@ -27,12 +28,14 @@ impl WorldQuery for AskExplain {
 }
 
 /// Answers [`AskExplain`]: what the score is made of, both sides of it, the scores at which the state ends, what holds it,
-/// treaties and history.
+/// treaties and history. `score` is that of the last evaluation, with the mood of its day (or that of when something
+/// happened since, without one); `scoreNow` is what `terms` come to now.
 pub fn explain_pair(In(ask): In<AskExplain>, archive: Archive) -> Answer {
     let read = archive.read()?;
     let (pair, a, b) = read.pair(&ask.one, &ask.other)?;
-    let view = read.relations.view(pair).ok_or("there is no such pair")?;
-    let terms = terms(read.model, read.sides, read.relations, pair, 0.0);
+    let view = read.view(pair).ok_or("there is no such pair")?;
+    let feelings = Feelings { love: view.love, trust: view.trust, bonus: view.bonus };
+    let terms = read.model.score.terms(feelings, (&read.sides.get(a), &read.sides.get(b)), view.state, 0.0);
     let named: Vec<Value> =
         terms.named().iter().map(|(name, value)| json!({ "name": name, "value": round(*value) })).collect();
     let (low, high) = read.model.score.band(view.state);

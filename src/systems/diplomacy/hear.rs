@@ -1,28 +1,38 @@
 //! What has come in: treaties that begin and end, and what the file has for this day.
 
-// time: diplomacy: treaties that begin and end, what the file has for a day | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
+// time: diplomacy: the day that is lived; treaties that begin and end, what the file has for a day | world | `WorldClock` | each `DailyTick`
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
-use bevy_time::Time;
 
 use super::books::{Books, Sides, hour_of};
 use super::change::told as in_words;
 use super::model::Diplomacy;
 use super::setup::sign_treaties;
-use crate::components::clock::{GameInstant, GameTime};
+use crate::components::clock::{GameInstant, WorldClock};
 use crate::components::faction::{Affairs, PairId, Relations, TreatyKind, What};
+use crate::messages::TickType;
 use crate::messages::diplomacy::DiplomacyUpdate;
 use crate::messages::relation::RelationsTold;
+
+/// The instant of the day that this tick is about: several days of a long step come one after the other at one present, and
+/// each is its own, however long the step. Days never go back, whatever ticks come.
+pub(super) fn day_of(clock: &WorldClock, affairs: &Affairs) -> Result<GameInstant> {
+    let present = clock.tick_time(TickType::Daily).ok_or("a daily tick runs in a world whose time has begun")?;
+    let before = GameInstant::from_micros(affairs.heard).ok();
+    let lived = before.or(clock.began).unwrap_or(GameInstant::MIN)..=clock.now.unwrap_or(present);
+    let day = clock.last_daily.filter(|day| lived.contains(day)).unwrap_or(present);
+    Ok(before.map_or(day, |before| day.max(before)))
+}
 
 /// Looks into the calendar. Runs in `Hear`, first.
 pub fn keep_calendar(
     (model, sides): (Res<Diplomacy>, Res<Sides>),
-    time: Res<Time<GameTime>>,
+    clock: Res<WorldClock>,
     (mut relations, mut affairs): (ResMut<Relations>, ResMut<Affairs>),
     (mut events, mut told): (MessageWriter<DiplomacyUpdate>, ResMut<RelationsTold>),
 ) -> Result {
-    let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
+    let now = day_of(&clock, &affairs)?;
     let (relations, affairs) = (&mut *relations, &mut *affairs);
     if relations.began.is_none() {
         begin(&model, relations, affairs, now);
@@ -57,7 +67,7 @@ fn begin(model: &Diplomacy, relations: &mut Relations, affairs: &mut Affairs, no
     let hour = hour_of(now.as_micros());
     relations.began = Some(hour);
     relations.since.fill(hour);
-    affairs.treaties = crate::components::faction::Treaties::default();
+    affairs.treaties.clear();
     sign_treaties(model, relations, affairs, now);
     affairs.heard = i64::MIN;
 }

@@ -16,12 +16,14 @@
 //! | `books`, `change`, `acts` | what happens to a pair, and what follows from it |
 //! | `hear`, `powers`, `deal`, `evaluate` and `rows`, `tell` | the day |
 //! | `commands`, `queries`, `explain` | what people order and ask |
+//! | `keep`, `entries` | how relations, and treaties and histories, are saved and hashed |
 
 mod acts;
 mod books;
 mod change;
 mod commands;
 mod deal;
+mod entries;
 mod evaluate;
 mod explain;
 mod hear;

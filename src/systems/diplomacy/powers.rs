@@ -45,8 +45,7 @@ pub fn move_powers(
 
 fn weigh_wars(relations: &Relations, military: &[f64]) -> Vec<Toll> {
     let mut tolls = vec![Toll::default(); military.len()];
-    let pairs = relations.pairs();
-    for (a, b) in relations.in_state(RelationState::War).filter_map(|pair| pairs.sides(pair)) {
+    for (a, b) in relations.sides_in_state(RelationState::War) {
         let of = |number: u16| military.get(usize::from(number)).copied().unwrap_or_default();
         let both = of(a) + of(b);
         for (one, enemy) in [(a, b), (b, a)] {

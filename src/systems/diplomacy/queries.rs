@@ -9,13 +9,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::books::{Sides, instant, named};
+use super::books::{Sides, bonus, instant, named};
 use super::change::hundredths;
 use super::commands::{NO_DIPLOMACY, NO_FACTION, round};
 use super::model::Diplomacy;
 use crate::components::clock::{GameTime, MICROS_PER_HOUR};
 use crate::components::faction::{
-    Affairs, Faction, Goals, Happening, PairId, PowerLevels, Powers, RelationState, Relations, Temperament,
+    Affairs, Faction, Goals, Happening, PairId, PairView, PowerLevels, Powers, RelationState, Relations, Temperament,
 };
 use crate::world::{Answer, WorldQuery};
 
@@ -135,9 +135,15 @@ impl Read<'_> {
         Ok((pair, one.min(other), one.max(other)))
     }
 
+    /// A pair as it is now: with what its treaties give now, not what they gave at the last daily tick.
+    pub(super) fn view(&self, pair: PairId) -> Option<PairView> {
+        let bonus = self.now.map(|now| bonus(self.model, self.affairs, pair, now));
+        self.relations.view(pair).map(|view| PairView { bonus: bonus.unwrap_or(view.bonus), ..view })
+    }
+
     /// How a pair stands.
     pub(super) fn standing(&self, pair: PairId, a: u16, b: u16) -> Value {
-        let Some(view) = self.relations.view(pair) else { return Value::Null };
+        let Some(view) = self.view(pair) else { return Value::Null };
         let (one, other) = (self.sides.get(a), self.sides.get(b));
         json!({
             "factionA": self.model.id(a), "factionB": self.model.id(b), "state": view.state.as_str(),
@@ -149,10 +155,12 @@ impl Read<'_> {
         })
     }
 
-    /// Treaties of a pair.
+    /// Treaties of a pair, in force or to come: one whose time is over is none, even before the daily tick that takes it
+    /// out.
     pub(super) fn treaties(&self, pair: PairId) -> Vec<Value> {
         let of_pair = self.affairs.treaties.of(pair);
         of_pair
+            .filter(|(_, treaty)| self.now.is_none_or(|now| treaty.ends > now))
             .map(|(kind, treaty)| {
                 json!({
                     "kind": kind, "begins": instant(treaty.begins), "ends": instant(treaty.ends),

@@ -1,8 +1,16 @@
 //! The arithmetic of a day over whole rows of pairs: the same as [`ScoreModel::terms`] and [`ScoreModel::drift`], to the bit,
-//! in loops that a compiler turns into vectors.
+//! in a loop that a compiler turns into vectors.
 //!
-//! Each loop is a function of its own over plain slices: so it is known that none overlaps another. Parameters are taken
-//! out of the model before a loop: a choice between two places in memory would keep it from being a vector.
+//! All of it is one loop: a pair is read and written once, and what is reckoned hides how long memory takes. It is a
+//! function over plain slices, each an argument of its own: so it is known that none overlaps another. Parameters are taken
+//! out of the model before the loop: a choice between two places in memory would keep it from being a vector.
+//!
+//! It is compiled for several kinds of processors, one of which is chosen at run time: those with AVX2 do eight pairs at a
+//! time and multiply whole numbers in one step. No sums are fused nor ordered otherwise: the bits are the same.
+
+use std::sync::OnceLock;
+
+use fearless_simd::{Level, Simd, dispatch};
 
 use super::score::{Band, ScoreModel, Side, StateParameters, pick};
 use crate::systems::random::{RowDraws, RowKey};
@@ -34,120 +42,140 @@ impl SideColumns {
     }
 }
 
-/// Lets love and trust drift by a day; `lean` becomes what they come to with treaties, hatred counted heavier.
-#[inline(never)]
-pub(super) fn lean(
-    model: &ScoreModel,
-    own: f32,
-    (love, trust, lean): (&mut [f32], &mut [f32], &mut [f32]),
-    (nature, bonus): (&[f32], &[f32]),
-    (state, forgiveness): (&[u8], &[f32]),
-) {
-    lean_row(model, own, love, trust, lean, nature, bonus, state, forgiveness);
+/// The pairs of one faction with all of higher numbers, in columns.
+pub(super) struct Row<'a> {
+    pub(super) love: &'a mut [f32],
+    pub(super) trust: &'a mut [f32],
+    pub(super) score: &'a mut [f32],
+    pub(super) nature: &'a [f32],
+    pub(super) bonus: &'a [f32],
+    pub(super) state: &'a [u8],
 }
 
-#[inline(never)]
-#[expect(clippy::too_many_arguments, reason = "slices that are arguments are known not to overlap")]
-fn lean_row(
+/// Lets love and trust of a row drift by a day and scores it, with the day's moods. Marks the pairs whose score is outside
+/// the band of their state with 1, all others with 0. Those in a cold war whose two sides are too weary to go to war are not
+/// marked: nothing would come of it.
+///
+/// `own` is the side of the row; `sides` and `keys` are those of all factions, of which `from` is the first in it.
+pub(super) fn live(
     model: &ScoreModel,
-    own: f32,
+    own: &Side,
+    draws: RowDraws,
+    row: Row<'_>,
+    marks: &mut [u8],
+    (sides, keys, from): (&SideColumns, &[RowKey], usize),
+) {
+    let Row { love, trust, score, nature, bonus, state } = row;
+    let (power, inverse) = (tail(&sides.power, from), tail(&sides.inverse, from));
+    let (caution, exhaustion) = (tail(&sides.caution, from), tail(&sides.exhaustion, from));
+    let (forgiveness, keys) = (tail(&sides.forgiveness, from), tail(keys, from));
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    let level = *LEVEL.get_or_init(Level::new);
+    dispatch!(level, simd => live_row(
+        simd,
+        model,
+        own,
+        draws,
+        love,
+        trust,
+        score,
+        marks,
+        nature,
+        bonus,
+        state,
+        power,
+        inverse,
+        caution,
+        exhaustion,
+        forgiveness,
+        keys,
+    ));
+}
+
+fn tail<T>(all: &[T], from: usize) -> &[T] {
+    all.get(from..).unwrap_or_default()
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "slices that are arguments are known not to overlap")]
+fn live_row<S: Simd>(
+    _kind: S,
+    model: &ScoreModel,
+    own: &Side,
+    draws: RowDraws,
     love: &mut [f32],
     trust: &mut [f32],
-    lean: &mut [f32],
+    score: &mut [f32],
+    marks: &mut [u8],
     nature: &[f32],
     bonus: &[f32],
     state: &[u8],
+    power: &[f32],
+    inverse: &[f32],
+    caution: &[f32],
+    exhaustion: &[f32],
     forgiveness: &[f32],
+    keys: &[RowKey],
 ) {
+    let own = *own;
     let StateParameters { hostile: cold, peace, alliance, rise, fall } = model.trust_to;
     let (weight, hate, down) = (model.trust, model.hate, -fall);
-    let columns = love.iter_mut().zip(trust).zip(lean).zip(nature).zip(bonus).zip(state).zip(forgiveness);
-    for ((((((love, trust), lean), nature), bonus), state), forgiveness) in columns {
+    let (fear, fear_from, slope) = (model.fear, model.fear_from, model.fear_slope);
+    let (weariness, noise) = (model.weariness, model.noise);
+    let [Band { high: war_high, .. }, in_cold_war, at_peace, Band { low: alliance_low, .. }] = model.bands;
+    let (cold_low, cold_high, peace_low, peace_high) = (in_cold_war.low, in_cold_war.high, at_peace.low, at_peace.high);
+    let written = love.iter_mut().zip(trust).zip(score).zip(marks);
+    let pairs = written.zip(nature).zip(bonus).zip(state);
+    let columns = pairs.zip(power).zip(inverse).zip(caution).zip(exhaustion).zip(forgiveness).zip(keys);
+    for ((((((pair, power), inverse), caution), exhaustion), forgiveness), key) in columns {
+        let ((((((love, trust), score), mark), nature), bonus), state) = pair;
         let state = f32::from(*state);
-        let hostile = state < 1.5;
-        let to = pick(hostile, cold, pick(state < 2.5, peace, alliance));
-        *love += (own + forgiveness) * (nature - *love);
-        *trust += (to - *trust).max(pick(hostile, down, 0.0)).min(pick(hostile, 0.0, rise));
+        let (is_war, is_hostile, is_no_alliance) = (state < 0.5, state < 1.5, state < 2.5);
+        // Drift.
+        let to = pick(is_hostile, cold, pick(is_no_alliance, peace, alliance));
+        *love += (own.forgiveness + forgiveness) * (nature - *love);
+        *trust += (to - *trust).max(pick(is_hostile, down, 0.0)).min(pick(is_hostile, 0.0, rise));
         let kept = (*love + weight * *trust + bonus).clamp(-1.0, 1.0);
-        *lean = kept + hate * kept.min(0.0);
-    }
-}
-
-/// What fear and weariness add.
-#[inline(never)]
-pub(super) fn dread(
-    model: &ScoreModel,
-    own: &Side,
-    dread: &mut [f32],
-    (power, inverse): (&[f32], &[f32]),
-    (caution, exhaustion): (&[f32], &[f32]),
-    state: &[u8],
-) {
-    let (fear, from, slope, weariness) = (model.fear, model.fear_from, model.fear_slope, model.weariness);
-    let columns = dread.iter_mut().zip(power).zip(inverse).zip(caution).zip(exhaustion).zip(state);
-    for (((((dread, power), inverse), caution), exhaustion), state) in columns {
+        let lean = kept + hate * kept.min(0.0);
+        // Fear and weariness.
         let (theirs, ours) = (power * own.inverse, own.power * inverse);
         let here = (slope * (theirs - 1.0) * own.caution).clamp(0.0, 1.0);
         let there = (slope * (ours - 1.0) * caution).clamp(0.0, 1.0);
-        let both = pick(theirs > from, here, 0.0) + pick(ours > from, there, 0.0);
-        let weary = pick(f32::from(*state) < 0.5, weariness, 0.0);
-        *dread = fear * both + weary * (own.exhaustion + exhaustion);
+        let both = pick(theirs > fear_from, here, 0.0) + pick(ours > fear_from, there, 0.0);
+        let worn = own.exhaustion + exhaustion;
+        let dread = fear * both + pick(is_war, weariness, 0.0) * worn;
+        // The score, and whether the state is kept with it.
+        let now = lean + dread + mood(noise, draws, *key);
+        *score = now;
+        let low = pick(is_war, f32::NEG_INFINITY, cold_low);
+        let low = pick(is_hostile, low, pick(is_no_alliance, peace_low, alliance_low));
+        let high = pick(is_war, war_high, cold_high);
+        let high = pick(is_hostile, high, pick(is_no_alliance, peace_high, f32::INFINITY));
+        let weary = pick(is_hostile, weariness * worn, 0.0);
+        *mark = u8::from(now + weary < low) | u8::from(now > high);
     }
 }
 
-/// The day's moods.
-#[inline(never)]
-pub(super) fn moods(noise: f32, row: RowDraws, moods: &mut [f32], keys: &[RowKey]) {
-    for (mood, key) in moods.iter_mut().zip(keys) {
-        *mood = noise * (row.unit(*key) * 2.0 - 1.0);
-    }
+/// The day's mood between two.
+#[inline(always)]
+pub(super) fn mood(noise: f32, draws: RowDraws, key: RowKey) -> f32 {
+    noise * (draws.unit(key) * 2.0 - 1.0)
 }
 
-/// Scores.
-#[inline(never)]
-pub(super) fn sums(score: &mut [f32], lean: &[f32], dread: &[f32], moods: &[f32]) {
-    for (((score, lean), dread), mood) in score.iter_mut().zip(lean).zip(dread).zip(moods) {
-        *score = lean + dread + mood;
-    }
-}
-
-/// Marks the pairs whose score is outside the band of their state with 1, all others with 0. Those in a cold war whose two
-/// sides are too weary to go to war are not marked: nothing would come of it.
-#[inline(never)]
-pub(super) fn leaving(
-    model: &ScoreModel,
-    own: f32,
-    marks: &mut [u8],
-    (score, state, exhaustion): (&[f32], &[u8], &[f32]),
-) {
-    leaving_row(model, own, marks, score, state, exhaustion);
-}
-
-#[inline(never)]
-fn leaving_row(model: &ScoreModel, own: f32, marks: &mut [u8], score: &[f32], state: &[u8], exhaustion: &[f32]) {
-    let [Band { high: war_high, .. }, cold, peace, Band { low: alliance_low, .. }] = model.bands;
-    let (cold_low, cold_high, peace_low, peace_high) = (cold.low, cold.high, peace.low, peace.high);
-    let weariness = model.weariness;
-    for (((mark, score), state), exhaustion) in marks.iter_mut().zip(score).zip(state).zip(exhaustion) {
-        let state = f32::from(*state);
-        let hostile = pick(state < 0.5, f32::NEG_INFINITY, cold_low);
-        let low = pick(state < 1.5, hostile, pick(state < 2.5, peace_low, alliance_low));
-        let hostile = pick(state < 0.5, war_high, cold_high);
-        let high = pick(state < 1.5, hostile, pick(state < 2.5, peace_high, f32::INFINITY));
-        let weary = pick(state < 1.5, weariness * (own + exhaustion), 0.0);
-        *mark = u8::from(score + weary < low) | u8::from(*score > high);
-    }
-}
-
-/// The places of the marks, counted from `first`, eight at a time.
+/// The places of the marks, counted from `first`: nothing is looked at closely where there are none.
 pub(super) fn collect(marks: &[u8], first: u32, found: &mut Vec<u32>) {
-    for (start, part) in (first..).step_by(8).zip(marks.chunks(8)) {
-        let mut eight = [0; 8];
-        eight.iter_mut().zip(part).for_each(|(place, mark)| *place = *mark);
-        let mut word = u64::from_le_bytes(eight);
-        while word != 0 {
-            found.push(start + word.trailing_zeros() / 8);
-            word &= word - 1;
+    for (start, part) in (first..).step_by(64).zip(marks.chunks(64)) {
+        if part.iter().fold(0, |any, mark| any | mark) == 0 {
+            continue;
+        }
+        for (start, part) in (start..).step_by(8).zip(part.chunks(8)) {
+            let mut eight = [0; 8];
+            eight.iter_mut().zip(part).for_each(|(place, mark)| *place = *mark);
+            let mut word = u64::from_le_bytes(eight);
+            while word != 0 {
+                found.push(start + word.trailing_zeros() / 8);
+                word &= word - 1;
+            }
         }
     }
 }

@@ -1,20 +1,18 @@
 //! What is told of the day: to the economy, of wars and alliances; to the outside, a summary.
 
-// time: diplomacy: as of when the store has relations | world | `WorldClock`, shown as `Time<GameTime>` | each `DailyTick`
-
-use std::collections::BTreeSet;
+// time: diplomacy: of which day the summary is, and as of when the store has relations | world | `WorldClock` | each `DailyTick`
 
 use bevy_ecs::error::Result;
 use bevy_ecs::prelude::*;
-use bevy_time::Time;
 
 use super::books::{Sides, standing};
+use super::hear::day_of;
 use super::model::Diplomacy;
-use crate::components::clock::GameTime;
+use crate::components::clock::WorldClock;
 use crate::components::faction::{Affairs, PairId, RelationState, Relations};
 use crate::messages::diplomacy::DiplomacySummary;
 use crate::messages::outside::{EconomySignal, SignalKind};
-use crate::messages::relation::{PairHappening, RelationsTold};
+use crate::messages::relation::RelationsTold;
 use crate::world::TakenMessage;
 
 /// What diplomacy tells the economy. A message of its own, so that nobody else who tells the economy something on the same
@@ -87,19 +85,19 @@ fn signal(
 /// happened. Runs in `Tell`.
 pub fn note_standings(
     (model, sides): (Res<Diplomacy>, Res<Sides>),
-    time: Res<Time<GameTime>>,
-    relations: Res<Relations>,
+    clock: Res<WorldClock>,
+    (relations, affairs): (Res<Relations>, Res<Affairs>),
     mut told: ResMut<RelationsTold>,
 ) -> Result {
-    let now = time.context().now.ok_or("a daily tick runs in a world whose time has begun")?;
+    let now = day_of(&clock, &affairs)?;
     let count = u32::try_from(relations.pairs().count()).unwrap_or(u32::MAX);
     let of = |pair: PairId| standing((&model, &sides), &relations, pair, now);
     if count <= model.rules.keeping.stored_pairs {
         told.standing = (0..count).map(PairId).filter_map(of).collect();
     } else {
-        let number = |id: &str| model.number(id);
-        let pair = |one: &PairHappening| relations.pairs().of(number(&one.faction_a)?, number(&one.faction_b)?);
-        let touched: BTreeSet<PairId> = told.happened.iter().filter_map(pair).collect();
+        let mut touched: Vec<PairId> = told.happened.iter().map(|one| one.pair).collect();
+        touched.sort_unstable();
+        touched.dedup();
         told.standing = touched.into_iter().filter_map(of).collect();
     }
     Ok(())
@@ -108,10 +106,12 @@ pub fn note_standings(
 /// Tells what the day came to. Runs in `Tell`, last.
 pub fn summarise_diplomacy(
     model: Res<Diplomacy>,
+    clock: Res<WorldClock>,
     relations: Res<Relations>,
     mut affairs: ResMut<Affairs>,
     mut events: MessageWriter<DiplomacySummary>,
-) {
+) -> Result {
+    let at = Some(day_of(&clock, &affairs)?);
     let sums = std::mem::take(&mut affairs.today);
     events.write(DiplomacySummary {
         location: model.location.clone(),
@@ -120,5 +120,7 @@ pub fn summarise_diplomacy(
         by_state: relations.counts().into(),
         treaties: u64::try_from(affairs.treaties.len()).unwrap_or(u64::MAX),
         happenings: sums.happenings,
+        at,
     });
+    Ok(())
 }

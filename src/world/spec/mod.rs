@@ -28,7 +28,7 @@ pub use crowd::*;
 pub use diplomacy::*;
 pub use economy::*;
 pub use findings::{SpecFault, SpecWarning};
-pub(crate) use findings::{nearest, plain};
+pub(crate) use findings::{is_control, nearest, plain};
 pub use generation::*;
 pub use import::{ImportNote, ImportReport, Imported};
 pub use interactions::*;

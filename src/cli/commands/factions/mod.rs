@@ -5,12 +5,12 @@ mod render;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::worlds::items;
 use crate::cli::client::{Client, ClientArgs, segment};
-use crate::cli::error::CliError;
-use crate::cli::output::{Column, Output, list, object, print, tell};
+use crate::cli::error::{CliError, Exit};
+use crate::cli::output::{Column, Output, csv, list, object, print, tell};
 use crate::components::ids::WorldId;
 
 /// Arguments of `factions`.
@@ -65,7 +65,7 @@ pub enum FactionsCommand {
         /// The other
         other: String,
     },
-    /// Draw the matrix as SVG: of the first 200 factions, or of those that are named
+    /// Draw the matrix as SVG: of the first 200 factions, or of those that are named; of more than 60 without words
     Render {
         /// The world
         world: WorldId,
@@ -90,7 +90,8 @@ const FACTIONS: [Column; 10] = [
     ("COLD WARS", "/byState/cold_war"),
     ("ALLIES", "/byState/alliance"),
 ];
-const TERMS: [Column; 2] = [("PART OF THE SCORE", "/name"), ("VALUE", "/value")];
+const TERMS: [Column; 2] = [("PART OF THE SCORE NOW", "/name"), ("VALUE", "/value")];
+const PAIRS: [Column; 4] = [("FACTION A", "/a"), ("FACTION B", "/b"), ("STATE", "/state"), ("SCORE", "/score")];
 const HISTORY: [Column; 6] = [
     ("AT", "/at"),
     ("WHAT", "/what"),
@@ -121,7 +122,11 @@ pub(in crate::cli) fn run(args: &FactionsArgs) -> Result<(), CliError> {
         }
         FactionsCommand::Matrix { world, factions } => {
             let answer = matrix(world, factions)?;
-            if output == Output::Json { object(&answer, output) } else { print(&grid(&answer)) }
+            match output {
+                Output::Table => print(&grid(&answer)),
+                Output::Csv => print(&csv(&pairs(&answer), &PAIRS)),
+                Output::Json => object(&answer, output),
+            }
         }
         FactionsCommand::Explain { world, one, other } => {
             let path = format!("relations/{}/{}/explain", segment(one), segment(other));
@@ -129,7 +134,16 @@ pub(in crate::cli) fn run(args: &FactionsArgs) -> Result<(), CliError> {
             explain(&answer, output)
         }
         FactionsCommand::Render { world, factions, to } => {
-            let drawn = render::svg(&matrix(world, factions)?);
+            if output != Output::Table {
+                let error = CliError::new(Exit::Usage, "`factions render` draws a picture and has no other form");
+                return Err(error.help("ask for the same as data with `worldtick factions matrix --output json`"));
+            }
+            let answer = matrix(world, factions)?;
+            let shown = render::ids(&answer).len();
+            if let Some(all) = answer["count"].as_u64().filter(|all| factions.is_none() && *all > shown as u64) {
+                tell(&format!("the first {shown} of {all} factions: name others with --factions"));
+            }
+            let drawn = render::svg(&answer);
             match to {
                 None => print(&drawn),
                 Some(path) => {
@@ -140,32 +154,68 @@ pub(in crate::cli) fn run(args: &FactionsArgs) -> Result<(), CliError> {
     }
 }
 
-/// The parts of the score, then what happened; as JSON all of it.
+/// How they stand, their treaties, the parts of the score and what happened; as JSON all of it, as CSV the parts of the
+/// score.
 fn explain(answer: &Value, output: Output) -> Result<(), CliError> {
-    if output == Output::Json {
-        return object(answer, output);
+    let rows = |name: &str| answer[name].as_array().map_or(&[][..], Vec::as_slice);
+    match output {
+        Output::Json => return object(answer, output),
+        Output::Csv => return print(&csv(rows("terms"), &TERMS)),
+        Output::Table => print(&standing(answer))?,
     }
-    let text = |name: &str| answer[name].as_str().unwrap_or("-").to_owned();
+    for (name, columns) in [("terms", TERMS.as_slice()), ("history", HISTORY.as_slice())] {
+        print("\n")?;
+        list(answer, rows(name), columns, output)?;
+    }
+    Ok(())
+}
+
+/// How a pair stands, what its score has to pass, what holds its state, and which treaties there are.
+fn standing(answer: &Value) -> String {
+    let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
     let number = |name: &str| answer[name].as_f64().map_or_else(|| "-".to_owned(), |value| format!("{value:+.3}"));
-    print(&format!(
-        "{} and {}: {} since {}\nscore {}; left below {}, above {}; the day's mood adds up to {}\nlasts until {}; truce until {}{}\n",
-        text("factionA"),
-        text("factionB"),
-        text("state"),
-        text("since"),
+    let held = &answer["held"];
+    let mut told = format!(
+        "{} and {}: {} since {}\n\
+         score when last evaluated {}; worked out now, without the mood of a day, {}\n\
+         left below {}, above {}; the mood of a day adds up to {}\n\
+         lasts until {}; truce until {}{}\n",
+        text(&answer["factionA"]),
+        text(&answer["factionB"]),
+        text(&answer["state"]),
+        text(&answer["since"]),
+        number("score"),
         number("scoreNow"),
         number("leavesBelow"),
         number("leavesAbove"),
         number("moodMost"),
-        answer["held"]["stateLastsUntil"].as_str().unwrap_or("-"),
-        answer["held"]["truceUntil"].as_str().unwrap_or("-"),
-        if answer["held"]["tooWearyForWar"] == true { "; too weary for war" } else { "" },
-    ))?;
-    for (name, columns) in [("terms", TERMS.as_slice()), ("history", HISTORY.as_slice())] {
-        print("\n")?;
-        list(answer, answer[name].as_array().map_or(&[], Vec::as_slice), columns, output)?;
+        text(&held["stateLastsUntil"]),
+        text(&held["truceUntil"]),
+        if held["tooWearyForWar"] == true { "; too weary for war" } else { "" },
+    );
+    for treaty in answer["treaties"].as_array().into_iter().flatten() {
+        let [kind, begins, ends] = ["kind", "begins", "ends"].map(|name| text(&treaty[name]));
+        told.push_str(&if treaty["inForce"] == true {
+            format!("treaty of {kind} in force until {ends}\n")
+        } else {
+            format!("treaty of {kind} signed for later: from {begins} until {ends}\n")
+        });
     }
-    Ok(())
+    told
+}
+
+/// A row for each pair of a matrix.
+fn pairs(matrix: &Value) -> Vec<Value> {
+    let ids = render::ids(matrix);
+    let of_row = |(row, a): (usize, &&str)| {
+        let after = ids.iter().enumerate().skip(row + 1);
+        let pair = |(column, b): (usize, &&str)| {
+            let cell = &matrix["cells"][row][column];
+            json!({ "a": a, "b": b, "state": cell["state"], "score": cell["score"] })
+        };
+        after.map(pair).collect::<Vec<_>>()
+    };
+    ids.iter().enumerate().flat_map(of_row).collect()
 }
 
 /// The matrix in letters: W war, C cold war, . peace, A alliance.
@@ -190,7 +240,21 @@ fn grid(matrix: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+
+    #[test]
+    fn a_pair_is_told_with_both_scores_and_its_treaties() {
+        let treaty = |kind: &str, holds: bool| json!({"kind": kind, "begins": "B", "ends": "E", "inForce": holds});
+        let told = standing(&json!({
+            "factionA": "a", "factionB": "b", "state": "PEACE", "since": "S", "score": 0.25, "scoreNow": 0.5,
+            "leavesBelow": -0.3, "leavesAbove": null, "moodMost": 0.1,
+            "held": { "stateLastsUntil": null, "truceUntil": null, "tooWearyForWar": false },
+            "treaties": [treaty("trade", true), treaty("truce", false)],
+        }));
+        let lines: Vec<&str> = told.lines().collect();
+        assert_eq!(lines[1], "score when last evaluated +0.250; worked out now, without the mood of a day, +0.500");
+        assert_eq!(lines[4], "treaty of trade in force until E");
+        assert_eq!(lines[5], "treaty of truce signed for later: from B until E");
+    }
 
     #[test]
     fn the_grid_shows_each_state() {
@@ -200,5 +264,6 @@ mod tests {
             "cells": [[null, cell("WAR")], [cell("WAR"), null]],
         });
         assert!(grid(&matrix).starts_with("  1 a   - W\n  2 bb  W -\n\n"), "{}", grid(&matrix));
+        assert_eq!(csv(&pairs(&matrix), &PAIRS), "faction_a,faction_b,state,score\na,bb,WAR,0.0\n");
     }
 }

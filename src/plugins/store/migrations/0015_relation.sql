@@ -41,6 +41,7 @@ CREATE TABLE relation_history (
     words        TEXT             NOT NULL,
     game_time    BIGINT           NOT NULL,
     recorded_at  BIGINT           NOT NULL,
+    incarnation  UUID             NOT NULL,
     PRIMARY KEY (commit_no, shard, seq)
 );
 CREATE INDEX relation_history_by_pair ON relation_history (world_id, faction_a, faction_b, commit_no, shard, seq);

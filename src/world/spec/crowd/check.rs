@@ -7,7 +7,7 @@ use super::{
     TellingSpec,
 };
 use crate::world::spec::findings::{Findings, Place};
-use crate::world::spec::{Range, RulePreset};
+use crate::world::spec::{Range, RulePreset, is_control};
 
 const MINUTES_A_DAY: u32 = 1_440;
 
@@ -106,6 +106,10 @@ fn check_grid(grid: &GridSpec, commodities: Option<&[&str]>, place: &Place, find
     {
         findings.unknown(&vendors.key("commodity"), "commodity", name, known.iter().copied());
     }
+    if grid.vendors.commodity.is_some() && commodities.is_none() {
+        let message = "the world has no economy: it has no meaning, and meals cost what the rules say";
+        findings.warn(&vendors.key("commodity"), message);
+    }
     if !(1..=65_000).contains(&grid.spot_count()) {
         findings.error(&place.key("socialSpots"), format!("{} is outside 1 to 65000", grid.spot_count()));
     }
@@ -113,7 +117,7 @@ fn check_grid(grid: &GridSpec, commodities: Option<&[&str]>, place: &Place, find
 
 fn check_sectors(grid: &GridSpec, place: &Place, findings: &mut Findings) {
     let prefix = &grid.sector_prefix;
-    if prefix.is_empty() || prefix.chars().count() > 48 || prefix.chars().any(char::is_control) {
+    if prefix.is_empty() || prefix.chars().count() > 48 || prefix.chars().any(is_control) {
         findings.error(&place.key("sectorPrefix"), "it takes 1 to 48 printable characters");
     }
     if grid.sectors.is_empty() {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::TREATY_DAYS_MAX;
 use crate::components::clock::GameInstant;
 use crate::components::faction::{ActKind, TreatyKind};
+use crate::world::spec::is_control;
 
 /// Characters of a reason at most.
 pub(super) const REASON_MAX: usize = 200;
@@ -129,7 +130,7 @@ impl ActSpec {
         }
         for (field, text, most) in [("id", &self.id, 64), ("reason", &self.reason, REASON_MAX)] {
             let Some(text) = text else { continue };
-            if text.is_empty() || text.chars().count() > most || text.chars().any(char::is_control) {
+            if text.is_empty() || text.chars().count() > most || text.chars().any(is_control) {
                 flaws.push((field, format!("it takes 1 to {most} printable characters")));
             }
         }
