@@ -42,6 +42,8 @@ mod database;
 mod denied;
 mod factions;
 mod faults;
+mod generation;
+mod interactions;
 mod market_agent;
 mod npcs;
 #[cfg(unix)]

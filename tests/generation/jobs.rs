@@ -1,12 +1,8 @@
 //! Jobs of generation, as stories: a picture that is asked for, let go, painted, refused, lost.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
-mod generation_support;
-
 use std::time::Duration;
 
-use generation_support::{
+use crate::generation_support::{
     admit, answer, ask, changes, done, failed, jobs, life, painted, refused, refused_file, same_again, status, total,
     village, world_of,
 };

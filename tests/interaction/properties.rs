@@ -1,15 +1,11 @@
 //! What holds of chains and intents whatever happens: waits are exact, budgets are kept, nobody starves, sessions are
 //! worlds of their own.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
-mod interaction_support;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use interaction_support::deeds::{deed, perform};
-use interaction_support::{intents, session, status, totals, village, with_sleepers, world_of};
+use crate::interaction_support::deeds::{deed, perform};
+use crate::interaction_support::{intents, session, status, totals, village, with_sleepers, world_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use worldtick::messages::interaction::ChainChange::{self, Advanced};

@@ -1,24 +1,10 @@
 //! Chains, cooldowns, intents and sessions of a living world: over HTTP, on the command line, in metrics.
 
-#![cfg(feature = "server")]
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    clippy::print_stderr,
-    reason = "tests fail by panicking, tell what they wait for, and have limits in wall time"
-)]
-
-mod bridge_support;
-#[path = "server_support/program.rs"]
-mod program;
-mod server_support;
-
-use bridge_support::wait_for;
-use program::program;
+use crate::bridge_support::wait_for;
+use crate::program::program;
+use crate::server_support::http::{Answer, Api};
+use crate::server_support::{TestServer, metric, world};
 use serde_json::{Value, json};
-use server_support::http::{Answer, Api};
-use server_support::{TestServer, metric, world};
 
 const STORY: &str = "
 interactions:

@@ -1,12 +1,8 @@
 //! What NPCs propose: handed out in a controlled way, answered or not, and what rests after its use.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
-mod interaction_support;
-
 use std::time::Duration;
 
-use interaction_support::{intents, refused, session, status, steps_with, totals, village, world, world_of};
+use crate::interaction_support::{intents, refused, session, status, steps_with, totals, village, world, world_of};
 use serde_json::{Value, json};
 use worldtick::messages::interaction::ChainChange::{Advanced, Completed, Opened, Skipped};
 use worldtick::testing::{StepError, Stepper};

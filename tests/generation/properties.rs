@@ -1,13 +1,9 @@
 //! What holds of jobs whatever is done to them: fair turns, nobody starves, limits hold, each job ends exactly once.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
-mod generation_support;
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use generation_support::{admit, ask, changes, jobs, same_again, status, total, village, world_of};
+use crate::generation_support::{admit, ask, changes, jobs, same_again, status, total, village, world_of};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use worldtick::components::generation::JobState;
@@ -166,7 +162,7 @@ fn perform(world: &mut Stepper, deed: &Deed) {
                     2 => json!({"status": "failed", "error": "timeout"}),
                     _ => json!({"status": "failed", "error": "invalid"}),
                 };
-                generation_support::answer(world, *job, *attempt, said);
+                crate::generation_support::answer(world, *job, *attempt, said);
             }
         }
         Deed::Cancel(job) => {

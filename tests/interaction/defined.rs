@@ -1,12 +1,8 @@
 //! Chains that are defined while the world lives, what is said of definitions, and why a chain waits.
 
-#![expect(clippy::expect_used, reason = "a test may panic")]
-
-mod interaction_support;
-
 use std::time::Duration;
 
-use interaction_support::{intents, refused, session, status, steps_with, totals, world};
+use crate::interaction_support::{intents, refused, session, status, steps_with, totals, world};
 use serde_json::{Value, json};
 use worldtick::messages::interaction::ChainChange::{Advanced, Completed};
 use worldtick::testing::{StepError, Stepper};

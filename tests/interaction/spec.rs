@@ -1,8 +1,6 @@
 //! The interactions section of a world file: what is wrong is told all at once, each with its place.
 
-mod interaction_support;
-
-use interaction_support::{read, refused_file, village};
+use crate::interaction_support::{read, refused_file, village};
 use serde_json::{Value, json};
 
 fn chain(steps: &Value) -> Value {

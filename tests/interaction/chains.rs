@@ -1,10 +1,8 @@
 //! Chains, told as stories: what waits, waits in game time, whatever happens to the world meanwhile.
 
-mod interaction_support;
-
 use std::time::Duration;
 
-use interaction_support::{
+use crate::interaction_support::{
     DAY, intents, refused, seconds_of, session, steps_with, story, totals, village, world, world_of,
 };
 use serde_json::{Value, json};

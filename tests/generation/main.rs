@@ -1,0 +1,9 @@
+//! Jobs of generation through `Stepper`: their life, fair turns, what holds of them.
+
+#![allow(clippy::expect_used, reason = "tests fail by panicking")]
+
+#[path = "../generation_support/mod.rs"]
+mod generation_support;
+
+mod jobs;
+mod properties;
