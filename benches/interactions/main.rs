@@ -14,11 +14,12 @@
     reason = "a benchmark measures wall time, counts its memory, prints what it measured, and counts in floats"
 )]
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bevy_app::App;
+use mimalloc::MiMalloc;
 use serde_json::json;
 use uuid::Uuid;
 use worldtick::components::clock::GameInstant;
@@ -33,20 +34,20 @@ use worldtick::schedules::WorldReady;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
-/// Counts what is allocated.
+/// Counts what is allocated, from the allocator of the program.
 struct Counting;
 
 static HELD: AtomicUsize = AtomicUsize::new(0);
 
-// SAFETY: everything is passed on to the system's allocator; the counter has no influence on it.
+// SAFETY: everything is passed on to the allocator of the program; the counter has no influence on it.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         HELD.fetch_add(layout.size(), Ordering::Relaxed);
-        unsafe { System.alloc(layout) }
+        unsafe { MiMalloc.alloc(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        unsafe { System.dealloc(pointer, layout) }
+        unsafe { MiMalloc.dealloc(pointer, layout) }
     }
 }
 
