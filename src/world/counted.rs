@@ -46,7 +46,7 @@ pub(super) fn end(world: &mut World, begun: Begun) -> (InteractionsCounted, Gene
         report: job_report,
         added: job_totals.since(&begun.job_totals),
         pending: many(book.map(JobBook::pending)),
-        in_flight: many(book.map(JobBook::in_flight)),
+        in_flight: many(book.map(|book| book.in_flight() + book.held_back())),
         dead: many(book.map(JobBook::dead)),
         oldest: oldest.and_then(|entity| world.get::<GenerationJob>(entity)).map(|job| job.asked),
     };

@@ -141,6 +141,22 @@ impl GenerationJob {
         self.asker.into_iter().chain(self.rest().into_iter().flat_map(|rest| rest.others.iter().copied()))
     }
 
+    /// Whether it is among those that the edge has, and the edge holds it back.
+    pub fn is_held_back(&self) -> bool {
+        self.life.waits_for_edge() && self.rest().is_some_and(|rest| rest.held.is_some())
+    }
+
+    /// Somebody more waits for it. Whoever does already is there once.
+    pub fn join(&mut self, asker: Asker) {
+        if self.askers().any(|known| known == asker) {
+            return;
+        }
+        match self.asker {
+            None => self.asker = Some(asker),
+            Some(_) => self.change_rest(|rest| rest.others.push(asker)),
+        }
+    }
+
     /// Takes away whoever waits for it and of whom this is true. Whether somebody did.
     pub fn forsake(&mut self, which: impl Fn(&Asker) -> bool) -> bool {
         let mut gone = self.asker.take_if(|asker| which(asker)).is_some();
@@ -180,7 +196,9 @@ mod tests {
         let asker = |npc| Asker { session: 1, npc: StableId(npc), source: JobSource::Command };
         let kind = (GenerationKindId(0), 2);
         let mut job = GenerationJob::new(StableId(9), kind, (at, GameInstant::MAX), asker(4), Life::new(1));
-        job.change_rest(|rest| rest.others.push(asker(5)));
+        job.join(asker(4));
+        job.join(asker(5));
+        assert_eq!(job.askers().count(), 2, "who waits already is there once");
         assert!(job.forsake(|asker| asker.npc == StableId(4)));
         assert!(!job.forsake(|asker| asker.npc == StableId(4)));
         assert_eq!(job.askers().collect::<Vec<_>>(), [asker(5)]);

@@ -8,7 +8,7 @@ pub const BANDS: usize = 4;
 
 /// A band of priorities. Users take turns within a band, and bands share what a step lets go by their weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Band(usize);
+pub struct Band(u8);
 
 impl Band {
     /// The band of a priority: from 500 on, above 0, above -500, and the rest.
@@ -23,12 +23,13 @@ impl Band {
 
     /// All of them, the most urgent first.
     pub fn all() -> impl DoubleEndedIterator<Item = Self> {
-        (0..BANDS).map(Self)
+        let all: [Self; BANDS] = [Self(0), Self(1), Self(2), Self(3)];
+        all.into_iter()
     }
 
     /// Its place among them.
     pub fn index(self) -> usize {
-        self.0
+        self.0.into()
     }
 
     /// Its share of what a step lets go, beside those of the others that have something to let go.
@@ -38,7 +39,7 @@ impl Band {
 
     /// Its name, as in answers.
     pub fn as_str(self) -> &'static str {
-        ["urgent", "high", "normal", "low"].get(self.0).copied().unwrap_or("low")
+        ["urgent", "high", "normal", "low"].get(self.index()).copied().unwrap_or("low")
     }
 }
 

@@ -6,59 +6,43 @@ use std::collections::{BTreeMap, BTreeSet};
 use bevy_ecs::prelude::*;
 
 use super::desk::GenerationDesk;
+use super::page::{Page, Turn, turn};
 use crate::components::clock::GameInstant;
-use crate::components::generation::{BANDS, Band, GenerationJob, GenerationUser, JobSource, JobState};
+use crate::components::generation::{
+    BANDS, Band, GenerationJob, GenerationUser, JobSource, JobState,
+};
 use crate::components::ids::StableId;
-use crate::components::interaction::ChainId;
+use crate::components::interaction::{ChainId, NO_SESSION, NOBODY};
 use crate::world::spec::GenerationLimitsSpec;
 
 /// Whose interactions: the number of the session, then the NPC.
 type Key = (u32, StableId);
 
+/// Somebody who waits for a job: the session, the NPC, the chain where it is one, and the job.
+type Waits = (u32, StableId, Option<ChainId>, StableId);
+
 /// Finds jobs.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
 pub struct JobBook {
     pages: BTreeMap<StableId, Page>,
     names: BTreeMap<Box<str>, StableId>,
-    /// Users that have pending jobs of a band and may have one more under way.
+    /// Users that have pending jobs of a band that may go, and may have one more under way.
     ready: [BTreeSet<StableId>; BANDS],
     /// All pending jobs, in the order of users: the last one makes room for others first.
     pending: BTreeSet<(i64, StableId)>,
     in_flight: BTreeSet<StableId>,
+    /// Those of them that the edge holds back.
+    held: BTreeSet<StableId>,
     dead: BTreeSet<StableId>,
     deadlines: BTreeSet<(GameInstant, StableId)>,
     keys: BTreeMap<(StableId, Box<str>), StableId>,
-    of_chains: BTreeMap<(Key, ChainId), StableId>,
-    /// The same by their ids: the first was asked for first.
+    askers: BTreeSet<Waits>,
+    /// Pending jobs by their ids: the first was asked for first.
     waiting: BTreeSet<StableId>,
     /// What has been made and is not spawned yet; empty between systems.
     pub(crate) fresh: BTreeMap<StableId, GenerationJob>,
     /// The same of users.
     pub(crate) fresh_users: BTreeMap<StableId, GenerationUser>,
-}
-
-/// The jobs of a user.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    queues: [BTreeSet<(i64, StableId)>; BANDS],
-    pub(super) in_flight: u32,
-    dead: u32,
-    left: [u16; BANDS],
-    held: bool,
-}
-
-impl Page {
-    pub(super) fn pending(&self) -> usize {
-        self.queues.iter().map(BTreeSet::len).sum()
-    }
-
-    fn is_empty(&self) -> bool {
-        self.in_flight == 0 && self.dead == 0 && self.queues.iter().all(BTreeSet::is_empty)
-    }
-}
-
-fn point_micros(limits: &GenerationLimitsSpec) -> i64 {
-    i64::from(limits.priority_age_seconds) * 1_000_000
 }
 
 impl JobBook {
@@ -67,9 +51,14 @@ impl JobBook {
         self.pending.len()
     }
 
-    /// Jobs that the world has let go and that are not over.
+    /// Jobs that the world has let go and that are not over, without those that the edge holds back.
     pub fn in_flight(&self) -> usize {
         self.in_flight.len()
+    }
+
+    /// Jobs that the world has let go and that the edge holds back.
+    pub fn held_back(&self) -> usize {
+        self.held.len()
     }
 
     /// Dead jobs that are kept.
@@ -104,7 +93,7 @@ impl JobBook {
     pub(super) fn enter_user(&mut self, id: StableId, user: &GenerationUser) {
         self.names.insert(user.name.clone(), id);
         let page = self.pages.entry(id).or_default();
-        (page.left, page.held) = (user.left, user.held.is_some());
+        (page.left, page.is_held) = (user.left, user.held.is_some());
     }
 
     /// Strikes a user out that has no jobs. Whether it had none.
@@ -123,10 +112,14 @@ impl JobBook {
         let page = self.pages.entry(job.user).or_default();
         match state {
             JobState::Pending => {
-                let order = (job.order(point_micros(limits)), id);
-                page.queues[Band::of(job.priority).index()].insert(order);
-                self.pending.insert(order);
+                let turn = turn(id, job, limits);
+                page.queue.insert(turn);
+                self.pending.insert((turn.2, id));
                 self.waiting.insert(id);
+            }
+            JobState::Queued | JobState::Running if job.is_held_back() => {
+                *page.held.entry(job.kind).or_default() += 1;
+                self.held.insert(id);
             }
             JobState::Queued | JobState::Running => {
                 page.in_flight += 1;
@@ -137,6 +130,7 @@ impl JobBook {
                 self.dead.insert(id);
             }
         }
+        // What is over is nobody's any more: its key and its chain may be those of another job by now.
         if !state.is_final() {
             if job.deadline < GameInstant::MAX {
                 self.deadlines.insert((job.deadline, id));
@@ -144,9 +138,7 @@ impl JobBook {
             if let Some(key) = job.dedup_key() {
                 self.keys.insert((job.user, key.into()), id);
             }
-            for (key, chain) in chains_of(job) {
-                self.of_chains.insert((key, chain), id);
-            }
+            self.askers.extend(waits(id, job));
         }
         self.renew(job.user, limits);
     }
@@ -154,12 +146,20 @@ impl JobBook {
     /// Strikes a job out, as it was entered.
     pub(super) fn strike(&mut self, id: StableId, job: &GenerationJob, limits: &GenerationLimitsSpec) {
         let Some(page) = self.pages.get_mut(&job.user) else { return };
-        match job.life.state() {
+        let state = job.life.state();
+        match state {
             JobState::Pending => {
-                let order = (job.order(point_micros(limits)), id);
-                page.queues[Band::of(job.priority).index()].remove(&order);
-                self.pending.remove(&order);
+                let turn = turn(id, job, limits);
+                page.queue.remove(&turn);
+                self.pending.remove(&(turn.2, id));
                 self.waiting.remove(&id);
+            }
+            JobState::Queued | JobState::Running if job.is_held_back() => {
+                if let Some(count) = page.held.get_mut(&job.kind) {
+                    *count = count.saturating_sub(1);
+                }
+                page.held.retain(|_, count| *count > 0);
+                self.held.remove(&id);
             }
             JobState::Queued | JobState::Running => {
                 page.in_flight = page.in_flight.saturating_sub(1);
@@ -170,12 +170,14 @@ impl JobBook {
                 self.dead.remove(&id);
             }
         }
-        self.deadlines.remove(&(job.deadline, id));
-        if let Some(key) = job.dedup_key() {
-            self.keys.remove(&(job.user, key.into()));
-        }
-        for (key, chain) in chains_of(job) {
-            self.of_chains.remove(&(key, chain));
+        if !state.is_final() {
+            self.deadlines.remove(&(job.deadline, id));
+            if let Some(key) = job.dedup_key() {
+                self.keys.remove(&(job.user, key.into()));
+            }
+            for waits in waits(id, job) {
+                self.askers.remove(&waits);
+            }
         }
         self.renew(job.user, limits);
     }
@@ -183,9 +185,10 @@ impl JobBook {
     /// Makes up anew in which bands a user takes turns.
     pub(super) fn renew(&mut self, user: StableId, limits: &GenerationLimitsSpec) {
         let Some(page) = self.pages.get(&user) else { return };
-        let may = !page.held && page.in_flight < limits.max_in_flight_per_user;
-        for (ready, queue) in self.ready.iter_mut().zip(&page.queues) {
-            if may && !queue.is_empty() {
+        let may = !page.is_held && page.in_flight < limits.max_in_flight_per_user;
+        for band in Band::all() {
+            let ready = &mut self.ready[band.index()];
+            if may && page.first(band).is_some() {
                 ready.insert(user);
             } else {
                 ready.remove(&user);
@@ -195,7 +198,7 @@ impl JobBook {
 
     pub(super) fn hold(&mut self, user: StableId, held: bool, limits: &GenerationLimitsSpec) {
         if let Some(page) = self.pages.get_mut(&user) {
-            page.held = held;
+            page.is_held = held;
         }
         self.renew(user, limits);
     }
@@ -220,14 +223,14 @@ impl JobBook {
     pub(super) fn first_of(&self, band: Band, user: StableId) -> Option<(StableId, u16)> {
         let at = band.index();
         let page = self.pages.get(&user).filter(|_| self.ready[at].contains(&user))?;
-        page.queues[at].first().map(|(_, id)| (*id, page.left[at]))
+        Some((page.first(band)?, page.left[at]))
     }
 
     /// What is left of a user's turn from now on, all bands: nothing where it has no more to let go.
     pub(super) fn set_left(&mut self, user: StableId, band: Band, left: u16) -> [u16; BANDS] {
         let Some(page) = self.pages.get_mut(&user) else { return [0; BANDS] };
-        let at = band.index();
-        page.left[at] = if page.queues[at].is_empty() { 0 } else { left };
+        let has_more = page.heads(band).next().is_some();
+        page.left[band.index()] = if has_more { left } else { 0 };
         page.left
     }
 
@@ -241,24 +244,38 @@ impl JobBook {
     }
 
     /// The job that a chain waits for.
-    pub(crate) fn of_chain(&self, key: Key, chain: ChainId) -> Option<StableId> {
-        self.of_chains.get(&(key, chain)).copied()
+    pub(crate) fn of_chain(&self, (session, npc): Key, chain: ChainId) -> Option<StableId> {
+        let of = |job| (session, npc, Some(chain), StableId(job));
+        self.askers.range(of(0)..=of(u64::MAX)).next().map(|(.., job)| *job)
     }
 
-    /// The jobs that chains of a key wait for.
-    pub(crate) fn of_chains(&self, key: Key) -> Vec<(ChainId, StableId)> {
-        let all = (key, ChainId(0))..=(key, ChainId(u16::MAX));
-        self.of_chains.range(all).map(|((_, chain), id)| (*chain, *id)).collect()
+    /// The jobs that somebody of a session waits for.
+    pub(super) fn of_session(&self, session: u32) -> BTreeSet<StableId> {
+        let (first, last) = ends((session, StableId(0)), (session, StableId(u64::MAX)));
+        self.askers.range(first..=last).map(|(.., job)| *job).collect()
+    }
+
+    /// The jobs that somebody waits for on behalf of an NPC, in whatever session.
+    pub(super) fn of_npc(&self, npc: StableId) -> BTreeSet<StableId> {
+        let (mut jobs, mut session) = (BTreeSet::new(), Some(0));
+        while let Some(from) = session {
+            let (begin, _) = ends((from, StableId(0)), (from, npc));
+            let Some((found, ..)) = self.askers.range(begin..).next() else { break };
+            let (first, last) = ends((*found, npc), (*found, npc));
+            jobs.extend(self.askers.range(first..=last).map(|(.., job)| *job));
+            session = found.checked_add(1);
+        }
+        jobs
     }
 
     /// Whether there is such a job.
     pub(super) fn holds(&self, id: StableId) -> bool {
-        self.waiting.contains(&id) || self.in_flight.contains(&id) || self.dead.contains(&id)
+        [&self.waiting, &self.in_flight, &self.held, &self.dead].iter().any(|jobs| jobs.contains(&id))
     }
 
-    /// One whose deadline has passed.
-    pub(super) fn overdue(&self, now: GameInstant) -> Option<StableId> {
-        self.deadlines.first().filter(|(deadline, _)| *deadline <= now).map(|(_, id)| *id)
+    /// Those whose deadline has passed, the most overdue first.
+    pub(super) fn overdue(&self, now: GameInstant) -> impl Iterator<Item = StableId> + '_ {
+        self.deadlines.range(..=(now, StableId(u64::MAX))).map(|(_, id)| *id)
     }
 
     /// Dead jobs, the oldest first: ids only grow.
@@ -269,9 +286,10 @@ impl JobBook {
     /// Jobs in the order of their ids, from one on: those of a state, or all.
     pub(super) fn from(&self, state: Option<JobState>, id: StableId) -> impl Iterator<Item = StableId> + '_ {
         let wanted = |set, is: bool| if is { Some(set) } else { None };
-        let sets: [Option<&BTreeSet<StableId>>; 3] = [
+        let sets: [Option<&BTreeSet<StableId>>; 4] = [
             wanted(&self.waiting, state.is_none_or(|state| state == JobState::Pending)),
             wanted(&self.in_flight, state.is_none_or(JobState::is_in_flight)),
+            wanted(&self.held, state.is_none_or(JobState::is_in_flight)),
             wanted(&self.dead, state.is_none_or(|state| state == JobState::Dead)),
         ];
         let mut ranges: Vec<_> = sets.into_iter().flatten().map(|set| set.range(id..).peekable()).collect();
@@ -283,16 +301,30 @@ impl JobBook {
 
     /// Jobs of the same user and band that come before one that waits.
     pub(super) fn before(&self, id: StableId, job: &GenerationJob, limits: &GenerationLimitsSpec) -> usize {
-        let order = (job.order(point_micros(limits)), id);
-        let queue = self.pages.get(&job.user).map(|page| &page.queues[Band::of(job.priority).index()]);
-        queue.map_or(0, |queue| queue.range(..order).count())
+        let (band, _, order, _) = turn(id, job, limits);
+        let Some(page) = self.pages.get(&job.user) else { return 0 };
+        let of = |(_, kind, ..): &Turn| {
+            let first = (band, *kind, i64::MIN, StableId(0));
+            page.queue.range(first..(band, *kind, order, id)).count()
+        };
+        page.heads(band).map(of).sum()
     }
 }
 
-fn chains_of(job: &GenerationJob) -> impl Iterator<Item = (Key, ChainId)> + '_ {
-    job.askers().filter_map(|asker| match asker.source {
-        JobSource::Chain(chain, _) => Some(((asker.session, asker.npc), ChainId(chain))),
-        JobSource::Behaviour | JobSource::Command => None,
+/// From the first to the last who may wait.
+fn ends((from, npc): Key, (to, last): Key) -> (Waits, Waits) {
+    ((from, npc, None, StableId(0)), (to, last, Some(ChainId(u16::MAX)), StableId(u64::MAX)))
+}
+
+/// Who waits for a job. Whoever is of no session and no NPC is looked for by nobody.
+fn waits(id: StableId, job: &GenerationJob) -> impl Iterator<Item = Waits> + '_ {
+    let known = job.askers().filter(|asker| (asker.session, asker.npc) != (NO_SESSION, NOBODY));
+    known.map(move |asker| {
+        let chain = match asker.source {
+            JobSource::Chain(chain, _) => Some(ChainId(chain)),
+            JobSource::Behaviour | JobSource::Command => None,
+        };
+        (asker.session, asker.npc, chain, id)
     })
 }
 

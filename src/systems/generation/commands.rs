@@ -6,10 +6,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::book::rebuild_jobs;
-use super::desk::{Asked, Ended, GenerationDesk, WORLD_USER, Wanted};
+use super::desk::{Asked, GenerationDesk, WORLD_USER, Wanted};
+use super::over::{Ended, SENT_AGAIN, trim_dead_jobs};
+use crate::components::clock::GameInstant;
 use crate::components::generation::{Asker, JobSource, JobState, LifeEvent};
 use crate::components::ids::StableId;
-use crate::components::interaction::NOBODY;
+use crate::components::interaction::{NO_SESSION, NOBODY};
 use crate::systems::interaction::Ground;
 use crate::systems::npc::commands::{NpcRef, Registry};
 use crate::systems::scheduler::session_of;
@@ -70,7 +72,8 @@ impl WorldCommand for CancelGeneration {
 }
 
 /// Sends dead jobs again, each as a new job: one, or those that match, the oldest first, at most 1,000. What has waited
-/// for them has gone on meanwhile; their kinds bring what they bring.
+/// for them has gone on meanwhile; their kinds bring what they bring to whoever of it is still there. Those for which there
+/// is no room stay.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct ResendGeneration {
@@ -92,11 +95,11 @@ impl WorldCommand for ResendGeneration {
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LimitGeneration {
-    /// Jobs that wait in the world: 0 to 2,000,000.
+    /// Jobs that wait, in the world or because the edge holds them back: 0 to 2,000,000.
     pub max_pending: Option<u32>,
     /// Of them for one user: 0 to 1,000,000.
     pub max_pending_per_user: Option<u32>,
-    /// Jobs that the world has let go and that are not over: 0 to 100,000.
+    /// Jobs that the world has let go and that are not over, without those that the edge holds back: 0 to 100,000.
     pub max_in_flight: Option<u32>,
     /// Of them for one user: 0 to 100,000.
     pub max_in_flight_per_user: Option<u32>,
@@ -141,15 +144,17 @@ pub(crate) fn request_generation(In(order): In<RequestGeneration>, registry: Reg
     };
     let user = order.user.as_deref().or_else(|| session.as_ref().map(|id| id.as_str())).unwrap_or(WORLD_USER);
     let known = ground.jobs.book.user(user);
-    let joins =
-        order.dedup_key.as_deref().zip(known).is_some_and(|(key, user)| ground.jobs.book.of_key(user, key).is_some());
-    if !joins {
-        // A refusal changes nothing, not even the numbers of sessions.
+    let joins = order.dedup_key.as_deref().zip(known).and_then(|(key, user)| ground.jobs.book.of_key(user, key));
+    let npc = npc.map_or(NOBODY, |(id, _)| id);
+    let asker = |session| Asker { session, npc, source: JobSource::Command };
+    // A refusal changes nothing, not even the numbers of sessions.
+    if let Some(job) = joins {
+        ground.may_join(job, ground.numbers.find(session.as_ref()).map(asker))?;
+    } else {
         let priority = ground.jobs.model.kind(kind).map_or(0, |kind| kind.priority);
         ground.room_for(known, order.priority.unwrap_or(priority))?;
     }
     let session = ground.numbers.number(session.as_ref()).ok_or("there have been too many sessions")?;
-    let npc = npc.map_or(NOBODY, |(id, _)| id);
     let asked = ground.ask_job(
         Wanted {
             kind,
@@ -158,7 +163,7 @@ pub(crate) fn request_generation(In(order): In<RequestGeneration>, registry: Reg
             deadline_micros: order.deadline_seconds.map(|seconds| seconds.saturating_mul(1_000_000)),
             dedup_key: order.dedup_key.as_deref(),
             payload: payload.map(Into::into),
-            asker: Asker { session, npc, source: JobSource::Command },
+            asker: asker(session),
             again_for: None,
         },
         now,
@@ -208,41 +213,56 @@ pub(crate) fn resend_generation(In(order): In<ResendGeneration>, mut ground: Gro
     if order.count_only {
         return Ok(json!({ "matching": matching, "sent": [] }));
     }
-    let (mut sent, mut refused) = (Vec::new(), None);
+    let (mut sent, mut refused, mut first) = (Vec::new(), 0_u32, None);
     for id in found.into_iter().take(AGAIN_MAX) {
-        let Some(job) = ground.job(id).cloned() else { continue };
-        let user = ground.user_name(job.user).to_owned();
-        let asker = job.asker.unwrap_or(Asker { session: 0, npc: NOBODY, source: JobSource::Command });
-        let rest = job.rest();
-        let asked = ground.ask_job(
-            Wanted {
-                kind: job.kind,
-                user: &user,
-                priority: Some(job.priority),
-                deadline_micros: Some(job.deadline.micros_since(job.asked)),
-                dedup_key: rest.and_then(|rest| rest.dedup_key.as_deref()),
-                payload: rest.and_then(|rest| rest.payload.clone()),
-                // A chain that has waited for it has gone on.
-                asker: Asker { source: JobSource::Command, ..asker },
-                again_for: Some(id.0),
-            },
-            now,
-        );
-        match asked {
-            Ok(Asked::Taken(new) | Asked::Joined(new)) => {
-                ground.jobs.totals.sent_again += 1;
-                ground.forget_dead(id);
-                sent.push(json!({ "jobId": id.0, "newJobId": new.0 }));
-            }
-            Err(error) if sent.is_empty() => return Err(error),
+        match ground.send_again(id, now) {
+            Ok(new) => sent.push(json!({ "jobId": id.0, "newJobId": new.0 })),
+            // One for whom there is no room is in nobody's way.
             Err(error) => {
-                refused = Some(error);
-                break;
+                refused += 1;
+                first.get_or_insert(error);
             }
         }
     }
+    if let (true, Some(error)) = (sent.is_empty(), &first) {
+        return Err(error.clone());
+    }
     ground.finish();
-    Ok(json!({ "matching": matching, "sent": sent, "refused": refused }))
+    Ok(json!({ "matching": matching, "sent": sent, "refused": refused, "why": first }))
+}
+
+impl Ground<'_, '_> {
+    /// Sends a dead job again, as a new one.
+    ///
+    /// # Errors
+    /// With a sentence, where there is no room for it.
+    fn send_again(&mut self, id: StableId, now: GameInstant) -> Result<StableId, String> {
+        let job = self.job(id).cloned().ok_or("it is gone")?;
+        let user = self.user_name(job.user).to_owned();
+        // Whom it was for may be gone: what comes of it then is nobody's, and not that of all sessions.
+        let key = job.asker.map(|asker| (asker.session, asker.npc));
+        let (session, npc) = match key.unwrap_or((NO_SESSION, NOBODY)) {
+            (session, _) if !self.numbers.stands(session) => (NO_SESSION, NOBODY),
+            (session, npc) if !self.is_there((session, npc)) => (session, NOBODY),
+            key => key,
+        };
+        let rest = job.rest();
+        let wanted = Wanted {
+            kind: job.kind,
+            user: &user,
+            priority: Some(job.priority),
+            deadline_micros: Some(job.deadline.micros_since(job.asked)),
+            dedup_key: rest.and_then(|rest| rest.dedup_key.as_deref()),
+            payload: rest.and_then(|rest| rest.payload.clone()),
+            // A chain that has waited for it has gone on.
+            asker: Asker { session, npc, source: JobSource::Command },
+            again_for: Some(id.0),
+        };
+        let (Asked::Taken(new) | Asked::Joined(new)) = self.ask_job(wanted, now)?;
+        self.jobs.totals.sent_again += 1;
+        self.forget_dead(id, SENT_AGAIN);
+        Ok(new)
+    }
 }
 
 /// Takes [`LimitGeneration`].
@@ -268,6 +288,7 @@ pub(crate) fn limit_generation(In(order): In<LimitGeneration>, world: &mut World
     world.resource_mut::<GenerationDesk>().limits = limits.clone();
     // Orders and turns follow from the limits.
     world.run_system_cached(rebuild_jobs).map_err(|error| error.to_string())?;
+    world.run_system_cached(trim_dead_jobs).map_err(|error| error.to_string())?;
     Ok(json!({ "limits": limits }))
 }
 

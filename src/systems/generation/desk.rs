@@ -7,6 +7,8 @@ use serde_json::Value;
 
 use super::book::JobBook;
 use super::model::GenerationModel;
+use super::over::Ended;
+use super::page::Page;
 use super::turns::Turns;
 use crate::components::clock::GameInstant;
 use crate::components::generation::{
@@ -22,8 +24,10 @@ use crate::world::spec::GenerationLimitsSpec;
 pub const WORLD_USER: &str = "world";
 /// Why a job is cancelled that makes room for a more urgent one.
 pub const SHED: &str = "shed";
-/// Why a job is cancelled whose chain does not wait for it any more.
+/// Why a job is cancelled that nobody waits for any more.
 pub const FORSAKEN: &str = "forsaken";
+/// Those who wait for one job at most: whoever asks under the key of one that has so many is refused.
+pub const ASKERS_MAX: usize = 64;
 
 /// What a world keeps of its jobs beside the jobs. Persisted.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,17 +76,6 @@ pub(crate) enum Asked {
     Joined(StableId),
 }
 
-/// How a job came to its end, for who is told of it.
-#[derive(Default)]
-pub(super) struct Ended<'a> {
-    pub(super) reason: Option<&'a str>,
-    pub(super) message: Option<&'a str>,
-    pub(super) outcome: Option<&'a str>,
-    pub(super) reference: Option<&'a str>,
-    /// Whether a worker has said so: then nobody has to be told to stop.
-    pub(super) by_worker: bool,
-}
-
 impl Ground<'_, '_> {
     /// A job as it is now. One that has ended in this system is none any more.
     pub(crate) fn job(&self, id: StableId) -> Option<&GenerationJob> {
@@ -117,15 +110,8 @@ impl Ground<'_, '_> {
         Some(given)
     }
 
-    /// Takes a job out, and its user where it was the last.
-    fn take_job(&mut self, id: StableId) {
-        if let Some(job) = self.take_job_only(id) {
-            self.leave_user(job.user);
-        }
-    }
-
     /// Forgets a user who has no jobs.
-    fn leave_user(&mut self, id: StableId) {
+    pub(super) fn leave_user(&mut self, id: StableId) {
         let entity = self.index.get(id);
         let Jobs { book, users, .. } = &mut self.jobs;
         let name = match entity.and_then(|entity| users.get(entity).ok()) {
@@ -174,10 +160,8 @@ impl Ground<'_, '_> {
     pub(crate) fn ask_job(&mut self, wanted: Wanted<'_>, now: GameInstant) -> Result<Asked, String> {
         let known = self.jobs.book.user(wanted.user);
         if let Some(id) = wanted.dedup_key.and_then(|key| self.jobs.book.of_key(known?, key)) {
-            self.change_job(id, |job| match job.asker {
-                None => job.asker = Some(wanted.asker),
-                Some(_) => job.change_rest(|rest| rest.others.push(wanted.asker)),
-            });
+            self.may_join(id, Some(wanted.asker))?;
+            self.change_job(id, |job| job.join(wanted.asker));
             self.jobs.totals.joined += 1;
             return Ok(Asked::Joined(id));
         }
@@ -185,7 +169,7 @@ impl Ground<'_, '_> {
         let priority = wanted.priority.unwrap_or(kind.priority);
         if let Some(last) = self.room_for(known, priority)? {
             self.jobs.totals.shed += 1;
-            self.end_job(last, LifeEvent::Cancel, &Ended { reason: Some(SHED), ..Ended::default() }, now);
+            self.end_job(last, LifeEvent::Cancel, &Ended { reason: Some(SHED), shed: true, ..Ended::default() }, now);
         }
         // Who made room may have been the last job of the same user.
         let user = self.jobs.book.user(wanted.user).unwrap_or_else(|| {
@@ -213,6 +197,18 @@ impl Ground<'_, '_> {
         Ok(Asked::Taken(id))
     }
 
+    /// Whether somebody may wait for a job beside those who do; whoever does already may. Nobody is somebody new.
+    ///
+    /// # Errors
+    /// With a sentence, where it has as many who wait for it as it may.
+    pub(super) fn may_join(&self, id: StableId, asker: Option<Asker>) -> Result<(), String> {
+        let Some(job) = self.job(id) else { return Ok(()) };
+        if job.askers().count() < ASKERS_MAX || job.askers().any(|known| Some(known) == asker) {
+            return Ok(());
+        }
+        Err(format!("{ASKERS_MAX} wait for job {id} already, and no more may"))
+    }
+
     /// Whether there is room for a job of somebody: nothing, or the less urgent job that would have to make it.
     ///
     /// # Errors
@@ -221,18 +217,20 @@ impl Ground<'_, '_> {
         let limits = &self.jobs.desk.limits;
         let (most, of_one) = (limits.max_pending, limits.max_pending_per_user);
         let fits = |held: usize, most: u32| held < usize::try_from(most).unwrap_or(usize::MAX);
-        let held = user.and_then(|user| self.jobs.book.page(user)).map_or(0, super::book::Page::pending);
+        let held = user.and_then(|user| self.jobs.book.page(user)).map_or(0, Page::waiting);
         if !fits(held, of_one) {
             return Err(format!("{held} jobs of this user wait already, and maxPendingPerUser allows {of_one}"));
         }
-        let pending = self.jobs.book.pending();
-        if fits(pending, most) {
+        let waiting = self.jobs.book.pending() + self.jobs.book.held_back();
+        if fits(waiting, most) {
             return Ok(None);
         }
         let last = self.jobs.book.last_pending();
         match last.filter(|id| self.job(*id).is_some_and(|job| job.priority < priority)) {
             Some(last) if most > 0 => Ok(Some(last)),
-            _ => Err(format!("{pending} jobs wait already, none of them less urgent, and maxPending allows {most}")),
+            _ => Err(format!(
+                "{waiting} jobs wait already, the last in their order is no less urgent, and maxPending allows {most}"
+            )),
         }
     }
 
@@ -264,106 +262,6 @@ impl Ground<'_, '_> {
         true
     }
 
-    /// Ends a job: it is told, and what waited for it goes on.
-    pub(super) fn end_job(&mut self, id: StableId, event: LifeEvent, ended: &Ended<'_>, now: GameInstant) {
-        let Some(life) = self.job(id).and_then(|job| job.life.take(event).ok()) else { return };
-        let user = self.job(id).map_or(StableId(0), |job| job.user);
-        let Some(mut job) = self.take_job_of(id, life.state()) else { return };
-        let (before, was_sent) = (job.life.state(), job.life.is_sent());
-        (job.life, job.since) = (life, now);
-        let totals = &mut self.jobs.totals;
-        *match life.state() {
-            JobState::Succeeded => &mut totals.succeeded,
-            JobState::Failed => &mut totals.failed,
-            JobState::Expired => &mut totals.expired,
-            JobState::Dead => &mut totals.dead,
-            _ => &mut totals.cancelled,
-        } += 1;
-        let order = if was_sent && !ended.by_worker { WorkOrder::Stop } else { WorkOrder::None };
-        self.tell_job((id, &job), Some(before), ended, order);
-        let askers: Vec<Asker> = job.askers().collect();
-        if life.state() == JobState::Dead {
-            self.keep_dead(id, job.clone(), ended);
-        } else {
-            self.leave_user(user);
-        }
-        for asker in askers {
-            self.answer(asker, &job, ended, now);
-        }
-    }
-
-    /// Takes a job out; one that is dead from now on leaves its entity where it is.
-    fn take_job_of(&mut self, id: StableId, state: JobState) -> Option<GenerationJob> {
-        if state != JobState::Dead || self.index.get(id).is_none() {
-            return self.take_job_only(id);
-        }
-        let job = self.job(id)?.clone();
-        let Jobs { book, desk, .. } = &mut self.jobs;
-        book.strike(id, &job, &desk.limits);
-        Some(job)
-    }
-
-    /// Takes a job out and leaves its user be.
-    fn take_job_only(&mut self, id: StableId) -> Option<GenerationJob> {
-        let job = self.job(id)?.clone();
-        let Jobs { book, desk, .. } = &mut self.jobs;
-        book.strike(id, &job, &desk.limits);
-        if book.fresh.remove(&id).is_none()
-            && let Some(entity) = self.index.get(id)
-        {
-            self.commands.entity(entity).despawn();
-        }
-        Some(job)
-    }
-
-    /// Keeps a dead job, and forgets the oldest where there are too many.
-    fn keep_dead(&mut self, id: StableId, mut job: GenerationJob, ended: &Ended<'_>) {
-        job.change_rest(|rest| {
-            rest.landed = None;
-            rest.error = ended.message.or(ended.reason).map(Into::into);
-        });
-        let Jobs { book, desk, jobs, .. } = &mut self.jobs;
-        book.enter(id, &job, &desk.limits);
-        match self.index.get(id) {
-            Some(entity) => {
-                if let Ok(mut held) = jobs.get_mut(entity) {
-                    *held = job;
-                }
-                self.touched.note(entity);
-            }
-            None => {
-                book.fresh.insert(id, job);
-            }
-        }
-        let most = usize::try_from(self.jobs.desk.limits.max_dead).unwrap_or(usize::MAX);
-        while self.jobs.book.dead() > most {
-            let Some(oldest) = self.jobs.book.all_dead().next() else { break };
-            self.jobs.totals.dead_forgotten += 1;
-            self.take_job(oldest);
-        }
-    }
-
-    /// Forgets a dead job.
-    pub(super) fn forget_dead(&mut self, id: StableId) {
-        self.take_job(id);
-    }
-
-    /// A chain does not wait for its job any more: without anybody who does, the job is cancelled.
-    pub(crate) fn forsake_job(&mut self, key: (u32, StableId), chain: ChainId, now: GameInstant) {
-        let Some(id) = self.jobs.book.of_chain(key, chain) else { return };
-        let is_it = |asker: &Asker| {
-            (asker.session, asker.npc) == key && matches!(asker.source, JobSource::Chain(of, _) if of == chain.0)
-        };
-        self.forsake_job_of(id, is_it, now);
-    }
-
-    pub(super) fn forsake_job_of(&mut self, id: StableId, which: impl Fn(&Asker) -> bool, now: GameInstant) {
-        self.change_job(id, |job| job.forsake(which));
-        if self.job(id).is_some_and(|job| job.askers().next().is_none()) {
-            self.end_job(id, LifeEvent::Cancel, &Ended { reason: Some(FORSAKEN), ..Ended::default() }, now);
-        }
-    }
-
     /// Tells a change of a job.
     pub(super) fn tell_job(
         &mut self,
@@ -372,20 +270,40 @@ impl Ground<'_, '_> {
         ended: &Ended<'_>,
         order: WorkOrder,
     ) {
+        let change = self.change_of((id, job), previous, ended);
+        self.jobs.told.0.push(JobTold { change: change.clone(), order });
+        self.jobs.events.write(change);
+    }
+
+    /// Tells whoever remembers jobs that a dead one is not here any more. It stays what it was: that is no event.
+    pub(super) fn tell_forgotten(&mut self, (id, job): (StableId, &GenerationJob), reason: &str) {
+        let message = job.rest().and_then(|rest| rest.error.as_deref());
+        let ended = Ended { reason: Some(reason), message, ..Ended::default() };
+        let change = self.change_of((id, job), Some(job.life.state()), &ended);
+        self.jobs.told.0.push(JobTold { change, order: WorkOrder::None });
+    }
+
+    fn change_of(
+        &self,
+        (id, job): (StableId, &GenerationJob),
+        previous: Option<JobState>,
+        ended: &Ended<'_>,
+    ) -> GenerationJobChanged {
         let asker = job.askers().next();
         let chain = asker.and_then(|asker| match asker.source {
             JobSource::Chain(chain, step) => self.model.chain(ChainId(chain)).map(|chain| (chain, step)),
             JobSource::Behaviour | JobSource::Command => None,
         });
-        let change = GenerationJobChanged {
+        let session = asker.filter(|asker| asker.session != NO_SESSION);
+        let session_name =
+            |asker: Asker| self.session_name(asker.session).or_else(|| ended.session.map(str::to_owned));
+        GenerationJobChanged {
             job_id: id.0,
             state: job.life.state(),
             previous,
             kind: self.jobs.model.name(job.kind).to_owned(),
             user: self.user_name(job.user).to_owned(),
-            session: asker
-                .filter(|asker| asker.session != NO_SESSION)
-                .and_then(|asker| self.session_name(asker.session)),
+            session: session.and_then(session_name),
             npc_id: asker.map(|asker| asker.npc).filter(|npc| *npc != NOBODY).map(|npc| npc.0),
             chain: chain.map(|(chain, _)| chain.name.as_ref().to_owned()),
             step: chain.map(|(chain, step)| chain.step_name(step).to_owned()),
@@ -397,9 +315,7 @@ impl Ground<'_, '_> {
             again_for: job.rest().and_then(|rest| rest.again_for),
             asked_at: job.asked,
             deadline: job.deadline,
-        };
-        self.jobs.told.0.push(JobTold { change: change.clone(), order });
-        self.jobs.events.write(change);
+        }
     }
 
     /// What workers get with a job.

@@ -6,7 +6,8 @@
 
 use bevy_ecs::prelude::*;
 
-use super::desk::Ended;
+use super::desk::SHED;
+use super::over::Ended;
 use crate::components::clock::GameInstant;
 use crate::components::generation::{Asker, GenerationJob, JobSource, JobState, Landed, LandedWhat, LifeEvent};
 use crate::components::ids::StableId;
@@ -15,7 +16,7 @@ use crate::components::npc::FlagValue;
 use crate::messages::generation::{GenerationReport, WorkOrder};
 use crate::systems::interaction::Ground;
 use crate::systems::npc::model::Effects;
-use crate::world::spec::{DONE, FAILED};
+use crate::world::spec::{DONE, FAILED, REFUSED};
 
 /// Words that take effect in one step at most, and jobs that expire: what is left over does in those that follow.
 const LANDED_MAX: usize = 1_000;
@@ -32,11 +33,19 @@ pub(crate) fn land_results(mut ground: Ground, mut report: ResMut<GenerationRepo
             report.landed += u32::from(ground.land(id, now));
         }
     }
-    for _ in 0..LANDED_MAX {
-        let Some(id) = ground.jobs.book.overdue(now) else { break };
+    // What has been answered in time and takes effect in a later step has not expired.
+    let late = |id: &StableId| !ground.job(*id).is_some_and(is_answered);
+    let overdue: Vec<StableId> = ground.jobs.book.overdue(now).filter(late).take(LANDED_MAX).collect();
+    for id in overdue {
         ground.end_job(id, LifeEvent::Expire, &Ended { reason: Some(DEADLINE), ..Ended::default() }, now);
     }
     ground.finish();
+}
+
+/// Whether a worker has said how an attempt came out, and the world has not heard it yet.
+pub(super) fn is_answered(job: &GenerationJob) -> bool {
+    let landed = job.rest().and_then(|rest| rest.landed.as_ref());
+    landed.is_some_and(|landed| !matches!(landed.what, LandedWhat::Progress(_)))
 }
 
 impl Ground<'_, '_> {
@@ -91,9 +100,18 @@ impl Ground<'_, '_> {
             return;
         }
         if done {
-            self.complete_now(key, &model, &state, ended.outcome.unwrap_or(DONE), now);
+            return self.complete_now(key, &model, &state, ended.outcome.unwrap_or(DONE), now);
+        }
+        let word = job.life.state().as_str();
+        let words = if ended.shed { [SHED, REFUSED, FAILED] } else { [word, FAILED, FAILED] };
+        if self.leave_step(key, &model, &state, &words, now) {
+            return;
+        }
+        if ended.shed {
+            // What had to make room is as what found none: it is asked for again.
+            self.ask_again(key, &model, &state, now);
         } else {
-            self.leave_step(key, &model, &state, FAILED, now);
+            self.fail_step(key, &model, &state, word, now);
         }
     }
 }

@@ -3,10 +3,10 @@
 //! | module | what is in it |
 //! |---|---|
 //! | [`model`] | kinds of generation of the world file, ready for use |
-//! | `book` | where jobs are and whose turn it may be; derived |
+//! | `book`, `page` | where jobs are and whose turn it may be; derived |
 //! | [`turns`] | whose turn it is |
-//! | `desk` | everything that happens to a job |
-//! | `steps` | chains and behaviours that ask, sessions that end |
+//! | `desk`, `over` | everything that happens to a job: how it goes on, how it ends |
+//! | `steps` | chains and behaviours that ask, sessions that are copied |
 //! | `land`, `dispatch` | what a step does, at its beginning and at its end |
 //! | `commands`, `results` | what can be ordered; what the edge and the workers say |
 //! | `queries` | what can be asked |
@@ -20,6 +20,8 @@ mod desk;
 mod dispatch;
 mod land;
 pub mod model;
+mod over;
+mod page;
 mod queries;
 mod results;
 mod steps;
@@ -30,13 +32,14 @@ pub(crate) use book::rebuild_jobs;
 pub use commands::{CancelGeneration, LimitGeneration, NO_JOB, RequestGeneration, ResendGeneration};
 pub(crate) use commands::{cancel_generation, limit_generation, request_generation, resend_generation};
 pub(crate) use desk::Jobs;
-pub use desk::{FORSAKEN, GenerationDesk, SHED, WORLD_USER};
+pub use desk::{ASKERS_MAX, FORSAKEN, GenerationDesk, SHED, WORLD_USER};
 pub(crate) use dispatch::dispatch_jobs;
 pub(crate) use land::land_results;
 pub use model::GenerationModel;
+pub use over::{FORGOTTEN, SENT_AGAIN};
+pub(crate) use over::{Forsaken, forsake_jobs};
 pub use queries::{AskGeneration, AskJob, AskJobs};
 pub(crate) use queries::{list_jobs, show_generation, show_job};
 pub use results::{AdmitGeneration, HoldGeneration, JOBS_MAX, MESSAGE_MAX, REFERENCE_MAX, ReportGeneration};
 pub(crate) use results::{admit_generation, hold_generation, report_generation};
-pub(crate) use steps::{Forsaken, forsake_jobs};
 pub use turns::Turns;

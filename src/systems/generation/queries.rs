@@ -127,6 +127,7 @@ impl KnownJobs<'_, '_> {
             "attempt": job.life.attempt(),
             "maxAttempts": job.life.attempts_max(),
             "waitsForEdge": job.life.waits_for_edge(),
+            "heldBack": job.rest().and_then(|rest| rest.held.as_ref()),
             "progress": job.rest().map_or(0, |rest| rest.progress),
             "dedupKey": job.dedup_key(),
             "asked": job.asked,
@@ -172,7 +173,11 @@ impl KnownJobs<'_, '_> {
 
     fn why_pending(&self, id: StableId, job: &GenerationJob) -> String {
         let limits = &self.desk.limits;
-        let under_way = self.book.page(job.user).map_or(0, |page| page.in_flight);
+        let page = self.book.page(job.user);
+        let (under_way, held) = page.map_or((0, 0), |page| (page.in_flight, page.held_back(job.kind)));
+        if held > 0 {
+            return format!("the edge holds back {held} of its user and kind, and no more are let go before those");
+        }
         let in_flight = self.book.in_flight();
         if under_way >= limits.max_in_flight_per_user {
             let most = limits.max_in_flight_per_user;
@@ -267,6 +272,7 @@ pub(crate) fn show_generation(In(_): In<AskGeneration>, known: KnownJobs) -> Ans
     Ok(json!({
         "pending": known.book.pending(),
         "inFlight": known.book.in_flight(),
+        "heldBack": known.book.held_back(),
         "dead": known.book.dead(),
         "users": known.book.users(),
         "usersThatTakeTurns": bands,

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use crate::components::generation::{Landed, LandedWhat, LifeEvent, Refusal};
+use crate::components::generation::{GenerationJob, Landed, LandedWhat, LifeEvent, Refusal};
 use crate::components::ids::StableId;
 use crate::messages::generation::{ErrorClass, ResultStatus, WorkOrder};
 use crate::systems::interaction::Ground;
@@ -163,25 +163,38 @@ fn check(order: &ReportGeneration) -> Result<(), String> {
     if errors.is_empty() { Ok(()) } else { Err(errors.join("; ")) }
 }
 
+/// Whether a word about an attempt of a job can take effect.
+fn hears(job: &GenerationJob, attempt: u8) -> Result<(), Refusal> {
+    let rest = job.rest();
+    let landed = rest.and_then(|rest| rest.landed.as_ref()).filter(|landed| landed.attempt == attempt);
+    let (heard, error) = match landed.map(|landed| &landed.what) {
+        Some(LandedWhat::Succeeded { .. }) => (Err(Refusal::Duplicate), None),
+        Some(LandedWhat::Failed { class, .. }) => (Err(Refusal::Duplicate), Some(class)),
+        Some(LandedWhat::Progress(_)) | None => (job.life.hears(attempt), rest.and_then(|rest| rest.error.as_ref())),
+    };
+    match heard {
+        // Nobody had answered in time: this is the answer, and no second one.
+        Err(Refusal::Duplicate) if error.is_some_and(|error| **error == *ErrorClass::Timeout.as_str()) => {
+            Err(Refusal::Late)
+        }
+        heard => heard,
+    }
+}
+
 /// Takes [`ReportGeneration`].
 pub(crate) fn report_generation(In(order): In<ReportGeneration>, mut ground: Ground) -> Answer {
     ground.now()?;
     check(&order)?;
     let id = StableId(order.job_id);
-    let held = ground.job(id).map(|job| {
-        let is_settled = job
-            .rest()
-            .and_then(|rest| rest.landed.as_ref())
-            .is_some_and(|landed| landed.attempt == order.attempt && !matches!(landed.what, LandedWhat::Progress(_)));
-        if is_settled { Err(Refusal::Duplicate) } else { job.life.hears(order.attempt) }
-    });
+    let held = ground.job(id).map(|job| hears(job, order.attempt));
     let was = ground.ids.was_given(id);
     let totals = &mut ground.jobs.totals;
     let (word, count) = match held {
         Some(Ok(())) => {
             let report = landed(order);
-            ground.change_job(id, |job| job.change_rest(|rest| rest.landed = Some(report)));
-            if !ground.jobs.desk.landed.contains(&id) {
+            // A job of which something has landed is in the list already.
+            let known = ground.change_job(id, |job| job.change_rest(|rest| rest.landed.replace(report)));
+            if known == Some(None) {
                 ground.jobs.desk.landed.push(id);
             }
             ground.finish();

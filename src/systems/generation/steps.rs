@@ -1,8 +1,6 @@
-//! Chains and behaviours that ask for jobs, and jobs whose session has ended.
+//! Chains and behaviours that ask for jobs, and sessions that are copied while they wait.
 
-use bevy_ecs::prelude::*;
-
-use super::desk::{WORLD_USER, Wanted};
+use super::desk::{ASKERS_MAX, WORLD_USER, Wanted};
 use super::model::StepGeneration;
 use crate::components::clock::GameInstant;
 use crate::components::generation::{Asker, JobSource};
@@ -61,46 +59,28 @@ impl Ground<'_, '_> {
         }
     }
 
-    /// Chains of a session that are copied wait for the same jobs.
-    pub(crate) fn copy_askers(&mut self, from: (u32, StableId), to: (u32, StableId)) {
-        for (chain, id) in self.jobs.book.of_chains(from) {
+    /// Whether the copy of a session can wait for the same jobs as the session.
+    ///
+    /// # Errors
+    /// With a sentence, where more would wait for one of them than may.
+    pub(crate) fn may_copy_askers(&self, session: u32) -> Result<(), String> {
+        for id in self.jobs.book.of_session(session) {
+            let Some(job) = self.job(id) else { continue };
+            let more = job.askers().filter(|asker| asker.session == session).count();
+            if job.askers().count() + more > ASKERS_MAX {
+                return Err(format!("more than {ASKERS_MAX} would wait for job {id}, which it waits for"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever waits for a job in a session waits for it in its copy, too.
+    pub(crate) fn copy_askers(&mut self, from: u32, to: u32) {
+        for id in self.jobs.book.of_session(from) {
             self.change_job(id, |job| {
-                let source = job
-                    .askers()
-                    .map(|asker| asker.source)
-                    .find(|source| matches!(source, JobSource::Chain(of, _) if *of == chain.0));
-                if let Some(source) = source {
-                    job.change_rest(|rest| rest.others.push(Asker { session: to.0, npc: to.1, source }));
-                }
+                let all: Vec<Asker> = job.askers().filter(|asker| asker.session == from).collect();
+                all.into_iter().for_each(|asker| job.join(Asker { session: to, ..asker }));
             });
         }
     }
-}
-
-/// A session has ended, or the definition of a chain has gone: nobody of this key waits any more. Without a chain, whoever
-/// of the session does.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Forsaken {
-    pub(crate) session: u32,
-    pub(crate) chain: Option<(StableId, ChainId)>,
-}
-
-/// Takes away who does not wait any more; jobs that nobody waits for end.
-pub(crate) fn forsake_jobs(In(gone): In<Forsaken>, mut ground: Ground) {
-    let Some(now) = ground.clock.now else { return };
-    match gone.chain {
-        Some((npc, chain)) => ground.forsake_job((gone.session, npc), chain, now),
-        None => {
-            let all: Vec<StableId> = ground.jobs.book.from(None, StableId(0)).collect();
-            for id in all {
-                let is_waited = |job: &crate::components::generation::GenerationJob| {
-                    !job.life.state().is_final() && job.askers().any(|asker| asker.session == gone.session)
-                };
-                if ground.job(id).is_some_and(is_waited) {
-                    ground.forsake_job_of(id, |asker| asker.session == gone.session, now);
-                }
-            }
-        }
-    }
-    ground.finish();
 }

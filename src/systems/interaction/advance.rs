@@ -86,21 +86,26 @@ fn take_proposals(ground: &mut Ground, now: GameInstant) {
     let Proposed { intents, generations } = ground.take_proposed();
     for (npc, session, kind) in intents {
         let (Ok(kind), Some(number)) = (ground.model.require_kind(&kind), session_number(ground, session)) else {
+            ground.totals.intents_proposed += 1;
+            ground.totals.intents_gone += 1;
             continue;
         };
         ground.propose_kind((number, npc), kind, IntentSource::Behaviour, now, None);
     }
     for (npc, session, kind) in generations {
-        if let Some(number) = session_number(ground, session) {
-            ground.ask_for_behaviour((number, npc), &kind, now);
+        match session_number(ground, session) {
+            Some(number) => ground.ask_for_behaviour((number, npc), &kind, now),
+            None => ground.jobs.totals.gone += 1,
         }
     }
 }
 
+/// The number of the session that something is for; nothing where that has ended. What is for none is for all.
 fn session_number(ground: &mut Ground, session: Option<Box<str>>) -> Option<u32> {
-    let session = session.and_then(|id| SessionId::try_from(String::from(id)).ok());
-    let session = session.filter(|id| ground.sessions.get(id).is_some());
-    ground.numbers.number(session.as_ref())
+    let Some(session) = session else { return ground.numbers.number(None) };
+    let session = SessionId::try_from(String::from(session)).ok()?;
+    ground.sessions.get(&session)?;
+    ground.numbers.number(Some(&session))
 }
 
 impl Ground<'_, '_> {
@@ -303,22 +308,63 @@ impl Ground<'_, '_> {
         ended
     }
 
-    /// Leaves a step by its branch for something that is not its good outcome; without one the chain fails.
+    /// Leaves a step by the first of these branches that it has, at an instant. Whether it has one.
     pub(crate) fn leave_step(
         &mut self,
         key: Key,
         model: &ChainModel,
         before: &ChainState,
-        outcome: &str,
-        now: GameInstant,
-    ) {
+        outcomes: &[&str],
+        at: GameInstant,
+    ) -> bool {
         let mut state = before.clone();
         let mut walk = walk_of(model, &mut state);
-        let branches = walk.step().is_some_and(|step| step.branches.contains_key(outcome));
-        let ended = if branches { walk.expire(outcome, now) } else { Some(ChainEnd::Failed) };
-        self.tell_step(key, &walk, before.step, (ChainChange::Advanced, outcome), now, ended);
-        let after = self.after(state, ended, now);
+        let Some(step) = walk.step() else { return false };
+        let Some(outcome) = outcomes.iter().find(|outcome| step.branches.contains_key(**outcome)) else { return false };
+        let ended = walk.expire(outcome, at);
+        self.tell_step(key, &walk, before.step, (ChainChange::Advanced, outcome), at, ended);
+        let after = self.after(state, ended, at);
         self.settle(key, before, after, false);
+        true
+    }
+
+    /// A step has come to nothing for which it has no branch: its chain fails.
+    pub(crate) fn fail_step(
+        &mut self,
+        key: Key,
+        model: &ChainModel,
+        before: &ChainState,
+        outcome: &str,
+        at: GameInstant,
+    ) {
+        let (mut state, ended) = (before.clone(), Some(ChainEnd::Failed));
+        self.tell_step(key, &walk_of(model, &mut state), before.step, (ChainChange::Advanced, outcome), at, ended);
+        self.settle(key, before, After::Ended(ChainEnd::Failed, at), false);
+    }
+
+    /// An open step is closed: what it proposed or asked for came to nothing for which it has no branch. It opens again
+    /// after `recheckSeconds`, if it still can.
+    pub(crate) fn ask_again(&mut self, key: Key, model: &ChainModel, before: &ChainState, at: GameInstant) {
+        let (mut state, now) = (before.clone(), self.clock.now.unwrap_or(at));
+        state.due = at;
+        walk_of(model, &mut state).block(None, self.model.recheck_micros(), now);
+        self.totals.steps_blocked += 1;
+        self.settle(key, before, After::Runs(state), false);
+    }
+
+    /// What a step has proposed was not taken up: its branch for that, or it proposes it again. Whether it has a branch.
+    pub(super) fn lapse(&mut self, intent: &Intent, outcome: &str, at: GameInstant) -> bool {
+        let key = (intent.session, intent.npc);
+        let IntentSource::Chain { chain, .. } = intent.source else { return false };
+        // It stands at the step that has proposed it: a chain that leaves a step takes its intent back.
+        let found = self.state_of(key).and_then(|all| all.chain(chain)).cloned();
+        let open = found.filter(|state| state.phase == ChainPhase::Open && state.due > at);
+        let (Some(state), Some(model)) = (open, self.model.chain(chain).cloned()) else { return false };
+        if self.leave_step(key, &model, &state, &[outcome], at) {
+            return true;
+        }
+        self.ask_again(key, &model, &state, at);
+        false
     }
 
     fn tell_step(

@@ -26,9 +26,9 @@ pub struct InteractionBook {
     opened: Option<GameInstant>,
     chains: usize,
     /// What has been made and is not spawned yet; empty between systems.
-    pub(super) fresh: Vec<(StableId, Interactions)>,
+    pub(super) fresh: BTreeMap<StableId, Interactions>,
     /// First flags of NPCs that are not inserted yet; empty between systems.
-    pub(super) first_flags: Vec<(Entity, Flags)>,
+    pub(super) first_flags: BTreeMap<Entity, Flags>,
 }
 
 #[derive(Debug, Default)]

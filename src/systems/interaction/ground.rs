@@ -76,7 +76,7 @@ impl Ground<'_, '_> {
     }
 
     /// Whether the NPC and the session of a key are there.
-    pub(super) fn is_there(&self, (session, npc): Key) -> bool {
+    pub(crate) fn is_there(&self, (session, npc): Key) -> bool {
         let npc_is = npc == NOBODY || self.index.get(npc).is_some_and(|entity| self.npcs.contains(entity));
         npc_is && self.numbers.stands(session)
     }
@@ -119,7 +119,7 @@ impl Ground<'_, '_> {
         if required.is_empty() && conditions.is_empty() {
             return Some(true);
         }
-        let first = self.book.first_flags.iter().find(|(other, _)| *other == entity).map(|(_, flags)| flags);
+        let first = self.book.first_flags.get(&entity);
         let session_flags = session.and_then(|(id, session)| self.views.flags(id, session, &self.behaviour));
         let context = ConditionContext {
             id: npc,
@@ -150,11 +150,7 @@ impl Ground<'_, '_> {
         let Some(entity) = self.index.get(npc) else { return };
         let Ok((who, mut state, mut relationships, mut held)) = self.npcs.get_mut(entity) else { return };
         let mut left = Vec::new();
-        let mut first = Flags::default();
-        let staged = self.book.first_flags.iter().position(|(other, _)| *other == entity);
-        if let Some(at) = staged {
-            first = self.book.first_flags.swap_remove(at).1;
-        }
+        let mut first = self.book.first_flags.remove(&entity).unwrap_or_default();
         Concerned {
             id: npc,
             npc: who,
@@ -165,7 +161,7 @@ impl Ground<'_, '_> {
         }
         .take(effects, now, (&self.behaviour, &self.around), &mut left);
         if !first.is_empty() {
-            self.book.first_flags.push((entity, first));
+            self.book.first_flags.insert(entity, first);
         }
         self.touched.note(entity);
         if !left.is_empty() {
@@ -199,7 +195,7 @@ impl Ground<'_, '_> {
         let id = self.book.id_of(key)?;
         match self.index.get(id) {
             Some(entity) => self.states.get(entity).ok(),
-            None => self.book.fresh.iter().find(|(other, _)| *other == id).map(|(_, state)| state),
+            None => self.book.fresh.get(&id),
         }
     }
 
@@ -209,13 +205,12 @@ impl Ground<'_, '_> {
         let id = self.book.id_of(key).unwrap_or_else(|| {
             let (id, state) = (self.ids.next_id(), Interactions::new(key.1, key.0));
             self.book.enter(id, &state);
-            self.book.fresh.push((id, state));
+            self.book.fresh.insert(id, state);
             id
         });
         let entity = self.index.get(id);
-        let at = self.book.fresh.iter().position(|(other, _)| *other == id);
+        let mut made = self.book.fresh.remove(&id);
         let mut found = entity.and_then(|entity| self.states.get_mut(entity).ok());
-        let mut made = at.map(|at| self.book.fresh.swap_remove(at).1);
         let Some(state) = found.as_deref_mut().or(made.as_mut()) else { return };
         let (due, chains) = (state.due(), state.chains().len());
         change(state);
@@ -230,7 +225,9 @@ impl Ground<'_, '_> {
         }
         match (entity, made) {
             (Some(entity), None) => self.touched.note(entity),
-            (_, Some(made)) => self.book.fresh.push((id, made)),
+            (_, Some(made)) => {
+                self.book.fresh.insert(id, made);
+            }
             (None, None) => {}
         }
     }
@@ -312,10 +309,10 @@ impl Ground<'_, '_> {
 
     /// Carries out what could not be done while entities were looked at. Every system ends with it.
     pub(crate) fn finish(&mut self) {
-        for (id, state) in self.book.fresh.drain(..) {
+        for (id, state) in std::mem::take(&mut self.book.fresh) {
             self.commands.spawn((id, state));
         }
-        for (entity, flags) in self.book.first_flags.drain(..) {
+        for (entity, flags) in std::mem::take(&mut self.book.first_flags) {
             self.commands.entity(entity).insert(NpcFlags(flags));
         }
         for (id, intent) in std::mem::take(&mut self.intents.fresh) {

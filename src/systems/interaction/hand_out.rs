@@ -1,7 +1,7 @@
 //! What NPCs propose is handed out. Runs in [`InteractionSystems::HandOut`](crate::schedules::InteractionSystems).
 //!
 //! Reads intents, cooldowns, requirements and limits. Writes intents and the event
-//! [`InteractionIntent`]. What has expired is dropped and counted.
+//! [`InteractionIntent`]. What has expired is dropped and counted; the chain that it comes from goes on.
 
 use bevy_ecs::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use crate::components::clock::GameInstant;
 use crate::components::ids::StableId;
 use crate::components::interaction::{Intent, IntentSource};
 use crate::messages::interaction::{InteractionIntent, InteractionReport};
+use crate::world::spec::EXPIRED;
 
 /// Intents that are dropped in one step because their time has passed, at most: what is left over is dropped in those
 /// that follow, and never handed out.
@@ -80,6 +81,7 @@ pub(crate) fn hand_out_intents(
             Verdict::Expired => {
                 ground.totals.intents_expired += 1;
                 ground.commands.entity(entity).despawn();
+                ground.lapse(&intent, EXPIRED, intent.expires);
             }
         }
     }
@@ -91,13 +93,16 @@ pub(crate) fn hand_out_intents(
 fn drop_ended(ground: &mut Ground, intents: &Query<&mut Intent>, now: GameInstant) {
     for _ in 0..DROPPED_MAX {
         let Some(id) = ground.intents.ended(now) else { return };
-        let intent = ground.index.get(id).and_then(|entity| intents.get(entity).ok());
-        if intent.is_some_and(|intent| intent.handed_out.is_some()) {
+        let intent = ground.index.get(id).and_then(|entity| intents.get(entity).ok()).cloned();
+        if intent.as_ref().is_some_and(|intent| intent.handed_out.is_some()) {
             ground.totals.intents_unanswered += 1;
         } else {
             ground.totals.intents_expired += 1;
         }
         ground.drop_intent(id);
+        if let Some(intent) = intent {
+            ground.lapse(&intent, EXPIRED, intent.expires);
+        }
     }
 }
 

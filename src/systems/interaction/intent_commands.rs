@@ -14,7 +14,7 @@ use crate::components::ids::StableId;
 use crate::components::interaction::{ChainState, Intent, IntentSource, NOBODY};
 use crate::systems::npc::commands::{NpcRef, Registry};
 use crate::systems::scheduler::session_of;
-use crate::world::spec::{DECLINED, is_word};
+use crate::world::spec::{DECLINED, WITHDRAWN, is_word};
 use crate::world::{Answer, WorldCommand};
 
 /// How answers begin about an intent that is not there.
@@ -76,7 +76,7 @@ impl WorldCommand for AcknowledgeIntent {
 }
 
 /// Says that the game does not let an intent happen. A step that it comes from goes on by its branch `declined`; without
-/// one it stays open.
+/// one it proposes again after `recheckSeconds`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct DeclineIntent {
@@ -88,7 +88,8 @@ impl WorldCommand for DeclineIntent {
     const NAME: &'static str = "intent.decline";
 }
 
-/// Takes an intent back, handed out or not.
+/// Takes an intent back, handed out or not. A step that it comes from goes on by its branch `withdrawn`; without one it
+/// proposes again after `recheckSeconds`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct WithdrawIntent {
@@ -255,17 +256,10 @@ pub(crate) fn acknowledge_intent(
 /// Takes [`DeclineIntent`].
 pub(crate) fn decline_intent(In(order): In<DeclineIntent>, intents: Query<&Intent>, mut ground: Ground) -> Answer {
     let (id, intent) = answered(&ground, &intents, order.intent_id)?;
-    let (now, of) = (ground.now()?, source(&ground, &intent));
+    let now = ground.now()?;
     ground.drop_intent(id);
     ground.totals.intents_declined += 1;
-    let branches = |model: &ChainModel, state: &ChainState| {
-        model.steps.get(usize::from(state.step)).is_some_and(|step| step.branches.contains_key(DECLINED))
-    };
-    let goes_on = of.filter(|(model, state)| branches(model, state));
-    let went_on = goes_on.is_some();
-    if let Some((model, state)) = goes_on {
-        ground.leave_step((intent.session, intent.npc), &model, &state, DECLINED, now);
-    }
+    let went_on = ground.lapse(&intent, DECLINED, now);
     ground.finish();
     Ok(json!({ "intentId": id.0, "chainWentOn": went_on }))
 }
@@ -275,7 +269,10 @@ pub(crate) fn withdraw_intent(In(order): In<WithdrawIntent>, intents: Query<&Int
     let (id, intent) = find(&ground, &intents, order.intent_id)?;
     ground.drop_intent(id);
     ground.totals.intents_withdrawn += 1;
-    Ok(json!({ "intentId": id.0, "handedOut": intent.handed_out }))
+    let now = ground.clock.now.unwrap_or(intent.proposed);
+    let went_on = ground.lapse(&intent, WITHDRAWN, now);
+    ground.finish();
+    Ok(json!({ "intentId": id.0, "handedOut": intent.handed_out, "chainWentOn": went_on }))
 }
 
 /// Takes [`UseInteraction`].

@@ -155,9 +155,8 @@ pub(crate) fn undefine_chain(In(order): In<UndefineChain>, world: &mut World) ->
 /// Takes an intent and a job of a chain back whose definition goes.
 fn withdraw(world: &mut World, key: Key, chain: ChainId) {
     if world.resource::<JobBook>().of_chain(key, chain).is_some() {
-        let gone = Forsaken { session: key.0, chain: Some((key.1, chain)) };
         // It fails only where it could not run at all, as no world would have been made then.
-        let _ = world.run_system_cached_with(forsake_jobs, gone);
+        let _ = world.run_system_cached_with(forsake_jobs, Forsaken::Chain(key, chain));
     }
     let Some(id) = world.resource::<IntentBook>().of_chain(key, chain) else { return };
     let limits = world.resource::<InteractionModel>().limits.clone();

@@ -21,7 +21,7 @@ use crate::world::spec::WorldSpec;
 use crate::world::{Answer, WorldCommand};
 
 /// Starts a session that is as another one is now: flags, preferences, focus, chains, cooldowns and intents. What was
-/// handed out to the one is handed out anew to the other.
+/// handed out to the one is handed out anew to the other; it waits for the same jobs.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct CopySession {
@@ -63,6 +63,9 @@ pub(crate) fn copy_session(
     if !fits(ground.intents.len(), proposed.len(), ground.model.limits.max_intents) {
         return Err(format!("its {} intents would be more than limits.maxIntents allows", proposed.len()));
     }
+    if let Some(number) = number {
+        ground.may_copy_askers(number)?;
+    }
     for ((kind, target), until) in &session.focus {
         focus.insert(Some(to.clone()), *kind, *target, *until);
     }
@@ -73,8 +76,8 @@ pub(crate) fn copy_session(
         for npc in all {
             let Some(state) = ground.state_of((number, npc)).cloned() else { continue };
             ground.change((copy, npc), false, |new| *new = state.in_session(copy));
-            ground.copy_askers((number, npc), (copy, npc));
         }
+        ground.copy_askers(number, copy);
         ground.totals.chains_copied += running as u64;
         for id in &proposed {
             let entity = ground.index.get(*id);
@@ -88,15 +91,14 @@ pub(crate) fn copy_session(
 
 /// Forgets everything of a session that has ended.
 pub(crate) fn end_interactions(ended: On<SessionEnded>, mut numbers: ResMut<SessionNumbers>, mut gone: Gone) {
-    let Some(number) = numbers.forget(&ended.event().0) else { return };
+    let session = &ended.event().0;
+    let Some(number) = numbers.forget(session) else { return };
     let all: Vec<StableId> = gone.book.of_session(number).map(|(_, id)| id).collect();
     let ended = gone.drop_all(&all);
     gone.totals.chains_cancelled += ended;
     let intents = gone.intents.of(|session, _| session == number);
     gone.drop_intents(&intents);
-    if !gone.jobs.is_empty() {
-        gone.commands.run_system_cached_with(forsake_jobs, Forsaken { session: number, chain: None });
-    }
+    gone.forsake(Forsaken::Session(number, session.as_str().into()));
 }
 
 /// Forgets everything of an NPC that is gone.
@@ -105,6 +107,7 @@ pub(crate) fn leave_interactions(removed: On<Remove<Npc>>, ids: Query<&StableId>
     let all: Vec<StableId> = gone.book.of_npc(npc).map(|(_, id)| id).collect();
     let ended = gone.drop_all(&all);
     gone.totals.chains_gone += ended;
+    gone.forsake(Forsaken::Npc(npc));
     if gone.intents.is_empty() {
         return;
     }
@@ -133,16 +136,17 @@ impl Gone<'_, '_> {
             let Some(entity) = self.index.get(*id) else { continue };
             let Ok(state) = self.states.get(entity) else { continue };
             chains += state.chains().len() as u64;
-            for chain in state.chains() {
-                if self.jobs.of_chain(state.key(), chain.chain).is_some() {
-                    let gone = Forsaken { session: state.session, chain: Some((state.npc, chain.chain)) };
-                    self.commands.run_system_cached_with(forsake_jobs, gone);
-                }
-            }
             self.book.strike(*id, state);
             self.commands.entity(entity).despawn();
         }
         chains
+    }
+
+    /// Nobody of these waits for jobs any more.
+    fn forsake(&mut self, who: Forsaken) {
+        if !self.jobs.is_empty() {
+            self.commands.run_system_cached_with(forsake_jobs, who);
+        }
     }
 
     fn drop_intents(&mut self, ids: &[StableId]) {

@@ -78,11 +78,12 @@ impl Default for GenerationKindSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct GenerationLimitsSpec {
-    /// Jobs that wait in the world: 0 to 2,000,000.
+    /// Jobs that wait, in the world or because the edge holds them back: 0 to 2,000,000.
     pub max_pending: u32,
     /// Of them for one user: 0 to 1,000,000.
     pub max_pending_per_user: u32,
-    /// Jobs that the world has let go and that are not over: 0 to 100,000.
+    /// Jobs that the world has let go and that are not over, without those that the edge holds back: while there are so
+    /// many, it lets none go. 0 to 100,000.
     pub max_in_flight: u32,
     /// Of them for one user: 0 to 100,000.
     pub max_in_flight_per_user: u32,

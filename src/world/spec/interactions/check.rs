@@ -155,7 +155,7 @@ fn check_step(step: &ChainStepSpec, place: &Place, paths: &Paths<'_>, among: &In
             found.error(&place, format!("an outcome has 1 to {OUTCOME_MAX} printable characters"));
         } else if step.auto_advance && ![DONE, SKIPPED, EXPIRED, REFUSED].contains(&outcome.as_str()) {
             found.warn(&place, "the step passes by itself: nobody can give this outcome");
-        } else if outcome == EXPIRED && step.max_wait_seconds.is_none() {
+        } else if outcome == EXPIRED && step.max_wait_seconds.is_none() && !step.waits_for_others() {
             found.warn(&place, "it never expires: it has no maxWaitSeconds");
         } else if outcome == SKIPPED && !step.optional {
             found.warn(&place, "it is never skipped: it is not optional");

@@ -29,10 +29,12 @@ pub const TO_FAILED: &str = "$failed";
 pub const DONE: &str = "done";
 /// The outcome of an optional step that is passed over.
 pub const SKIPPED: &str = "skipped";
-/// The outcome of a step whose window has passed.
+/// The outcome of a step whose window has passed, or what it proposed or asked for.
 pub const EXPIRED: &str = "expired";
 /// The outcome of a step whose intent the game has declined.
 pub const DECLINED: &str = "declined";
+/// The outcome of a step whose intent was taken back by command.
+pub const WITHDRAWN: &str = "withdrawn";
 /// The outcome of a step for whose intent there was no room.
 pub const REFUSED: &str = "refused";
 
@@ -211,7 +213,8 @@ pub struct ChainStepSpec {
     #[serde(default)]
     pub auto_advance: bool,
     /// Where each outcome leads: another step, `$completed` or `$failed`. Outcomes are words of the game; `done`,
-    /// `skipped`, `expired`, `declined` and `refused` also come by themselves.
+    /// `skipped`, `expired`, `declined`, `withdrawn` and `refused` also come by themselves, and `failed`, `dead`,
+    /// `cancelled` and `shed` of a generation.
     #[serde(default)]
     pub branches: BTreeMap<String, String>,
     /// Where every other outcome leads. Without it to the step that follows; from the last to `$completed`.
@@ -235,6 +238,11 @@ impl ChainStepSpec {
         let parts = [(self.wait_minutes, 60), (self.wait_hours, 3_600), (self.wait_days, 86_400)];
         let sum = self.wait_seconds.checked_add(self.min_wait_seconds.unwrap_or(0));
         parts.into_iter().try_fold(sum?, |sum, (count, seconds)| sum.checked_add(count.checked_mul(seconds)?))
+    }
+
+    /// Whether it waits for what it proposes or asks for, which may expire.
+    pub(crate) fn waits_for_others(&self) -> bool {
+        self.interaction.is_some() || self.generation.is_some()
     }
 
     /// Whether the wait is written in one of the four words.
