@@ -5,5 +5,8 @@
 #[path = "../generation_support/mod.rs"]
 mod generation_support;
 
+mod askers;
+mod fallbacks;
+mod held;
 mod jobs;
 mod properties;

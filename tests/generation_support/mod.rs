@@ -3,14 +3,19 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::expect_used, reason = "a test may panic")]
 
+use std::time::Duration;
+
 use bevy_app::App;
 use serde_json::{Value, json};
+use uuid::Uuid;
 use worldtick::components::generation::JobState;
+use worldtick::messages::{CommandInput, Input, Outcome};
 use worldtick::messages::generation::GenerationJobChanged;
 use worldtick::plugins::interaction::InteractionPlugin;
 use worldtick::plugins::npc::NpcPlugin;
 use worldtick::plugins::scheduler::SchedulerPlugin;
 use worldtick::plugins::simulation::SimulationPlugin;
+use worldtick::systems::generation::JobBook;
 use worldtick::testing::{StepError, Stepper};
 use worldtick::world::spec::WorldSpec;
 
@@ -107,6 +112,30 @@ pub(crate) fn done() -> Value {
     json!({"status": "succeeded"})
 }
 
+/// Lets a job that waits for the edge fail as often as it may be tried: it is dead.
+pub(crate) fn let_die(world: &mut Stepper, job: u64) -> Result<(), StepError> {
+    for attempt in 1..=u8::MAX {
+        admit(world);
+        assert_eq!(answer(world, job, attempt, failed("transient")), "taken");
+        world.step(Duration::from_secs(1))?;
+        if life(world, job).last() == Some(&JobState::Dead) {
+            return Ok(());
+        }
+    }
+    panic!("job {job} does not die")
+}
+
+/// Sends a command. What it came to, with what the edge is told.
+pub(crate) fn order(world: &mut Stepper, command: &str, payload: Value) -> Result<Outcome, StepError> {
+    let command_id = Uuid::new_v5(&Uuid::nil(), format!("{command} {payload} {:?}", world.now()).as_bytes());
+    world.apply(Input::Command(CommandInput { command_id, command: command.into(), issued_by: "test".into(), payload }))
+}
+
+/// A job as the world shows it.
+pub(crate) fn show(world: &mut Stepper, job: u64) -> Value {
+    world.ask("generation.show", json!({ "jobId": job })).expect("a job")
+}
+
 pub(crate) fn failed(error: &str) -> Value {
     json!({"status": "failed", "error": error, "message": "no paint"})
 }
@@ -137,9 +166,12 @@ pub(crate) fn refused(world: &mut Stepper, command: &str, payload: Value) -> Str
     error
 }
 
-/// Runs everything that a world has taken in a second time: it comes to the same.
+/// Restarts the world: what finds its jobs is the same as before. Runs everything that it has taken in a second time: it
+/// comes to the same.
 pub(crate) fn same_again(world: &mut Stepper) {
-    world.snapshot().expect("what is derived is what it is made anew");
+    let book = world.world().ecs().resource::<JobBook>().clone();
+    world.restart().expect("a restart");
+    assert_eq!(*world.world().ecs().resource::<JobBook>(), book, "what is derived is what it is made anew");
     let (mut again, events) = world.replay().expect("a replay");
     assert_eq!(again.state_hash().expect("a hash"), world.state_hash().expect("a hash"));
     assert_eq!(events, world.events());

@@ -320,7 +320,8 @@ impl Ground<'_, '_> {
         let mut state = before.clone();
         let mut walk = walk_of(model, &mut state);
         let Some(step) = walk.step() else { return false };
-        let Some(outcome) = outcomes.iter().find(|outcome| step.branches.contains_key(**outcome)) else { return false };
+        let branch = outcomes.iter().copied().find(|outcome| step.branches.contains_key(*outcome));
+        let Some(outcome) = branch else { return false };
         let ended = walk.expire(outcome, at);
         self.tell_step(key, &walk, before.step, (ChainChange::Advanced, outcome), at, ended);
         let after = self.after(state, ended, at);
