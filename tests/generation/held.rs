@@ -39,7 +39,7 @@ fn what_the_edge_holds_back_is_in_nobodys_way() -> Result<(), StepError> {
     assert_eq!((counts(&mut world), show(&mut world, line)["state"].as_str()), ([3, 4, 0], Some("pending")));
     // The edge cannot let pictures go: neither others nor other kinds of the same user wait for that.
     let held = json!({"jobIds": pictures, "reason": "all painters are busy"});
-    world.send("generation.hold", held.clone())?;
+    world.send("generation.hold", held)?;
     assert_eq!(counts(&mut world), [3, 0, 4]);
     let own = ask(&mut world, wants("line", "a")).expect_err("the held ones wait, too").to_string();
     assert!(own.contains("maxPendingPerUser allows 6"), "{own}");
@@ -80,12 +80,12 @@ fn what_the_edge_holds_back_takes_the_room_of_what_waits() -> Result<(), StepErr
     let first = ask(&mut world, wants("line", "a"))?;
     second(&mut world)?;
     world.send("generation.hold", json!({"jobIds": [first], "reason": "so"}))?;
-    let second = ask(&mut world, wants("line", "b"))?;
+    let other = ask(&mut world, wants("line", "b"))?;
     let error = refused(&mut world, "generation.request", wants("line", "c"));
     assert!(error.contains("2 jobs wait already"), "{error}");
     let urgent = json!({"kind": "line", "user": "c", "priority": 900});
     let urgent = ask(&mut world, urgent)?;
-    assert_eq!(jobs(&mut world, &json!({})), [first, urgent], "{second} makes room: it is still in the world");
+    assert_eq!(jobs(&mut world, &json!({})), [first, urgent], "{other} makes room: it is still in the world");
     world.send("generation.cancel", json!({ "jobId": first }))?;
     assert_eq!(counts(&mut world), [1, 0, 0]);
     same_again(&mut world);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use crate::interaction_support::{intents, refused, session, status, steps_with, totals, village, world, world_of};
 use serde_json::{Value, json};
-use worldtick::messages::interaction::ChainChange::{Advanced, Completed, Opened, Skipped};
+use worldtick::messages::interaction::ChainChange::{Advanced, Completed, Opened, Skipped, StepExpired};
+use worldtick::messages::interaction::InteractionChainChanged;
 use worldtick::testing::{StepError, Stepper};
 
 fn chatty(limits: Value) -> Value {
@@ -286,5 +287,88 @@ fn a_step_that_opens_and_expires_in_one_step_of_the_world_leaves_no_intent() -> 
     assert_eq!(status(&mut world, "intents"), 0);
     world.restart()?;
     assert_eq!(status(&mut world, "intents"), 0, "nothing comes back that was taken back");
+    Ok(())
+}
+
+/// A step that is asked for, with these branches, in a world that asks again after a minute.
+fn asking(branches: &Value) -> Result<Stepper, StepError> {
+    let mut world = world(&json!({
+        "limits": {"recheckSeconds": 60},
+        "kinds": {"chat": {"expiresAfterSeconds": 100}},
+        "chains": {"courtship": {"steps": [
+            {"stepId": "flirt", "interaction": "chat", "branches": branches, "next": "$completed"},
+            {"stepId": "pine", "waitSeconds": 30, "autoAdvance": true, "next": "$failed"},
+        ]}},
+    }))?;
+    world.send("chain.start", json!({"chain": "courtship", "npc": "anna"}))?;
+    world.step(Duration::from_secs(1))?;
+    assert_eq!(steps_with(&world, Opened), ["flirt"]);
+    Ok(world)
+}
+
+/// The game does not take up what a step has proposed: lets it pass, declines it, or somebody takes it back.
+fn not_taken_up(world: &mut Stepper, how: &str) -> Result<(), StepError> {
+    let intent = intents(world).last().expect("it was handed out").intent_id;
+    match how {
+        "expired" => world.step(Duration::from_secs(100)).map(|_| ()),
+        "declined" => world.send("intent.decline", json!({"intentId": intent})).map(|_| ()),
+        _ => world.send("intent.withdraw", json!({"intentId": intent})).map(|_| ()),
+    }
+}
+
+#[test]
+fn what_a_step_proposes_and_nobody_takes_up_takes_its_branch() -> Result<(), StepError> {
+    for how in ["expired", "declined", "withdrawn"] {
+        let mut branches = json!({"never": "pine"});
+        branches[how] = "pine".into();
+        let mut world = asking(&branches)?;
+        not_taken_up(&mut world, how)?;
+        assert_eq!(steps_with(&world, Advanced), ["flirt"], "{how}");
+        let events = world.events_of::<InteractionChainChanged>().expect("events");
+        let left = events.into_iter().find(|event| event.change == Advanced).expect("it went on");
+        assert_eq!((left.outcome.as_deref(), left.next.as_deref()), (Some(how), Some("pine")));
+        let began = (left.at.as_micros() - 3_376_684_800_000_000) / 1_000_000;
+        assert_eq!(began, if how == "expired" { 101 } else { 1 }, "{how}: the wait begins when it was over");
+        let mut again = world.replay()?.0;
+        assert_eq!(again.state_hash()?, world.state_hash()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn what_a_step_proposes_and_nobody_takes_up_is_proposed_again() -> Result<(), StepError> {
+    for how in ["expired", "declined", "withdrawn"] {
+        let mut world = asking(&json!({"never": "pine"}))?;
+        not_taken_up(&mut world, how)?;
+        let shown = world.ask("chain.show", json!({"chain": "courtship", "npc": "anna"})).expect("it runs");
+        assert_eq!((shown["phase"].as_str(), shown["remainingSeconds"].as_i64()), (Some("blocked"), Some(60)), "{how}");
+        world.restart()?.step(Duration::from_secs(59))?;
+        assert_eq!(intents(&world).len(), 1, "{how}");
+        world.step(Duration::from_secs(1))?;
+        assert_eq!(intents(&world).len(), 2, "{how}: it is proposed again");
+        let intent = intents(&world)[1].intent_id;
+        world.send("intent.acknowledge", json!({"intentId": intent, "outcome": "accepted"}))?;
+        assert_eq!(steps_with(&world, Completed), ["flirt"], "{how}");
+        let mut again = world.replay()?.0;
+        assert_eq!(again.state_hash()?, world.state_hash()?);
+    }
+    Ok(())
+}
+
+#[test]
+fn a_step_whose_intent_passes_with_its_window_goes_by_its_window() -> Result<(), StepError> {
+    let mut world = world(&json!({
+        "kinds": {"chat": {"expiresAfterSeconds": 1000}},
+        "chains": {"brief": {"steps": [
+            {"stepId": "say", "interaction": "chat", "maxWaitSeconds": 30, "onExpiry": {"flagsSet": {"world.sad": true}}},
+        ]}},
+    }))?;
+    world.send("chain.start", json!({"chain": "brief", "npc": "anna"}))?;
+    world.step(Duration::from_secs(1))?;
+    assert_eq!(intents(&world).len(), 1);
+    world.step(Duration::from_secs(29))?;
+    assert_eq!((steps_with(&world, StepExpired), totals(&mut world)["chainsExpired"].as_u64()), (vec!["say".into()], Some(1)));
+    world.step(Duration::from_secs(100))?;
+    assert_eq!((intents(&world).len(), status(&mut world, "intents")), (1, 0));
     Ok(())
 }

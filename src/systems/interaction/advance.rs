@@ -308,67 +308,7 @@ impl Ground<'_, '_> {
         ended
     }
 
-    /// Leaves a step by the first of these branches that it has, at an instant. Whether it has one.
-    pub(crate) fn leave_step(
-        &mut self,
-        key: Key,
-        model: &ChainModel,
-        before: &ChainState,
-        outcomes: &[&str],
-        at: GameInstant,
-    ) -> bool {
-        let mut state = before.clone();
-        let mut walk = walk_of(model, &mut state);
-        let Some(step) = walk.step() else { return false };
-        let branch = outcomes.iter().copied().find(|outcome| step.branches.contains_key(*outcome));
-        let Some(outcome) = branch else { return false };
-        let ended = walk.expire(outcome, at);
-        self.tell_step(key, &walk, before.step, (ChainChange::Advanced, outcome), at, ended);
-        let after = self.after(state, ended, at);
-        self.settle(key, before, after, false);
-        true
-    }
-
-    /// A step has come to nothing for which it has no branch: its chain fails.
-    pub(crate) fn fail_step(
-        &mut self,
-        key: Key,
-        model: &ChainModel,
-        before: &ChainState,
-        outcome: &str,
-        at: GameInstant,
-    ) {
-        let (mut state, ended) = (before.clone(), Some(ChainEnd::Failed));
-        self.tell_step(key, &walk_of(model, &mut state), before.step, (ChainChange::Advanced, outcome), at, ended);
-        self.settle(key, before, After::Ended(ChainEnd::Failed, at), false);
-    }
-
-    /// An open step is closed: what it proposed or asked for came to nothing for which it has no branch. It opens again
-    /// after `recheckSeconds`, if it still can.
-    pub(crate) fn ask_again(&mut self, key: Key, model: &ChainModel, before: &ChainState, at: GameInstant) {
-        let (mut state, now) = (before.clone(), self.clock.now.unwrap_or(at));
-        state.due = at;
-        walk_of(model, &mut state).block(None, self.model.recheck_micros(), now);
-        self.totals.steps_blocked += 1;
-        self.settle(key, before, After::Runs(state), false);
-    }
-
-    /// What a step has proposed was not taken up: its branch for that, or it proposes it again. Whether it has a branch.
-    pub(super) fn lapse(&mut self, intent: &Intent, outcome: &str, at: GameInstant) -> bool {
-        let key = (intent.session, intent.npc);
-        let IntentSource::Chain { chain, .. } = intent.source else { return false };
-        // It stands at the step that has proposed it: a chain that leaves a step takes its intent back.
-        let found = self.state_of(key).and_then(|all| all.chain(chain)).cloned();
-        let open = found.filter(|state| state.phase == ChainPhase::Open && state.due > at);
-        let (Some(state), Some(model)) = (open, self.model.chain(chain).cloned()) else { return false };
-        if self.leave_step(key, &model, &state, &[outcome], at) {
-            return true;
-        }
-        self.ask_again(key, &model, &state, at);
-        false
-    }
-
-    fn tell_step(
+    pub(super) fn tell_step(
         &mut self,
         key: Key,
         walk: &Walk<'_>,
@@ -422,4 +362,43 @@ fn end_chain(all: &mut Interactions, chain: &ChainState, end: ChainEnd, at: Game
 /// The way of a chain that is not in the queue's hands: a command's.
 pub(super) fn walk_of<'a>(model: &'a ChainModel, state: &'a mut ChainState) -> Walk<'a> {
     Walk { model, state }
+}
+
+#[cfg(test)]
+mod tests {
+    use bevy_app::App;
+
+    use super::*;
+    use crate::components::generation::GenerationTotals;
+    use crate::components::interaction::InteractionTotals;
+    use crate::plugins::interaction::InteractionPlugin;
+    use crate::plugins::npc::NpcPlugin;
+    use crate::plugins::scheduler::SchedulerPlugin;
+    use crate::plugins::simulation::SimulationPlugin;
+    use crate::systems::generation::JobBook;
+    use crate::systems::interaction::IntentBook;
+    use crate::testing::Stepper;
+    use crate::world::spec::WorldSpec;
+
+    #[test]
+    fn what_is_for_a_session_that_has_ended_is_counted_and_not_for_all() {
+        let mut world = Stepper::new(|| {
+            let file = "{id: w, clock: manual, interactions: {kinds: {chat: {}}}, generation: {kinds: {line: {}}}}";
+            let spec = WorldSpec::from_yaml(file).unwrap_or_else(|error| panic!("{error}"));
+            let mut app = App::new();
+            app.add_plugins((SimulationPlugin { spec }, SchedulerPlugin, NpcPlugin, InteractionPlugin));
+            app
+        })
+        .expect("a world");
+        let ecs = world.world().ecs();
+        let mut proposed = ecs.resource_mut::<Proposed>();
+        let ended = Some(Box::from("ended"));
+        let npc = StableId(1);
+        proposed.intents = vec![(npc, ended.clone(), "chat".into()), (npc, None, "sing".into())];
+        proposed.generations = vec![(npc, ended, "line".into()), (npc, None, "scene".into())];
+        ecs.run_system_cached(advance_chains).expect("it runs");
+        let (intents, jobs) = (ecs.resource::<InteractionTotals>(), ecs.resource::<GenerationTotals>());
+        assert_eq!((intents.intents_gone, intents.intents(), jobs.gone, jobs.asked), (2, 0, 2, 0));
+        assert!(ecs.resource::<IntentBook>().is_empty() && ecs.resource::<JobBook>().is_empty());
+    }
 }

@@ -101,7 +101,11 @@ impl Known<'_, '_> {
         match state.phase {
             ChainPhase::Waiting => format!("its step waits until {}", state.due),
             ChainPhase::Blocked => {
-                format!("flags, conditions or a cooldown do not let its step open; it is asked again at {}", state.due)
+                format!(
+                    "flags, conditions, a cooldown or want of room do not let its step open, or nobody took up what it \
+                     proposed; it is asked again at {}",
+                    state.due
+                )
             }
             ChainPhase::Open if self.jobs.of_chain(of.key(), state.chain).is_some() => {
                 "its step waits for a job of generation: `generation.show` says why that waits".to_owned()

@@ -5,7 +5,7 @@
 //! | [`model`], [`compile`] | kinds and chains of the world file, ready for use |
 //! | `book`, `intent_book`, `numbers` | where everything is, and when it is due; derived, but for the numbers of sessions |
 //! | `walk` | how one chain goes on: pure |
-//! | `ground`, `advance` | chains whose time has come |
+//! | `ground`, `advance`, `leave` | chains whose time has come; steps that come to nothing |
 //! | `hand_out` | intents that are handed out |
 //! | [`later`] | chains that are defined while the world lives |
 //! | `session_copy` | sessions that end or are copied, NPCs that go |
@@ -25,6 +25,7 @@ mod hand_out;
 mod intent_book;
 mod intent_commands;
 pub mod later;
+mod leave;
 pub mod model;
 mod numbers;
 mod queries;
