@@ -51,7 +51,7 @@ pub(crate) fn hand_out_intents(
     let (mut looked_at, mut handed_out) = (0_u32, 0_u32);
     while handed_out < limits.max_intents_per_step && looked_at < limits.max_intents_per_step.saturating_mul(LOOKED_AT)
     {
-        let Some(id) = ground.intents.next(turn.0, &limits) else { break };
+        let Some(id) = ground.intents.next(turn.0) else { break };
         looked_at += 1;
         let entity = ground.index.get(id);
         let Some((entity, mut intent)) = entity.and_then(|entity| Some((entity, intents.get_mut(entity).ok()?))) else {

@@ -2,9 +2,10 @@
 //! `WorldReady`.
 //!
 //! Within a session the order goes by `earliest − priority × priorityAgeSeconds`: a point of priority is worth so much
-//! waiting, so that nobody is passed over for ever. Sessions take turns. An intent of an NPC that has as many open as it
-//! may is parked until one of them is answered; parking looks at it and changes nothing else, so that a world goes on the
-//! same whether it was restarted or not.
+//! waiting, so that nobody is passed over for ever. Sessions take turns. Of what an NPC has in a session, only the first
+//! in that order is among those that can be next, and nothing of an NPC that has as many open as it may: an answer makes
+//! as much work as there are sessions in which the NPC has something. All of it follows from the intents alone, so that a
+//! world goes on the same whether it was restarted or not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,12 +18,16 @@ use crate::components::interaction::{ChainId, Intent, IntentSource};
 use crate::world::spec::InteractionLimitsSpec;
 
 /// Finds intents.
-#[derive(Resource, Debug, Default)]
+#[derive(Resource, Debug, Default, PartialEq, Eq)]
 pub struct IntentBook {
     known: BTreeMap<StableId, Known>,
     waiting: BTreeSet<(GameInstant, StableId)>,
+    /// Intents whose earliest instant has come, of each NPC in each session.
+    ripe: BTreeMap<Key, BTreeSet<(i64, StableId)>>,
+    /// The sessions in which an NPC has some.
+    sessions: BTreeMap<StableId, BTreeSet<u32>>,
+    /// The first of each NPC that may have one more open, by session.
     ready: BTreeMap<u32, BTreeSet<(i64, StableId)>>,
-    parked: BTreeMap<StableId, BTreeSet<StableId>>,
     ends: BTreeSet<(GameInstant, StableId)>,
     /// What chains have proposed: a chain has one at most, that of the step at which it stands.
     of_chains: BTreeMap<(Key, ChainId), StableId>,
@@ -34,7 +39,7 @@ pub struct IntentBook {
     pub(super) fresh: BTreeMap<StableId, Intent>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Known {
     npc: StableId,
     session: u32,
@@ -48,8 +53,7 @@ struct Known {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Waiting,
-    Ready,
-    Parked,
+    Ripe,
     Open,
 }
 
@@ -102,8 +106,8 @@ impl IntentBook {
         }
         self.ends.insert((intent.expires, id));
         if place == Place::Open {
-            *self.open_npcs.entry(intent.npc).or_default() += 1;
             *self.open_sessions.entry(intent.session).or_default() += 1;
+            self.with_open(intent.npc, limits, |open| *open.entry(intent.npc).or_default() += 1);
             self.renew(intent.session, limits);
         } else {
             self.waiting.insert((intent.earliest, id));
@@ -121,40 +125,90 @@ impl IntentBook {
             Place::Waiting => {
                 self.waiting.remove(&(known.earliest, id));
             }
-            Place::Ready => self.leave_ready(known.session, known.order, id),
-            Place::Parked => {
-                if let Some(parked) = self.parked.get_mut(&known.npc) {
-                    parked.remove(&id);
-                    if parked.is_empty() {
-                        self.parked.remove(&known.npc);
-                    }
-                }
-            }
+            Place::Ripe => self.with_ripe((known.session, known.npc), limits, |ripe| {
+                ripe.remove(&(known.order, id));
+            }),
             Place::Open => {
-                less(&mut self.open_npcs, known.npc);
                 less(&mut self.open_sessions, known.session);
-                for parked in self.parked.remove(&known.npc).unwrap_or_default() {
-                    self.make_ready(parked, limits);
-                }
+                self.with_open(known.npc, limits, |open| less(open, known.npc));
             }
         }
         self.renew(known.session, limits);
     }
 
-    fn leave_ready(&mut self, session: u32, order: i64, id: StableId) {
-        if let Some(ready) = self.ready.get_mut(&session) {
-            ready.remove(&(order, id));
-            if ready.is_empty() {
-                self.ready.remove(&session);
+    /// Whether an NPC may have one more open.
+    fn is_free(&self, npc: StableId, limits: &InteractionLimitsSpec) -> bool {
+        self.open_npcs.get(&npc).copied().unwrap_or(0) < limits.max_open_per_npc
+    }
+
+    /// Changes what an NPC has in a session, and what of it can be next.
+    fn with_ripe(
+        &mut self,
+        key: Key,
+        limits: &InteractionLimitsSpec,
+        change: impl FnOnce(&mut BTreeSet<(i64, StableId)>),
+    ) {
+        let is_free = self.is_free(key.1, limits);
+        let ripe = self.ripe.entry(key).or_default();
+        let before = ripe.first().copied();
+        change(ripe);
+        let after = ripe.first().copied();
+        if after.is_none() {
+            self.ripe.remove(&key);
+        }
+        if before.is_none() != after.is_none() {
+            let sessions = self.sessions.entry(key.1).or_default();
+            if after.is_some() {
+                sessions.insert(key.0);
+            } else {
+                sessions.remove(&key.0);
             }
+            if sessions.is_empty() {
+                self.sessions.remove(&key.1);
+            }
+        }
+        if is_free && before != after {
+            self.put_forward(key.0, before, after, limits);
         }
     }
 
-    fn make_ready(&mut self, id: StableId, limits: &InteractionLimitsSpec) {
-        let Some(known) = self.known.get_mut(&id) else { return };
-        known.place = Place::Ready;
-        let (session, order) = (known.session, known.order);
-        self.ready.entry(session).or_default().insert((order, id));
+    /// Changes how many an NPC has open. Where it may have one more since then, or may not, what of it can be next changes
+    /// in all its sessions.
+    fn with_open(
+        &mut self,
+        npc: StableId,
+        limits: &InteractionLimitsSpec,
+        change: impl FnOnce(&mut BTreeMap<StableId, u32>),
+    ) {
+        let before = self.is_free(npc, limits);
+        change(&mut self.open_npcs);
+        let is_free = self.is_free(npc, limits);
+        if before == is_free {
+            return;
+        }
+        for session in self.sessions.get(&npc).cloned().unwrap_or_default() {
+            let first = self.ripe.get(&(session, npc)).and_then(|ripe| ripe.first()).copied();
+            let (before, after) = if is_free { (None, first) } else { (first, None) };
+            self.put_forward(session, before, after, limits);
+        }
+    }
+
+    /// One can be next in its session in the place of another.
+    fn put_forward(
+        &mut self,
+        session: u32,
+        before: Option<(i64, StableId)>,
+        after: Option<(i64, StableId)>,
+        limits: &InteractionLimitsSpec,
+    ) {
+        let ready = self.ready.entry(session).or_default();
+        if let Some(before) = before {
+            ready.remove(&before);
+        }
+        ready.extend(after);
+        if ready.is_empty() {
+            self.ready.remove(&session);
+        }
         self.renew(session, limits);
     }
 
@@ -172,27 +226,20 @@ impl IntentBook {
     pub(super) fn ripen(&mut self, now: GameInstant, limits: &InteractionLimitsSpec) {
         while let Some(first) = self.waiting.first().copied().filter(|(earliest, _)| *earliest <= now) {
             self.waiting.remove(&first);
-            self.make_ready(first.1, limits);
+            let Some(known) = self.known.get_mut(&first.1) else { continue };
+            known.place = Place::Ripe;
+            let (key, order) = ((known.session, known.npc), known.order);
+            self.with_ripe(key, limits, |ripe| {
+                ripe.insert((order, first.1));
+            });
         }
     }
 
-    /// The next one: of the first session after `last` that takes turns, what comes first in its order. Intents of NPCs
-    /// that have as many open as they may are parked on the way.
-    pub(super) fn next(&mut self, last: u32, limits: &InteractionLimitsSpec) -> Option<StableId> {
-        loop {
-            let after = last.checked_add(1).and_then(|after| self.active.range(after..).next());
-            let session = after.or_else(|| self.active.first()).copied()?;
-            let (order, id) = *self.ready.get(&session)?.first()?;
-            let known = self.known.get_mut(&id)?;
-            let npc = known.npc;
-            if self.open_npcs.get(&npc).copied().unwrap_or(0) < limits.max_open_per_npc {
-                return Some(id);
-            }
-            known.place = Place::Parked;
-            self.leave_ready(session, order, id);
-            self.parked.entry(npc).or_default().insert(id);
-            self.renew(session, limits);
-        }
+    /// The next one: of the first session after `last` that takes turns, what comes first in its order.
+    pub(super) fn next(&self, last: u32) -> Option<StableId> {
+        let after = last.checked_add(1).and_then(|after| self.active.range(after..).next());
+        let session = after.or_else(|| self.active.first())?;
+        self.ready.get(session)?.first().map(|(_, id)| *id)
     }
 
     /// One whose time has passed.
@@ -232,8 +279,9 @@ impl IntentBook {
                 format!("its session has {in_session} unanswered, and maxOpenPerSession allows {most}")
             }
             _ => {
-                let ready = self.ready.get(&known.session);
-                let before = ready.map_or(0, |ready| ready.range(..(known.order, id)).count());
+                let all = (known.session, StableId(0))..=(known.session, StableId(u64::MAX));
+                let free = self.ripe.range(all).filter(|((_, npc), _)| self.is_free(*npc, limits));
+                let before: usize = free.map(|(_, ripe)| ripe.range(..(known.order, id)).count()).sum();
                 format!("{before} of its session come before it, and sessions take turns")
             }
         })
@@ -249,5 +297,94 @@ pub(crate) fn rebuild_intents(
     *book = IntentBook::default();
     for (id, intent) in &all {
         book.enter(*id, intent, &model.limits);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::components::interaction::KindId;
+
+    fn at(seconds: i64) -> GameInstant {
+        GameInstant::from_micros(seconds * 1_000_000).expect("in the calendar")
+    }
+
+    fn intent(session: u32, npc: u64, priority: i16, earliest: i64) -> Intent {
+        Intent {
+            npc: StableId(npc),
+            session,
+            kind: KindId(0),
+            priority,
+            source: IntentSource::Command,
+            target: None,
+            data: None,
+            proposed: at(0),
+            earliest: at(earliest),
+            expires: GameInstant::MAX,
+            handed_out: None,
+        }
+    }
+
+    #[test]
+    fn an_answer_brings_one_intent_of_an_npc_forward_in_each_session_however_many_wait() {
+        let limits = InteractionLimitsSpec { max_open_per_npc: 1, ..InteractionLimitsSpec::default() };
+        let mut book = IntentBook::default();
+        for id in 1..=1_000 {
+            book.enter(StableId(id), &intent(u32::from(id % 2 == 0), 7, 0, 0), &limits);
+        }
+        book.ripen(at(1), &limits);
+        let ready = |book: &IntentBook| book.ready.values().map(BTreeSet::len).sum::<usize>();
+        assert_eq!((ready(&book), book.next(0)), (2, Some(StableId(2))));
+        let given = Intent { handed_out: Some(at(1)), ..intent(1, 7, 0, 0) };
+        book.strike(StableId(2), &limits);
+        book.enter(StableId(2), &given, &limits);
+        assert_eq!((ready(&book), book.next(0)), (0, None), "it has one open, and may have no more");
+        book.strike(StableId(2), &limits);
+        assert_eq!((ready(&book), book.next(1)), (2, Some(StableId(1))));
+    }
+
+    proptest! {
+        /// Whatever has become of intents, the book is what it would be made anew.
+        #[test]
+        fn the_book_follows_from_the_intents_alone(
+            deeds in prop::collection::vec((0_u8..5, 0_u64..24, 0_u32..3, 1_u64..4, -3_i16..4, 0_i64..20), 1..120),
+            most in (1_u32..3, 1_u32..4),
+        ) {
+            let limits = InteractionLimitsSpec {
+                max_open_per_npc: most.0,
+                max_open_per_session: most.1,
+                ..InteractionLimitsSpec::default()
+            };
+            let (mut book, mut all, mut now) = (IntentBook::default(), BTreeMap::new(), 0);
+            for (deed, id, session, npc, priority, earliest) in deeds {
+                let id = StableId(id);
+                let held: Option<Intent> = all.get(&id).cloned();
+                match (deed, held) {
+                    (0 | 1, None) => {
+                        let made = intent(session, npc, priority, earliest);
+                        book.enter(id, &made, &limits);
+                        all.insert(id, made);
+                    }
+                    (2, Some(mut held)) => {
+                        book.strike(id, &limits);
+                        held.handed_out = Some(at(now));
+                        book.enter(id, &held, &limits);
+                        all.insert(id, held);
+                    }
+                    (3, Some(_)) => {
+                        book.strike(id, &limits);
+                        all.remove(&id);
+                    }
+                    _ => now += 1,
+                }
+                book.ripen(at(now), &limits);
+                let mut anew = IntentBook::default();
+                all.iter().for_each(|(id, intent)| anew.enter(*id, intent, &limits));
+                anew.ripen(at(now), &limits);
+                prop_assert_eq!(&book, &anew);
+            }
+        }
     }
 }
