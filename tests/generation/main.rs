@@ -10,3 +10,4 @@ mod fallbacks;
 mod held;
 mod jobs;
 mod properties;
+mod tangle;
