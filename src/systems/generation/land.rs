@@ -43,7 +43,7 @@ pub(crate) fn land_results(mut ground: Ground, mut report: ResMut<GenerationRepo
 }
 
 /// Whether a worker has said how an attempt came out, and the world has not heard it yet.
-pub(super) fn is_answered(job: &GenerationJob) -> bool {
+fn is_answered(job: &GenerationJob) -> bool {
     let landed = job.rest().and_then(|rest| rest.landed.as_ref());
     landed.is_some_and(|landed| !matches!(landed.what, LandedWhat::Progress(_)))
 }

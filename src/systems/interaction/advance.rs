@@ -392,8 +392,7 @@ mod tests {
         .expect("a world");
         let ecs = world.world().ecs();
         let mut proposed = ecs.resource_mut::<Proposed>();
-        let ended = Some(Box::from("ended"));
-        let npc = StableId(1);
+        let (npc, ended): (_, Option<Box<str>>) = (StableId(1), Some("ended".into()));
         proposed.intents = vec![(npc, ended.clone(), "chat".into()), (npc, None, "sing".into())];
         proposed.generations = vec![(npc, ended, "line".into()), (npc, None, "scene".into())];
         ecs.run_system_cached(advance_chains).expect("it runs");
