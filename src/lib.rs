@@ -3,7 +3,7 @@
 //! Ticks come in from Kafka, worlds of Bevy entities are stepped, events go out: once each, through any crash. The
 //! server is a program (`worldtick`); its parts are here for Bevy developers, who can take
 //!
-//! - the simulation alone, in an [`App`](bevy_app::App) of their own ([`plugins::simulation`], [`plugins::economy`]),
+//! - the simulation alone, in an [`App`](bevy_app::App) of their own ([`plugins::simulation`], [`plugins::economy`], [`plugins::crowd`]),
 //! - a world stepped by hand, for tests ([`testing::Stepper`]),
 //! - the whole server with plugins of their own added (`worldtick::Server`).
 //!

@@ -75,6 +75,17 @@ pub enum TierSystems {
     Dormant,
 }
 
+/// What happens in a day of diplomacy, in [`DailyTick`], in this order. It shares no data with the crowd's day.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum DiplomacySystems {
+    /// What has come in takes effect: treaties end, what is due happens, powers move, factions deal with each other.
+    Hear,
+    /// Every pair is evaluated.
+    Evaluate,
+    /// The economy is told of wars, and the outside of the day.
+    Tell,
+}
+
 /// What happens in an hour of the economy, in this order.
 #[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
 pub enum EconomySystems {
@@ -90,6 +101,17 @@ pub enum EconomySystems {
     Learn,
     /// Markets are measured, results are reported.
     Report,
+}
+
+/// What happens in a day of the crowd, or in its hour where it lives hour by hour, in this order.
+#[derive(SystemSet, Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CrowdSystems {
+    /// What has changed outside is heard: prices.
+    Hear,
+    /// The crowd lives its steps.
+    Live,
+    /// What it has done is told: demand, signals, events.
+    Tell,
 }
 
 /// Adds the schedules to a world, with one executor and one strictness for all, and orders the sets.
@@ -133,4 +155,12 @@ pub fn configure(app: &mut App) {
         )
             .chain(),
     );
+    for label in [HourlyTick.intern(), DailyTick.intern()] {
+        // Hour by hour the crowd sees the prices of the hour that the economy has just had.
+        app.configure_sets(
+            label,
+            (CrowdSystems::Hear, CrowdSystems::Live, CrowdSystems::Tell).chain().after(EconomySystems::Report),
+        );
+    }
+    app.configure_sets(DailyTick, (DiplomacySystems::Hear, DiplomacySystems::Evaluate, DiplomacySystems::Tell).chain());
 }

@@ -15,7 +15,7 @@ use crate::components::ids::WorldId;
 use crate::config;
 use crate::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use crate::messages::crowd::{AgentAction, CrowdSignal, PopulationMovement};
-use crate::messages::diplomacy::DiplomacyUpdate;
+use crate::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
 use crate::messages::market::{AggregatedStats, DemandSignal, MarketCleared};
 use crate::messages::npc::NpcActivityChanged;
 use crate::messages::shock::MarketShock;
@@ -86,6 +86,7 @@ fn built_in_events() -> BTreeMap<&'static str, Schema> {
         of::<AggregatedStats>(),
         of::<CrowdSignal>(),
         of::<DemandSignal>(),
+        of::<DiplomacySummary>(),
         of::<DiplomacyUpdate>(),
         of::<MarketCleared>(),
         of::<MarketShock>(),

@@ -36,6 +36,8 @@ mod kills;
 mod live;
 #[path = "exactly_once/load.rs"]
 mod load;
+#[path = "exactly_once/month.rs"]
+mod month;
 #[path = "server_support/program.rs"]
 mod program;
 #[path = "exactly_once/script.rs"]

@@ -18,8 +18,10 @@ use worldtick::cli::check_message;
 use worldtick::components::ids::WorldId;
 use worldtick::messages::control::{WorldConfigChanged, WorldPaused, WorldResumed};
 use worldtick::messages::crowd::{AgentAction, AgentActionType, CrowdSignal, MovementType, PopulationMovement};
-use worldtick::messages::diplomacy::DiplomacyUpdate;
-use worldtick::messages::market::{AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsType};
+use worldtick::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
+use worldtick::messages::market::{
+    AggregatedStats, DemandLevel, DemandSignal, MarketCleared, StatsMetrics, StatsTeller, StatsType,
+};
 use worldtick::messages::npc::NpcActivityChanged;
 use worldtick::messages::shock::MarketShock;
 use worldtick::messages::tier::NpcTierChanged;
@@ -211,6 +213,7 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         location: location(),
         sector: None,
         metadata: None,
+        at: None,
     });
     check_sent(&PopulationMovement {
         from_location: location(),
@@ -242,7 +245,9 @@ fn what_worlds_send_fits_the_schemas_in_both_envelopes() {
         location: location().into(),
         stats_type: StatsType::HourlySummary,
         time_window_minutes: Some(60),
+        aggregation_timestamp: None,
         metrics: StatsMetrics::default(),
+        teller: StatsTeller::Crowd,
     });
 }
 
@@ -315,6 +320,7 @@ fn every_event_has_an_example_in_its_schema() {
         check_examples::<AggregatedStats>(),
         check_examples::<CrowdSignal>(),
         check_examples::<DemandSignal>(),
+        check_examples::<DiplomacySummary>(),
         check_examples::<DiplomacyUpdate>(),
         check_examples::<MarketCleared>(),
         check_examples::<MarketShock>(),

@@ -55,7 +55,7 @@ conformance! {
     snapshots: the_newest_two_are_kept_with_their_journal, a_snapshot_of_a_former_owner_or_incarnation_is_refused,
         a_large_snapshot_comes_back_whole, a_snapshot_ahead_of_the_commits_is_refused;
     lists: lists_page_both_ways_without_gaps, lists_filter, the_latest_state_of_each_market_is_of_this_incarnation,
-        counts_count_every_table;
+        a_relation_is_kept_once_and_what_happened_for_ever, counts_count_every_table;
     pruning: published_rows_go_by_age_and_others_stay, published_rows_go_by_number_and_others_stay, own_ticks_stay_until_they_are_known,
         histories_go_by_age_and_by_count, a_step_removes_no_more_than_its_batch,
         metrics_are_kept_by_age_and_number_and_read_newest_first, commits_get_through_while_many_rows_are_removed,

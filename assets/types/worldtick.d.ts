@@ -1,5 +1,37 @@
 // Types of worldtick's messages and files. Made from the JSON Schemas: cargo xtask schemas
 
+/** What can happen between two factions. */
+export type ActKind = "war_declared" | "alliance_formed" | "betrayal" | "treaty_signed" | "treaty_broken" | "trade" | "incident";
+
+/** Something that is going to happen between two factions. */
+export interface ActSpec {
+  /** What. */
+  kind: ActKind;
+  /**
+   * In how many days of game time, counted from the world's beginning. It happens with the first daily tick from then
+   * on. 0 to 36,500.
+   */
+  inDays: number;
+  /** The faction that does it. */
+  by: string;
+  /** The faction that it is done to, or with. */
+  with: string;
+  /** The kind of the treaty, for `treaty_signed` and `treaty_broken`. */
+  treaty?: TreatyKind | null;
+  /** Game time from which the treaty holds, for `treaty_signed`; without it, from now. */
+  begins?: GameInstant | null;
+  /** Game time at which the treaty ends, for `treaty_signed` and `alliance_formed`; it or `days`. */
+  ends?: GameInstant | null;
+  /** Days that the treaty holds, for `treaty_signed` and `alliance_formed`; it or `ends`. 1 to 36,500. */
+  days?: number | null;
+  /** How strong it is: above 0 to 1 for `trade`, -1 to 1 for `incident`, where below 0 is hostile. */
+  strength?: number | null;
+  /** The incident's own id: one that is known does not happen again. For `incident`; 1 to 64 printable characters. */
+  id?: string | null;
+  /** Why, in words: 1 to 200 characters. */
+  reason?: string | null;
+}
+
 /** How an NPC came to do something else. */
 export type ActivityReason = "decision" | "nothing_possible" | "caught_up";
 
@@ -81,8 +113,18 @@ export interface AggregatedStats {
   stats_type: StatsType;
   /** Length of the window. */
   time_window_minutes?: number | null;
+  /** End of the window, in game time; without it, the time of the event. */
+  aggregation_timestamp?: GameInstant | null;
   /** The sums. */
   metrics: StatsMetrics;
+}
+
+/** An amount of money that is drawn evenly, in minor units. */
+export interface AmountRange {
+  /** The least. */
+  min: number;
+  /** The most. */
+  max: number;
 }
 
 /** What every event has. Fields of its own may stand beside these. */
@@ -142,6 +184,14 @@ export interface BehaviourSpec {
   simulationConfig?: TierRulesSpec;
   /** Sets of preferences that NPCs refer to. */
   presets?: PresetsSpec;
+}
+
+/** A number for each state. */
+export interface ByState {
+  war: number;
+  cold_war: number;
+  peace: number;
+  alliance: number;
 }
 
 /** A kind of activity. */
@@ -301,6 +351,27 @@ export type ConditionSpec = {
   params?: unknown;
 };
 
+/** What war does to factions each day, and how they recover from it. */
+export interface ConflictRules {
+  /** Share of the military power that a day of war against an equal costs; against a stronger one more. 0 to 0.5. */
+  losses?: number;
+  /** What a day of an evenly fought war adds to exhaustion. 0 to 0.5. */
+  exhaustion?: number;
+  /** Share of territory, economy and morale that a day of war costs. 0 to 0.5. */
+  damage?: number;
+  /** Share of each power at first below which war does not bring it. 0 to 1. */
+  floor?: number;
+  /**
+   * Share of the way back to what a power should be, without war; in war, the share of what the economy makes of it
+   * beyond or below what is usual. 0 to 1.
+   */
+  recovery?: number;
+  /** What a day without war takes from exhaustion. 0 to 1. */
+  rest?: number;
+  /** Losses, damage and exhaustion count for so many wars at once at most. 1 to 10. */
+  warsMax?: number;
+}
+
 /** Something that many people of a place do at once. */
 export interface CrowdSignal {
   /** What they do. */
@@ -319,12 +390,45 @@ export interface CrowdSignal {
   aggregation_timestamp: GameInstant;
   /** Length of the window. */
   time_window_minutes?: number | null;
-  /** How long it is expected to last. */
+  /** How much longer it is expected to last, from the end of the window on; 0 when it is over. */
   predicted_duration_minutes?: number | null;
+  /** By how much such predictions were wrong so far, on average. None before the first has come true or not. */
+  predicted_duration_error_minutes?: number | null;
 }
 
 /** Kinds of crowd signals: a closed list. */
 export type CrowdSignalType = "food_demand_rising" | "food_demand_falling" | "population_influx" | "population_exodus" | "economic_activity_spike" | "social_unrest" | "trading_volume_change";
+
+/** A crowd: many anonymous agents with needs on a grid. */
+export interface CrowdSpec {
+  /** Whether it lives; without it the section is checked and does nothing. `CROWD_SIMULATION_ENABLED` overrides it. */
+  enabled?: boolean;
+  /** Agents, 1 and more, as many as the memory of a crowd (4 GiB) holds. `CROWD_NUM_AGENTS` overrides it. */
+  agents?: number;
+  /**
+   * Steps that the crowd lives in a day, of whole minutes each: 1 to 96; with `hourly` a multiple of 24. The rules of a
+   * city are those of an hour: any other number than 24 is a warning there.
+   */
+  stepsADay?: number;
+  /** Whether it lives hour by hour with the hourly tick, and not a day at once with the daily one. */
+  hourly?: boolean;
+  /** Where it lives. */
+  grid?: GridSpec;
+  /** How it lives. */
+  rules?: RulesSpec;
+  /** What it tells of itself. */
+  telling?: TellingSpec;
+}
+
+/** How often factions do something by themselves. */
+export interface DealingRules {
+  /** What a faction does to others of its own accord in a day, on average: incidents and trades. 0 to 1. */
+  incidents?: number;
+  /** How strong it is at most. 0 to 1. */
+  strength?: number;
+  /** Chance that a faction of no loyalty betrays an ally in a day. 0 to 1. */
+  betrayal?: number;
+}
 
 /** How strong a demand is. */
 export type DemandLevel = "very_low" | "low" | "normal" | "high" | "very_high" | "critical";
@@ -356,6 +460,60 @@ export interface DemandSignal {
 /** How closely a named tier is simulated. */
 export type DetailLevel = "full" | "simplified" | "schedule_only";
 
+/** By which rules relations change. */
+export interface DiplomacyRules {
+  /** How the five kinds of power make one. */
+  powerWeights?: PowerWeights;
+  /** How the score of a pair is made. */
+  score?: ScoreRules;
+  /** What treaties add to love. */
+  treaties?: TreatyRules;
+  /** At which scores states are entered and left, and how long they last at least. */
+  states?: StateRules;
+  /** How love and trust move by themselves. */
+  drift?: DriftRules;
+  /** What is done to love and trust by what happens. */
+  effects?: EffectsRules;
+  /** What war does to factions, and how they recover. */
+  conflict?: ConflictRules;
+  /** How often factions do something by themselves. */
+  dealings?: DealingRules;
+  /** How the economy and diplomacy reach each other. */
+  economy?: EconomyLinkRules;
+  /** What is remembered. */
+  keeping?: KeepingRules;
+}
+
+/** The factions of a world, how they stand to each other at first, and by which rules that changes. */
+export interface DiplomacySpec {
+  /** The factions: 2 to 4,096. */
+  factions: FactionSpec[];
+  /** How pairs of them stand at first; a pair that is not listed stands as the goals of both imply. */
+  relations?: RelationSpec[];
+  /** Treaties that hold from the beginning, or from a given instant. */
+  treaties?: TreatySpec[];
+  /** What is going to happen, whatever becomes of the world. At most 1,000. */
+  events?: ActSpec[];
+  /** By which rules relations change. */
+  rules?: DiplomacyRules;
+}
+
+/** What a day of diplomacy came to. */
+export interface DiplomacySummary {
+  /** The world. */
+  location: string;
+  /** Pairs of factions. */
+  relations: number;
+  /** Changes of state since the summary before. */
+  changes: number;
+  /** Pairs by their state. */
+  by_state: ByState;
+  /** Treaties. */
+  treaties: number;
+  /** Things that happened between factions since the summary before, changes of state among them. */
+  happenings: number;
+}
+
 /** Two factions stand otherwise than before. */
 export interface DiplomacyUpdate {
   /** One faction. */
@@ -364,7 +522,7 @@ export interface DiplomacyUpdate {
   faction_b_id: string;
   /** How they stand now. */
   new_relation_state: RelationState;
-  /** Change of the score behind it. */
+  /** Change of the score behind it, in hundredths, since the state before began: -15.5 is a score that fell by 0.155. */
   score_change: number;
   /** Why, in words. */
   reason: string;
@@ -388,6 +546,57 @@ export interface Distribution {
   p99: number;
   /** Gini coefficient, 0 (all have the same) to 1 (one has everything). */
   gini: number;
+}
+
+/** What a district is for. */
+export type DistrictKind = "homes" | "work" | "vendors" | "social" | "streets";
+
+/** A part of the grid with a purpose. */
+export interface DistrictSpec {
+  /** What it is for. */
+  kind: DistrictKind;
+  /** Its first column. */
+  x: number;
+  /** Its first row. */
+  y: number;
+  /** Its columns. */
+  width: number;
+  /** Its rows. */
+  height: number;
+}
+
+/** How love and trust move by themselves, each day. */
+export interface DriftRules {
+  /** Share of the way back to what love is by nature, for a faction of forgiveness 1. 0 to 1. */
+  love?: number;
+  /** By how much trust rises in peace and alliance. 0 to 1. */
+  trustRise?: number;
+  /** By how much trust falls in cold war and war. 0 to 1. */
+  trustFall?: number;
+  /** Up to where trust rises in peace. -1 to 1. */
+  trustPeace?: number;
+  /** Up to where trust rises in an alliance. -1 to 1. */
+  trustAlliance?: number;
+  /** Down to where trust falls in cold war and war. -1 to 1. */
+  trustColdWar?: number;
+  /** How far the goals of a pair that the file does not list make it love or hate each other by nature. 0 to 2. */
+  nature?: number;
+}
+
+/** How the economy and diplomacy reach each other. Without an economy in the world it has no meaning. */
+export interface EconomyLinkRules {
+  /** Commodities of which armies are made: how much of them is made moves everybody's military power. */
+  weapons?: string[];
+  /** Days over which is averaged what is usual. 1 to 1,000. */
+  usualDays?: number;
+  /** By how much of itself a power moves at most, either way. 0 to 0.9. */
+  reach?: number;
+  /** Wars of which the economy hears at most, those of the strongest first; what they mean to it is multiplied. 0 to 16. */
+  warsTold?: number;
+  /** Alliances of which the economy hears at most, those of the strongest first. 0 to 16. */
+  alliancesTold?: number;
+  /** Hours for which the economy heeds it, unless it is told again. 1 to 720. */
+  toldHours?: number;
 }
 
 /** How agents behave. */
@@ -465,6 +674,34 @@ export interface EconomySpec {
   treasury?: TreasurySpec | null;
 }
 
+/** What something that happens adds to love and trust. */
+export interface EffectRules {
+  /** To love. -2 to 2. */
+  love?: number;
+  /** To trust. -2 to 2. */
+  trust?: number;
+}
+
+/** What is done to love and trust by what happens. */
+export interface EffectsRules {
+  /** A war is declared. */
+  warDeclared?: EffectRules;
+  /** A war ends: part of what it was about is settled. */
+  warEnded?: EffectRules;
+  /** An alliance is formed. */
+  allianceFormed?: EffectRules;
+  /** One betrays the other. */
+  betrayal?: EffectRules;
+  /** A treaty is signed. */
+  treatySigned?: EffectRules;
+  /** A treaty is broken. */
+  treatyBroken?: EffectRules;
+  /** A trade of strength 1 is made. */
+  trade?: EffectRules;
+  /** An incident of strength 1 happens; one of strength -1 does the opposite. */
+  incident?: EffectRules;
+}
+
 /** What an activity does. */
 export interface EffectsSpec {
   /** Energy in an hour, -100 to 100. */
@@ -499,7 +736,81 @@ export interface EventsSpec {
   npcActivityChanged?: SharesSpec;
 }
 
+/** A faction. */
+export interface FactionSpec {
+  /** Its name on the wire: 1 to 64 of small letters, digits, `_` and `-`. */
+  id: string;
+  /** Its name for people; without it, its id. */
+  name?: string;
+  /** Its powers at first, to which it recovers. */
+  powers: PowersSpec;
+  /** What it strives for. */
+  goals?: GoalsSpec;
+  /** How it goes about it. */
+  temperament?: TemperamentSpec;
+  /**
+   * Commodities of the world's economy that it lives from, and how much of its income comes from each: 0 to 1, and no
+   * more than 1 together. What is made of them and what they bring moves its economic power.
+   */
+  livesFrom?: Record<string, number>;
+}
+
 export type GameInstant = string;
+
+/** What a faction strives for; each 0 to 1. */
+export interface GoalsSpec {
+  /** Land: two that both want it are rivals by nature. */
+  expansion?: number;
+  /** Trade: two that both want it are partners by nature, and what happens between them is of that kind more often. */
+  commerce?: number;
+  /** Safety: how much it makes of a stronger neighbour. */
+  security?: number;
+}
+
+/** A grid of cells; x goes from 0 to the width, y from 0 to the height. */
+export interface GridSpec {
+  /** Cells from west to east. 1 to 32,000. `CROWD_GRID_WIDTH` overrides it. */
+  width?: number;
+  /** Cells from north to south. 1 to 32,000. `CROWD_GRID_HEIGHT` overrides it. */
+  height?: number;
+  /**
+   * Sectors one by one: together all cells, none of them twice. At most 256. Without any the grid is cut into
+   * `sectorColumns` times `sectorRows` of them.
+   */
+  sectors?: SectorSpec[];
+  /** Columns of sectors where none are listed. 1 to 256, and no more than cells. */
+  sectorColumns?: number;
+  /** Rows of sectors where none are listed. 1 to 256, and no more than cells. */
+  sectorRows?: number;
+  /** How the names of such sectors begin: `<prefix>_1` and on. 1 to 48 printable characters. */
+  sectorPrefix?: string;
+  /**
+   * Districts one by one; what belongs to none is streets. At most 256. Without any they are laid out by the world's
+   * seed, in blocks.
+   */
+  districts?: DistrictSpec[];
+  /** Where food is sold. */
+  vendors?: VendorsSpec;
+  /** Places where people meet; without it one for 500 cells, and at least 3. 1 to 65,000. */
+  socialSpots?: number | null;
+}
+
+/** What is remembered. */
+export interface KeepingRules {
+  /** What happened to a pair: the last so many. 1 to 200. */
+  history?: number;
+  /** What happened to all pairs together: the last so many. 1 to 1,000,000. */
+  historyTotal?: number;
+  /** Ids of incidents: one that is known does not happen again. 1 to 100,000. */
+  incidentIds?: number;
+  /** Treaties in force at once. 1 to 1,000,000. */
+  treaties?: number;
+  /**
+   * Pairs whose standing is written to the database every day, if there are no more; of more pairs only those to which
+   * something happened. 0 to 100,000.
+   */
+  storedPairs?: number;
+}
 
 /** A market was cleared. */
 export interface MarketCleared {
@@ -834,6 +1145,34 @@ export interface PopulationSpec {
   agents?: AgentSpec[];
 }
 
+/** Weights of the five kinds of power in a faction's power. They add up to 1. */
+export interface PowerWeights {
+  /** Of military power. 0 to 1. */
+  military?: number;
+  /** Of economic strength. 0 to 1. */
+  economy?: number;
+  /** Of territory. 0 to 1. */
+  territory?: number;
+  /** Of technology. 0 to 1. */
+  technology?: number;
+  /** Of morale. 0 to 1. */
+  morale?: number;
+}
+
+/** The five kinds of power. */
+export interface PowersSpec {
+  /** Military power. 0 to 100. */
+  military: number;
+  /** Economic strength; without it, 0.8 of the military power. 0 to 100. */
+  economy?: number | null;
+  /** Territory; without it, 0.6 of the military power. 0 to 100. */
+  territory?: number | null;
+  /** Technology; without it, 0.7 of the military power. 0 to 100. */
+  technology?: number | null;
+  /** Morale; without it, 0.7 and 0.03 for each point of military power, 1 at most. 0 to 1. */
+  morale?: number | null;
+}
+
 /** What somebody likes. What is not said falls to the next of the cascade: session, NPC, routine. */
 export interface PreferencesSpec {
   /** By activity, 0 to 1; 0.5 is neutral. */
@@ -898,6 +1237,18 @@ export interface Range {
   min: number;
   /** The most. */
   max: number;
+}
+
+/** How two factions stand at first. */
+export interface RelationSpec {
+  /** The two. */
+  between: string[];
+  /** Love: what it is by nature, to which it goes back. -1 to 1. */
+  love?: number;
+  /** Trust at first. -1 to 1. */
+  trust?: number;
+  /** Their state at first; without it, what the score says. */
+  state?: RelationState | null;
 }
 
 /** How two factions stand. */
@@ -1042,6 +1393,49 @@ export interface RoutineSpec {
   meta?: unknown;
 }
 
+/** Which rules a crowd begins from. */
+export type RulePreset = "city" | "originals";
+
+/**
+ * How a crowd lives. Needs are 0 to 100, changes are those of one step, amounts are in minor units. What is left out is
+ * as the preset has it.
+ */
+export interface RulesSpec {
+  /** Where the values come from that are not given. */
+  preset?: RulePreset;
+  /** By how much hunger rises. Within 0 to 100. */
+  hungerRise?: Range | null;
+  /** Above this hunger an agent goes for food. 0 to 100. */
+  hungryAt?: number | null;
+  /** By how much a meal lowers hunger. Within 0 to 100. */
+  mealRelief?: Range | null;
+  /** What a meal costs where no market says. Within 1 to 1,000,000. */
+  mealPrice?: AmountRange | null;
+  /** Above this social drive an agent may post. 0 to 100. */
+  postAt?: number | null;
+  /** Chance that it then does. 0 to 1. */
+  postChance?: number | null;
+  /** Chance that an agent with nothing else to do walks. 0 to 1. */
+  walkChance?: number | null;
+  /** Money that agents begin with. Within 0 to 1,000,000,000. */
+  money?: AmountRange | null;
+  /**
+   * Money above which somebody spends more than a meal costs: with each meal an eighth of what is above it, which is
+   * what keeps money going round. 0 to 1,000,000,000.
+   */
+  comfort?: number | null;
+  /** Wage of a step at work, as far as the employers' money goes. 0 to 1,000,000. */
+  wage?: number | null;
+  /** Hours of a working day. 0 to 16. */
+  workHours?: number | null;
+  /** Cells that an agent goes in a step when it knows where to. 1 to 127. */
+  stride?: number | null;
+  /** Chance that an agent at leisure looks for somebody to trade with. 0 to 1. */
+  tradeChance?: number | null;
+  /** What a thing costs that two agents trade. 1 to 1,000,000. */
+  tradePrice?: number | null;
+}
+
 /** How the scheduler of a world does: what changes from step to step. */
 export interface SchedulerState {
   /** Tier by tier. */
@@ -1060,12 +1454,44 @@ export interface SchedulerState {
   moves: MoveCount[];
 }
 
+/** How the score of a pair is made of love, trust, treaties, fear and weariness. */
+export interface ScoreRules {
+  /** Weight of trust. 0 to 1. */
+  trust?: number;
+  /** What hatred counts beside love below 0: half as much again. 0 to 1. */
+  hate?: number;
+  /** Weight of fear. 0 to 2. */
+  fear?: number;
+  /** A faction is feared from so many times the power of the other on. 1 to 10. */
+  fearFrom?: number;
+  /** Fear for each part by which the power of the other exceeds one's own. 0 to 1. */
+  fearSlope?: number;
+  /** Weight of the exhaustion of both: it ends wars, and keeps new ones from beginning. 0 to 2. */
+  weariness?: number;
+  /** The day's mood: evenly between minus and plus this. 0 to 0.5. */
+  noise?: number;
+}
+
 /** How activities are weighed. */
 export interface ScoringSpec {
   /** Version of the entry, for people. */
   version?: number | null;
   /** The weights of the eight factors, and those of a developer's own by name. */
   weights?: WeightsSpec;
+}
+
+/** A part of the grid that is reported on. */
+export interface SectorSpec {
+  /** Its name, 1 to 64 printable characters, unlike those of the others. */
+  name: string;
+  /** Its first column. */
+  x: number;
+  /** Its first row. */
+  y: number;
+  /** Its columns. */
+  width: number;
+  /** Its rows. */
+  height: number;
 }
 
 /** A share for each tier, 0 to 1. */
@@ -1160,15 +1586,35 @@ export interface SocialTrend {
   estimated_duration_hours?: number | null;
 }
 
+/** Scores at which states are entered and left, and days of game time that they last at least. */
+export interface StateRules {
+  /** War is entered below. -2 to 2. */
+  warEnter?: number;
+  /** War is left above. -2 to 2. */
+  warLeave?: number;
+  /** Cold war is entered below. -2 to 2. */
+  coldWarEnter?: number;
+  /** Cold war is left above. -2 to 2. */
+  coldWarLeave?: number;
+  /** An alliance is entered above. -2 to 2. */
+  allianceEnter?: number;
+  /** An alliance is left below. -2 to 2. */
+  allianceLeave?: number;
+  /** Days that a war lasts at least. 0 to 3,650. */
+  warLeastDays?: number;
+  /** Days that any other state lasts at least, a declared war and a betrayal apart. 0 to 3,650. */
+  otherLeastDays?: number;
+}
+
 /** Sums over a window. */
 export interface StatsMetrics {
-  /** Actions of all agents: orders of which at least a part was filled. */
+  /** Actions of all agents: of traders orders of which at least a part was filled, of a crowd everything but idling. */
   total_agent_actions?: number | null;
   /** Agents that did any. */
   unique_agents?: number | null;
   /** Actions of an agent, on average. */
   average_actions_per_agent?: number | null;
-  /** Trades, with each other and with traders from outside. */
+  /** Trades: with each other and with traders from outside; of a crowd its meals and the things that it trades. */
   total_transactions?: number | null;
   /** Money that changed hands, in major units. */
   total_transaction_volume?: number | null;
@@ -1200,6 +1646,40 @@ export interface StepSummary {
   moves: MoveCount[];
   /** Focus entries that ran out. */
   focusEnded: number;
+}
+
+/** What a crowd tells. What is more than its bounds allow is told in sums, and nothing is left out of those. */
+export interface TellingSpec {
+  /**
+   * Signals (`crowd_signal`) of a tick that are told by sectors; of more, each kind of each window is told once for the
+   * whole crowd. 0 to 10,000; 0 tells none.
+   */
+  signals?: number;
+  /** Whether the hours and days of each sector are summed up (`aggregated_stats`). */
+  stats?: boolean;
+  /**
+   * Movements of a tick (`population_movement`) that are told by the two sectors; what is left is told once for each
+   * kind. 0 to 1,000; 0 tells none.
+   */
+  movements?: number;
+  /** Agents from which on a movement is told by its sectors. 1 to 1,000,000. */
+  movementAgents?: number;
+  /** Agents of each step, drawn by chance, of whom it is told what they did (`agent_action`). 0 to 100. */
+  actionSamples?: number;
+  /** Trends that spread at the same time (`social_trend`). 0 to 64; 0 tells none. */
+  trends?: number;
+  /** Agents that a trend takes hold of at most. 10 to 100,000. */
+  trendAgents?: number;
+}
+
+/** How a faction goes about what it wants; each 0 to 1. */
+export interface TemperamentSpec {
+  /** How often what it does to others is hostile. */
+  aggression?: number;
+  /** How seldom it betrays an ally. */
+  loyalty?: number;
+  /** How fast its love and hatred go back to what they are by nature. */
+  forgiveness?: number;
 }
 
 /** The tick itself. */
@@ -1373,6 +1853,35 @@ export interface TreasurySpec {
   wages?: WagesSpec | null;
 }
 
+/** What a treaty is about. A pair has at most one of each kind. */
+export type TreatyKind = "alliance" | "trade" | "non_aggression" | "truce";
+
+/** What treaties in force add to love; each kind once. */
+export interface TreatyRules {
+  /** An alliance. 0 to 1. */
+  alliance?: number;
+  /** Trade. 0 to 1. */
+  trade?: number;
+  /** Non-aggression. 0 to 1. */
+  nonAggression?: number;
+  /** Days for which a truce holds after a war that ends without a signed one: no new one begins. 0 to 3,650. */
+  truceDays?: number;
+}
+
+/** A treaty between two factions. */
+export interface TreatySpec {
+  /** The two. */
+  between: string[];
+  /** What it is about. */
+  kind: TreatyKind;
+  /** Game time from which it holds; without it, from the beginning. */
+  begins?: GameInstant | null;
+  /** Game time at which it ends; it or `days`. */
+  ends?: GameInstant | null;
+  /** Days of game time that it holds, from its beginning; it or `ends`. 1 to 36,500. */
+  days?: number | null;
+}
+
 /** Kinds of trends: a closed list. */
 export type TrendType = "rumor" | "social_movement" | "cultural_shift" | "public_opinion" | "viral_content";
 
@@ -1390,6 +1899,22 @@ export interface ValueChange {
   from: unknown;
   /** What it is; null where it is not given any more. */
   to: unknown;
+}
+
+/** Where food is sold. */
+export interface VendorsSpec {
+  /** How many there are; without it one for 200 cells, and at least 5. 1 to 4,000,000, and no more than cells. */
+  count?: number | null;
+  /**
+   * Meals that each has room for; it is filled up from the market after each hour. Without it nothing ever sells out.
+   * 1 to 60,000.
+   */
+  stock?: number | null;
+  /**
+   * Commodity of the world's economy that meals are made of: its price is what a meal costs, and what is eaten is felt
+   * there as demand. Without it, or without an economy, a meal costs what the rules say.
+   */
+  commodity?: string | null;
 }
 
 /** Wages of last resort. */
@@ -1483,10 +2008,14 @@ export interface WorldFile {
   meta?: WorldMeta;
   /** The economy; without it the world has none. */
   economy?: EconomySpec | null;
+  /** Factions and how they stand to each other; without it the world has none. */
+  diplomacy?: DiplomacySpec | null;
   /** How NPCs behave; without it nobody does anything. */
   behaviour?: BehaviourSpec | null;
   /** Places and people; without it the world begins with nobody. */
   npcs?: NpcsSpec | null;
+  /** A crowd on a grid; without it the world has none. */
+  crowd?: CrowdSpec | null;
   /** Sections of other plugins, by the plugin's name; the plugin checks its own. */
   plugins?: Record<string, unknown>;
 }
@@ -1575,6 +2104,9 @@ export type CrowdSignalEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 /** `simulation.event.demand_signal`: its payload stands at top level or under `data`. */
 export type DemandSignalEvent = Partial<BaseEvent> & { event_type: "simulation.event.demand_signal" } & (DemandSignal | { data: DemandSignal });
 
+/** `simulation.event.diplomacy_summary`: its payload stands at top level or under `data`. */
+export type DiplomacySummaryEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_summary" } & (DiplomacySummary | { data: DiplomacySummary });
+
 /** `simulation.event.diplomacy_update`: its payload stands at top level or under `data`. */
 export type DiplomacyUpdateEvent = Partial<BaseEvent> & { event_type: "simulation.event.diplomacy_update" } & (DiplomacyUpdate | { data: DiplomacyUpdate });
 
@@ -1606,4 +2138,4 @@ export type WorldPausedEvent = Partial<BaseEvent> & { event_type: "simulation.ev
 export type WorldResumedEvent = Partial<BaseEvent> & { event_type: "simulation.event.world_resumed" } & (WorldResumed | { data: WorldResumed });
 
 /** Everything on simulation.event. */
-export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;
+export type SimulationEvent = AgentActionEvent | AggregatedStatsEvent | CrowdSignalEvent | DemandSignalEvent | DiplomacySummaryEvent | DiplomacyUpdateEvent | MarketClearedEvent | MarketShockEvent | NpcActivityChangedEvent | NpcTierChangedEvent | PopulationMovementEvent | SocialTrendEvent | WorldConfigChangedEvent | WorldPausedEvent | WorldResumedEvent;

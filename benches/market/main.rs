@@ -32,6 +32,7 @@ mod cpu;
 mod hours;
 mod limit;
 mod threads;
+mod traders;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};

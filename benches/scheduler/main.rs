@@ -20,6 +20,7 @@
 )]
 
 mod npcs;
+mod people;
 mod steps;
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -29,6 +30,8 @@ use worldtick::components::tier::SimulationTier;
 use worldtick::systems::npc::decide::Care;
 
 use steps::Kind;
+
+type Failure = Box<dyn std::error::Error>;
 
 /// Counts what is allocated.
 struct Counting;
@@ -50,21 +53,21 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Failure> {
     if std::env::args().any(|argument| argument == "--npcs") {
-        return people();
+        return people_alone();
     }
     let kinds = [Kind::Entities, Kind::People(SimulationTier::Ambient), Kind::People(SimulationTier::Active)];
     let mut missed = false;
     for kind in kinds {
         missed |= steps::compare(kind)?;
     }
-    let told = people();
+    let told = people_alone();
     if missed { Err("a goal is missed".into()) } else { told }
 }
 
 /// What a decision costs and what an NPC weighs; `--npcs` measures nothing else.
-fn people() -> Result<(), Box<dyn std::error::Error>> {
+fn people_alone() -> Result<(), Failure> {
     let (full, simple) = (npcs::decision(Care::Full)?, npcs::decision(Care::Simple)?);
     println!(
         "a turn with a decision among six activities: {full:.0} ns by all scores, {simple:.0} ns by weights (goal: at most 1000)"

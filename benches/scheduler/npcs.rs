@@ -4,13 +4,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use bevy_app::App;
-use serde_json::json;
 use uuid::Uuid;
 use worldtick::components::clock::GameInstant;
 use worldtick::components::ids::StableId;
-use worldtick::components::npc::{
-    ActivityId, AxisId, Flags, Memory, Npc, NpcState, PlaceId, PresetId, Relationships, RoutineId,
-};
+use worldtick::components::npc::{Flags, Memory, Npc, NpcState, PlaceId, PresetId, RoutineId};
 use worldtick::messages::Input;
 use worldtick::plugins::npc::NpcPlugin;
 use worldtick::plugins::scheduler::SchedulerPlugin;
@@ -23,57 +20,11 @@ use worldtick::systems::npc::turn::{Body, Setting, take_turn};
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
-use crate::{HELD, Ordering};
-
-type Failure = Box<dyn std::error::Error>;
+use crate::people::{self, give_a_past, relations};
+use crate::{Failure, HELD, Ordering};
 
 const DECISIONS: u32 = 2_000_000;
 const PEOPLE: u32 = 1_000;
-
-/// Six activities at one node, as they are written in earnest: requirements, moods, effects, cooldowns, places.
-pub(crate) fn spec(count: u32) -> Result<WorldSpec, Failure> {
-    let activity = |category: &str, place: &str, energy: f64, cooldown: u32| {
-        json!({
-            "category": category, "minDurationSeconds": 1_800, "cooldownSeconds": cooldown,
-            "requirements": {"locationTypes": [place], "minEnergy": if energy < 0.0 { 5 } else { 0 }},
-            "effects": {"energyDeltaPerHour": energy, "moodImpact": {"valence": 1, "arousal": 0}},
-        })
-    };
-    let names = ["sleep", "eat", "work", "drink", "read", "walk"];
-    let offers: Vec<_> = names.iter().map(|name| json!({"activityId": name, "weight": 2})).collect();
-    let spec = json!({
-        "id": "bench", "clock": "manual",
-        "meta": {"simulation": {"tiers": {
-            "detailed": {"maxNpcs": 10}, "active": {"maxNpcs": 10}, "ambient": {"maxNpcs": count}, "dormant": {"maxNpcs": 10},
-        }}},
-        "behaviour": {
-            "activityCategories": {"needs": {}, "work": {}, "social": {}, "leisure": {}},
-            "activities": {
-                "sleep": activity("needs", "home", 12.0, 0), "eat": activity("needs", "home", 4.0, 7_200),
-                "work": activity("work", "work", -5.0, 0), "drink": activity("social", "bar", -4.0, 3_600),
-                "read": activity("leisure", "home", -1.0, 0), "walk": activity("leisure", "park", -4.0, 3_600),
-            },
-            "routines": {"day": {"nodes": [{
-                "id": "always", "nodeType": "time_slot", "timeRangeSeconds": {"start": 0, "end": 86_400},
-                "preferredActivities": offers,
-            }]}},
-            "presets": {"npcPreferences": {"keen": {"preferences": {
-                "activityWeights": {"drink": 0.8, "read": 0.3}, "categoryWeights": {"work": 0.7},
-                "traitModifiers": {"extraversion": 70},
-            }}}},
-        },
-        "npcs": {
-            "places": {
-                "flats": {"district": "a", "locationTypes": ["home"]}, "mill": {"district": "a", "locationTypes": ["work"]},
-                "bar": {"district": "a", "locationTypes": ["bar"]}, "park": {"district": "b", "locationTypes": ["park"]},
-            },
-            "groups": [{
-                "count": count, "routines": ["day"], "presets": ["keen"], "homes": ["flats"], "works": ["mill"],
-            }],
-        },
-    });
-    Ok(WorldSpec::from_yaml(&spec.to_string())?)
-}
 
 struct Nobody;
 
@@ -95,13 +46,9 @@ impl Society for Nobody {
     }
 }
 
-fn relations(id: u64) -> Relationships {
-    Relationships::from_values((1..=4_u32).map(|other| (StableId(id + u64::from(other)), AxisId(0), 70.0)))
-}
-
 /// Nanoseconds of a turn with a decision, with all scores or by the weights of the routine alone.
 pub(crate) fn decision(care: Care) -> Result<f64, Failure> {
-    let spec = spec(1)?;
+    let spec = people::spec(1)?;
     let model = compile(spec.behaviour.as_ref(), spec.npcs.as_ref(), &Extensions::default())
         .map_err(|errors| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
     let flags = Flags::default();
@@ -151,21 +98,11 @@ pub(crate) fn decision(care: Care) -> Result<f64, Failure> {
     Ok(took * 1e9 / (f64::from(DECISIONS) * 0.9))
 }
 
-/// Gives everybody four relations and eight remembered activities.
-pub(crate) fn give_a_past(world: &mut GameWorld) {
-    let ecs = world.ecs();
-    let mut query = ecs.query::<(&StableId, &mut Relationships, &mut Memory)>();
-    for (id, mut relationships, mut memory) in query.iter_mut(ecs) {
-        *relationships = relations(id.0);
-        (0..8).for_each(|activity| memory.note(ActivityId(activity), 1_000, |_| 0));
-    }
-}
-
 /// Bytes of memory for each NPC with four relations and eight remembered activities, everything that a world keeps for
 /// it told: components, indices, the plan's queues, hashes.
 pub(crate) fn bytes(population: u32) -> Result<f64, Failure> {
-    let spec = spec(population)?;
-    let empty = self::spec(1)?;
+    let spec = people::spec(population)?;
+    let empty = people::spec(1)?;
     let world = |spec: WorldSpec| -> Result<GameWorld, Failure> {
         let mut app = App::new();
         app.add_plugins((SimulationPlugin { spec }, SchedulerPlugin, NpcPlugin));

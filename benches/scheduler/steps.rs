@@ -17,9 +17,7 @@ use worldtick::systems::scheduler::admit;
 use worldtick::world::GameWorld;
 use worldtick::world::spec::WorldSpec;
 
-use crate::{HELD, Ordering, npcs};
-
-type Failure = Box<dyn std::error::Error>;
+use crate::{Failure, HELD, Ordering, people};
 
 const POPULATIONS: [u32; 3] = [1_000, 100_000, 1_000_000];
 const STEPS: usize = 4_000;
@@ -92,7 +90,7 @@ fn entities(population: u32) -> Result<(GameWorld, u64), Failure> {
 
 /// A world of people, and the game microseconds of its steps.
 fn people(population: u32, tier: SimulationTier) -> Result<(GameWorld, u64), Failure> {
-    let mut spec = npcs::spec(population)?;
+    let mut spec = people::spec(population)?;
     let tiers = &mut spec.meta.simulation.tiers;
     let own = if tier == SimulationTier::Active { &mut tiers.active } else { &mut tiers.ambient };
     own.max_npcs = population;
@@ -103,7 +101,7 @@ fn people(population: u32, tier: SimulationTier) -> Result<(GameWorld, u64), Fai
     let mut app = timed(spec);
     app.add_plugins(NpcPlugin);
     let mut world = GameWorld::create(app, Uuid::nil())?;
-    npcs::give_a_past(&mut world);
+    people::give_a_past(&mut world);
     Ok((world, u64::from(PERSON_SECONDS) * 1_000_000 * u64::from(TURNS) / u64::from(population)))
 }
 

@@ -12,6 +12,7 @@ use super::command_id::{id_of_try, was_never_asked};
 use super::error::{CliError, Exit};
 use super::output::Output;
 use crate::config::Secret;
+use crate::world::spec::is_control;
 
 /// Where help shows these arguments.
 pub(super) const HEADING: &str = "Server";
@@ -284,7 +285,7 @@ fn refused(mut answer: Response<Body>) -> CliError {
 
 /// What a server says, without what a terminal would take for an order.
 fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if is_control(letter) { ' ' } else { letter }).collect()
 }
 
 /// A name as one segment of a path.

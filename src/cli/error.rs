@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use crate::config::ConfigError;
 use crate::plugins::bridge::KafkaUnavailable;
+use crate::world::spec::is_control;
 
 /// Exit codes of the programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +81,7 @@ impl CliError {
         }
         let help = self.help.as_ref().map(|help| format!("  help: {help}\n")).unwrap_or_default();
         // Whatever was typed or read: a terminal must not take it for an order.
-        let is_plain = |letter: char| !letter.is_control() || letter == '\n';
+        let is_plain = |letter: char| !is_control(letter) || letter == '\n';
         format!("error: {}\n{help}", self.message).chars().map(|c| if is_plain(c) { c } else { ' ' }).collect()
     }
 }

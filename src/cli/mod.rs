@@ -24,8 +24,10 @@ pub(crate) use client::DEFAULT_SERVER;
 pub use command_id::CommandArgs;
 pub use commands::audit::AuditCommand;
 pub use commands::config::ConfigCommand;
+pub use commands::crowd::CrowdCommand;
 pub use commands::economy::{EconomyCommand, ExplainOutput};
 pub use commands::events::EventsCommand;
+pub use commands::factions::FactionsCommand;
 pub use commands::health::HealthArgs;
 pub use commands::markets::MarketsCommand;
 pub use commands::npcs::{FocusName, NpcsCommand, TierName};
@@ -79,6 +81,8 @@ pub enum Command {
     Worlds(commands::worlds::WorldsArgs),
     /// Ask for NPCs, say why they do what they do, and steer them
     Npcs(commands::npcs::NpcsArgs),
+    /// Ask for factions, how they stand to each other, and why
+    Factions(commands::factions::FactionsArgs),
     /// Ask for shocks of an economy, add them and end them
     Shocks(commands::shocks::ShocksArgs),
     /// Watch worlds, steps, tiers and lag live
@@ -87,6 +91,8 @@ pub enum Command {
     Markets(commands::markets::MarketsArgs),
     /// Try out the economy of world files at full speed, and explain it
     Economy(commands::economy::EconomyArgs),
+    /// Draw the crowd of a world file
+    Crowd(commands::crowd::CrowdArgs),
     /// Follow what happens
     Events(commands::events::EventsArgs),
     /// Ask for ticks and what became of them
@@ -249,9 +255,11 @@ fn run(cli: Cli) -> Result<(), CliError> {
         Command::Config(args) => commands::config::run(&args),
         Command::Worlds(args) => commands::worlds::run(&args),
         Command::Npcs(args) => commands::npcs::run(&args),
+        Command::Factions(args) => commands::factions::run(&args),
         Command::Shocks(args) => commands::shocks::run(&args),
         Command::Top(args) => commands::top::run(&args),
         Command::Markets(args) => commands::markets::run(&args),
+        Command::Crowd(args) => commands::crowd::run(&args),
         Command::Economy(args) => commands::economy::run(&args),
         Command::Events(args) => commands::events::run(&args),
         Command::Ticks(args) => commands::ticks::run(&args),

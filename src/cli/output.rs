@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use serde_json::Value;
 
 use super::error::CliError;
+use crate::world::spec::is_control;
 
 /// In which form data is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -91,7 +92,7 @@ pub(super) fn json(value: &Value) -> String {
 pub(super) fn cell(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
-        Value::String(text) => text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        Value::String(text) => text.chars().map(|c| if is_control(c) { ' ' } else { c }).collect(),
         Value::Number(number) => match number.as_f64() {
             // Prices and lags have fractions that nobody wants to read to the last digit.
             Some(float) if number.is_f64() => format!("{float:.2}"),

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::model::ServerConfig;
 
 /// Variables that are known by other names than `WORLDTICK_<SECTION>_<KEY>`.
-const ALIASES: [(&str, &str); 8] = [
+const ALIASES: [(&str, &str); 12] = [
     ("/server/data_dir", "WORLDTICK_DATA_DIR"),
     ("/kafka/bootstrap_servers", "KAFKA_BOOTSTRAP_SERVERS"),
     ("/kafka/security_protocol", "KAFKA_SECURITY_PROTOCOL"),
@@ -18,6 +18,10 @@ const ALIASES: [(&str, &str); 8] = [
     ("/kafka/sasl_password", "KAFKA_SASL_PASSWORD"),
     ("/store/url", "DATABASE_URL"),
     ("/log/level", "LOG_LEVEL"),
+    ("/crowd/simulation_enabled", "CROWD_SIMULATION_ENABLED"),
+    ("/crowd/num_agents", "CROWD_NUM_AGENTS"),
+    ("/crowd/grid_width", "CROWD_GRID_WIDTH"),
+    ("/crowd/grid_height", "CROWD_GRID_HEIGHT"),
 ];
 
 /// What a value is.

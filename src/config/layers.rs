@@ -134,6 +134,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
+    use crate::world::spec::CrowdOverrides;
 
     fn layers(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> (tempfile::TempDir, Layers) {
         let folder = tempfile::tempdir().expect("a folder");
@@ -182,6 +183,10 @@ mod tests {
             ("DATABASE_URL", "postgres://sim:hunter3@db/worlds"),
             ("LOG_LEVEL", "WARNING"),
             ("WORLDTICK_DATA_DIR", "/data"),
+            ("CROWD_NUM_AGENTS", "5000"),
+            ("CROWD_GRID_WIDTH", "200"),
+            ("CROWD_GRID_HEIGHT", "100"),
+            ("CROWD_SIMULATION_ENABLED", "false"),
         ];
         let (_folder, layers) = layers("", &environment, &[]);
         let loaded = layers.load().expect("valid");
@@ -192,6 +197,8 @@ mod tests {
         assert_eq!(config.store.url.as_ref().map(|url| url.expose()), Some("postgres://sim:hunter3@db/worlds"));
         assert_eq!(config.log.filter(), "warn");
         assert_eq!(config.server.data_dir, Path::new("/data"));
+        let wanted = CrowdOverrides { agents: Some(5_000), width: Some(200), height: Some(100), enabled: Some(false) };
+        assert_eq!(config.crowd.overrides(), wanted);
         let settings = config.kafka.settings("k1:9092").expect("known names");
         assert!(settings.problems().is_empty());
         let everything =

@@ -22,6 +22,7 @@ pub mod show;
 
 mod agents_file;
 mod convert;
+mod crowd;
 mod excerpt;
 mod flaws;
 mod guess;

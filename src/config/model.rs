@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::crowd::CrowdSection;
 pub use super::tasks::{TaskSection, TasksSection};
 use super::value::{Seconds, Secret};
 use crate::messages::Envelope;
@@ -21,6 +22,8 @@ pub struct ServerConfig {
     pub server: ServerSection,
     /// Where the worlds come from.
     pub worlds: WorldsSection,
+    /// Crowds: what stands above the `crowd` sections of the world files.
+    pub crowd: CrowdSection,
     /// Kafka. Without `bootstrap_servers` the broker inside the process is used.
     pub kafka: KafkaSection,
     /// The database.
@@ -207,11 +210,14 @@ pub struct StoreSection {
     /// How long the history of markets is kept.
     #[schemars(range(min = 1, max = 36_500))]
     pub market_retention_days: u32,
+    /// How long the history of relations between factions is kept.
+    #[schemars(range(min = 1, max = 36_500))]
+    pub relation_retention_days: u32,
     /// How long the audit of changes, and tokens that were revoked, are kept.
     #[schemars(range(min = 1, max = 36_500))]
     pub audit_retention_days: u32,
-    /// The most rows that the histories of ticks and markets, the dead letters, the changes of configuration and the
-    /// audit may each have.
+    /// The most rows that the histories of ticks, markets and relations, the dead letters, the changes of configuration
+    /// and the audit may each have.
     #[schemars(range(min = 1_000, max = 1_000_000_000))]
     pub history_rows_max: u32,
     /// The most events that stay in the database; those that are not published stay in any case.
@@ -231,6 +237,7 @@ impl Default for StoreSection {
             command_retention_days: 30,
             dead_letter_retention_days: 30,
             market_retention_days: 90,
+            relation_retention_days: 90,
             audit_retention_days: 365,
             history_rows_max: 1_000_000,
             outbox_history_rows_max: 10_000_000,

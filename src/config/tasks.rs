@@ -38,6 +38,8 @@ tasks! {
     tick_history: 60, 2;
     /// Task: removes market states, after `store.market_retention_days` and beyond `store.history_rows_max`.
     market_history: 60, 2;
+    /// Task: removes what happened between factions, after `store.relation_retention_days` and beyond `store.history_rows_max`.
+    relation_history: 60, 2;
     /// Task: removes messages that could not be used, after `store.dead_letter_retention_days` and beyond `store.history_rows_max`.
     dead_letters: 300, 2;
     /// Task: removes published events, after `store.outbox_retention_days` and beyond `store.outbox_history_rows_max`.

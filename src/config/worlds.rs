@@ -29,7 +29,12 @@ pub struct WorldFile {
     pub path: Option<PathBuf>,
     /// The world.
     pub spec: WorldSpec,
+    /// Sections that are there with nothing in them, by their names.
+    empty: Vec<String>,
 }
+
+/// Sections of a world file that describe a part of the world.
+const SECTIONS: [&str; 6] = ["economy", "diplomacy", "behaviour", "behavior", "npcs", "crowd"];
 
 impl WorldFile {
     /// What is allowed in it but hardly meant, a line each.
@@ -37,7 +42,11 @@ impl WorldFile {
         let name =
             self.path.as_ref().map_or_else(|| format!("world `{}`", self.spec.id), |path| path.display().to_string());
         let told = |warning: SpecWarning| format!("{name}: {}", said_of(&warning.pointer, &warning.message));
-        self.spec.warnings().into_iter().map(told).collect()
+        let hollow = |section: &String| SpecWarning {
+            pointer: format!("/{section}"),
+            message: "it is empty, and does nothing: it is as if it were not there".to_owned(),
+        };
+        self.empty.iter().map(hollow).chain(self.spec.warnings()).map(told).collect()
     }
 }
 
@@ -49,8 +58,8 @@ impl WorldFile {
 pub fn read_world(path: &Path, extensions: Option<&Extensions>) -> Result<WorldFile, ConfigError> {
     let name = path.display().to_string();
     let text = read_text(path).map_err(one)?;
-    let (spec, _) = parse_world(&name, &text, extensions).map_err(one)?;
-    Ok(WorldFile { path: Some(path.to_owned()), spec })
+    let (spec, tree) = parse_world(&name, &text, extensions).map_err(one)?;
+    Ok(WorldFile { path: Some(path.to_owned()), spec, empty: empty_sections(&tree) })
 }
 
 /// Reads every world file of the folder; if the default folder is missing, the world that is built in. What is read can
@@ -61,7 +70,7 @@ pub fn read_world(path: &Path, extensions: Option<&Extensions>) -> Result<WorldF
 pub fn read_worlds(section: &WorldsSection, extensions: &Extensions) -> Result<Vec<WorldFile>, ConfigError> {
     if section.dir == Path::new(WorldsSection::DEFAULT_DIR) && !section.dir.exists() {
         let (spec, _) = parse_world("the world that is built in", DEFAULT_WORLD, Some(extensions)).map_err(one)?;
-        return Ok(vec![WorldFile { path: None, spec }]);
+        return Ok(vec![WorldFile { path: None, spec, empty: Vec::new() }]);
     }
     let paths = world_files(&section.dir).map_err(one)?;
     if paths.is_empty() {
@@ -180,11 +189,19 @@ fn read_all(paths: &[PathBuf], extensions: &Extensions) -> Result<Vec<WorldFile>
                             .at(tree.value_at("/id"));
                     problems.push(SourceProblems::of_text(name, &text, vec![problem]));
                 }
-                files.push(WorldFile { path: Some(path.clone()), spec });
+                files.push(WorldFile { path: Some(path.clone()), spec, empty: empty_sections(&tree) });
             }
         }
     }
     if problems.is_empty() { Ok(files) } else { Err(ConfigError { sources: problems }) }
+}
+
+/// Sections of which a file has the name and nothing else.
+fn empty_sections(tree: &Located) -> Vec<String> {
+    let Node::Map(entries) = &tree.node else { return Vec::new() };
+    let is_empty = |value: &Located| matches!(&value.node, Node::Scalar(serde_json::Value::Null));
+    let hollow = entries.iter().filter(|entry| SECTIONS.contains(&entry.key.as_str()) && is_empty(&entry.value));
+    hollow.map(|entry| entry.key.clone()).collect()
 }
 
 fn world_files(dir: &Path) -> Result<Vec<PathBuf>, SourceProblems> {

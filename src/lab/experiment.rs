@@ -19,6 +19,9 @@ pub enum LabError {
     /// The world has no economy.
     #[error("the world `{0}` has no economy: its file has no section `economy`")]
     NoEconomy(String),
+    /// The world has no crowd that lives.
+    #[error("the world `{0}` has no crowd: its file has no section `crowd`, or that is not enabled")]
+    NoCrowd(String),
     /// Its agents are in a database, which is not read here.
     #[error(
         "the agents of the world `{0}` are in the database (`population.from: market_agent`), and only the file is run: to \

@@ -8,6 +8,7 @@
 //! | [`ensemble`] | many runs in parallel; what comes out does not depend on the number of threads |
 //! | [`Smith`] | a market with hidden reservation values (Smith 1962), for the rules of learning alone |
 //! | [`mod@report`], [`compare`] | a page of pictures of one run, and of many side by side |
+//! | [`crowd`] | a picture of a crowd |
 //! | [`explain`] | why an agent did not trade, and what a price is made of |
 //!
 //! ```
@@ -25,6 +26,7 @@
 
 pub mod chart;
 pub mod compare;
+pub mod crowd;
 pub mod explain;
 pub mod report;
 

@@ -33,9 +33,12 @@ pub struct CrowdSignal {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub time_window_minutes: Option<u32>,
-    /// How long it is expected to last.
+    /// How much longer it is expected to last, from the end of the window on; 0 when it is over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predicted_duration_minutes: Option<u32>,
+    /// By how much such predictions were wrong so far, on average. None before the first has come true or not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicted_duration_error_minutes: Option<u32>,
 }
 
 /// Kinds of crowd signals: a closed list.
@@ -52,9 +55,26 @@ pub enum CrowdSignalType {
     TradingVolumeChange,
 }
 
+impl CrowdSignalType {
+    /// All kinds.
+    pub const ALL: [Self; 7] = [
+        Self::FoodDemandRising,
+        Self::FoodDemandFalling,
+        Self::PopulationInflux,
+        Self::PopulationExodus,
+        Self::EconomicActivitySpike,
+        Self::SocialUnrest,
+        Self::TradingVolumeChange,
+    ];
+}
+
 impl SimulationEvent for CrowdSignal {
     const EVENT_TYPE: &'static str = "simulation.event.crowd_signal";
     const SOURCE: &'static str = "world.crowd";
+
+    fn at(&self) -> Option<GameInstant> {
+        Some(self.aggregation_timestamp)
+    }
 
     fn key(&self) -> String {
         self.location.clone()
@@ -71,6 +91,7 @@ impl SimulationEvent for CrowdSignal {
             aggregation_timestamp: "2077-01-15T14:00:00Z".parse().unwrap_or(GameInstant::MIN),
             time_window_minutes: Some(60),
             predicted_duration_minutes: Some(120),
+            predicted_duration_error_minutes: Some(30),
         }
     }
 }
@@ -90,6 +111,9 @@ pub struct AgentAction {
     /// More about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metadata: Option<Map<String, Value>>,
+    /// When it did: the event's `timestamp`.
+    #[serde(skip)]
+    pub at: Option<GameInstant>,
 }
 
 /// Kinds of actions: a closed list.
@@ -109,6 +133,10 @@ impl SimulationEvent for AgentAction {
     const EVENT_TYPE: &'static str = "simulation.event.agent_action";
     const SOURCE: &'static str = "world.crowd";
 
+    fn at(&self) -> Option<GameInstant> {
+        self.at
+    }
+
     fn key(&self) -> String {
         self.location.clone()
     }
@@ -121,6 +149,7 @@ impl SimulationEvent for AgentAction {
             location: "harbour".to_owned(),
             sector: Some("fish-market".to_owned()),
             metadata: Some(metadata.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
+            at: None,
         }
     }
 }

@@ -22,6 +22,17 @@ pub trait SimulationEvent: Message + Serialize + JsonSchema {
     /// Version of the payload's shape.
     const VERSION: &'static str = "1.0.0";
 
+    /// Who says this one: [`SOURCE`](Self::SOURCE), but for what several parts of the simulation say alike.
+    fn source(&self) -> &'static str {
+        Self::SOURCE
+    }
+
+    /// When it happened, for what is told later than it happened: the hours of a day that is lived at once. Otherwise it
+    /// is the time of the input that brings it.
+    fn at(&self) -> Option<GameInstant> {
+        None
+    }
+
     /// The Kafka key: events with the same key keep their order. A market id, a pair of factions, a location.
     fn key(&self) -> String;
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::outside::SignalsHeard;
+use super::relation::RelationsTold;
 use super::tier::StepReport;
 use super::{EventRecord, TickType};
 use crate::components::clock::{ClockSource, GameInstant, TimeScale};
@@ -171,4 +172,6 @@ pub struct Outcome {
     pub report: Option<StepReport>,
     /// Signals to the economy in it.
     pub signals: SignalsHeard,
+    /// What is to be kept of relations between factions.
+    pub relations: RelationsTold,
 }

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::SimulationEvent;
+use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
 use crate::components::market::Distribution;
 
@@ -293,8 +294,24 @@ pub struct AggregatedStats {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub time_window_minutes: Option<u32>,
+    /// End of the window, in game time; without it, the time of the event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation_timestamp: Option<GameInstant>,
     /// The sums.
     pub metrics: StatsMetrics,
+    /// Who has summed up: the event's `source`.
+    #[serde(skip)]
+    pub teller: StatsTeller,
+}
+
+/// Who sums up what agents did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum StatsTeller {
+    /// The economy, of its traders.
+    #[default]
+    Economy,
+    /// The crowd, of its agents.
+    Crowd,
 }
 
 /// What is summed.
@@ -316,7 +333,7 @@ pub enum StatsType {
 /// Sums over a window.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StatsMetrics {
-    /// Actions of all agents: orders of which at least a part was filled.
+    /// Actions of all agents: of traders orders of which at least a part was filled, of a crowd everything but idling.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_agent_actions: Option<u64>,
     /// Agents that did any.
@@ -325,7 +342,7 @@ pub struct StatsMetrics {
     /// Actions of an agent, on average.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_actions_per_agent: Option<f64>,
-    /// Trades, with each other and with traders from outside.
+    /// Trades: with each other and with traders from outside; of a crowd its meals and the things that it trades.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub total_transactions: Option<u64>,
     /// Money that changed hands, in major units.
@@ -337,6 +354,17 @@ impl SimulationEvent for AggregatedStats {
     const EVENT_TYPE: &'static str = "simulation.event.aggregated_stats";
     const SOURCE: &'static str = "economy.market";
 
+    fn source(&self) -> &'static str {
+        match self.teller {
+            StatsTeller::Economy => Self::SOURCE,
+            StatsTeller::Crowd => "world.crowd",
+        }
+    }
+
+    fn at(&self) -> Option<GameInstant> {
+        self.aggregation_timestamp
+    }
+
     fn key(&self) -> String {
         self.location.to_string()
     }
@@ -346,6 +374,7 @@ impl SimulationEvent for AggregatedStats {
             location: "night-city".into(),
             stats_type: StatsType::HourlySummary,
             time_window_minutes: Some(60),
+            aggregation_timestamp: "2077-01-15T14:00:00Z".parse().ok(),
             metrics: StatsMetrics {
                 total_agent_actions: Some(480),
                 unique_agents: Some(200),
@@ -353,6 +382,7 @@ impl SimulationEvent for AggregatedStats {
                 total_transactions: Some(150),
                 total_transaction_volume: Some(1_575.0),
             },
+            teller: StatsTeller::Economy,
         }
     }
 }

@@ -12,6 +12,7 @@ pub mod diplomacy;
 pub mod market;
 pub mod npc;
 pub mod outside;
+pub mod relation;
 pub mod shock;
 pub mod tier;
 pub mod trend;

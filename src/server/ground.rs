@@ -63,7 +63,10 @@ impl Ground {
         worlds: Vec<(WorldSpec, i64)>,
     ) -> Result<(), ServerError> {
         let closed = TurningAway::begin(self.orders.clone())?;
-        let Some(places) = self.seeker(runtime).wait(&self.phase, &self.stop.1)? else { return Ok(()) };
+        let Some(places) = self.seeker(runtime).wait(&self.phase, &self.stop.1)? else {
+            tracing::info!("told to stop before Kafka answered");
+            return Ok(());
+        };
         let (event_sender, events) = unbounded();
         self.spawn_publisher(runtime, &places, event_sender.clone())?;
         self.phase.waits("the position of the outbox on Kafka is being asked for");

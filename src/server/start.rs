@@ -195,7 +195,8 @@ fn specs(config: &ServerConfig, extensions: &Extensions) -> Result<Vec<(WorldSpe
     }
     files
         .into_iter()
-        .map(|file| {
+        .map(|mut file| {
+            config.crowd.put_into(&mut file.spec).map_err(ServerError::Setting)?;
             let hash = hash_as_written(&file.spec).map_err(ServerError::Setting)?;
             Ok((file.spec, hash))
         })
@@ -203,10 +204,13 @@ fn specs(config: &ServerConfig, extensions: &Extensions) -> Result<Vec<(WorldSpe
 }
 
 fn world_file_reader(config: &ServerConfig, extensions: Extensions) -> ReadWorldFile {
-    let section = config.worlds.clone();
+    let (section, crowd) = (config.worlds.clone(), config.crowd.clone());
     Arc::new(move |id: &WorldId| {
-        let file = read_world_of(&section, id, &extensions).map_err(|error| error.render(false))?;
-        Ok(file.map(|file| file.spec))
+        let Some(mut file) = read_world_of(&section, id, &extensions).map_err(|error| error.render(false))? else {
+            return Ok(None);
+        };
+        crowd.put_into(&mut file.spec)?;
+        Ok(Some(file.spec))
     })
 }
 

@@ -81,6 +81,11 @@ impl SystemDraws {
         Draw { key: self.key, counter: [low, high, self.run, 0], block: [0; 4], used: 4 }
     }
 
+    /// Draws for the row of an entity in dense data, where each column wants one number: as light as can be.
+    pub fn row(&self, id: StableId) -> RowDraws {
+        RowDraws { key: halves(self.light_for_id(id).state)[1] }
+    }
+
     /// Draws for one entity that cost little, with less of a proof of their quality. Others than those of
     /// [`for_id`](Self::for_id).
     pub fn light_for_id(&self, id: StableId) -> LightDraw {
@@ -88,6 +93,38 @@ impl SystemDraws {
         // Twice mixed: neither ids nor runs that follow each other are near each other in the sequence.
         let run = mix(key.wrapping_add(u64::from(self.run).wrapping_mul(GAMMA)));
         LightDraw { state: mix(run ^ id.0.wrapping_mul(ID_STEP)) }
+    }
+}
+
+/// The draws of one row of dense data in one system and run: one number for each column. Thirty-two bits of key and a
+/// finaliser of thirty-two bits (MurmurHash3's, by Appleby): enough for a mood, and four at a time on any machine.
+#[derive(Debug, Clone, Copy)]
+pub struct RowDraws {
+    key: u32,
+}
+
+/// A column's part of the key.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowKey(u32);
+
+impl RowKey {
+    /// Of the entity that the column stands for.
+    pub fn of(id: StableId) -> Self {
+        Self(halves(mix(id.0.wrapping_add(GAMMA)))[0])
+    }
+}
+
+impl RowDraws {
+    /// Evenly in [0, 1), in steps of 2^-24, for a column.
+    #[inline]
+    #[expect(clippy::cast_precision_loss, reason = "24 bits are exact")]
+    pub fn unit(self, column: RowKey) -> f32 {
+        let bits = self.key ^ column.0;
+        let bits = (bits ^ (bits >> 16)).wrapping_mul(0x85EB_CA6B);
+        let bits = (bits ^ (bits >> 13)).wrapping_mul(0xC2B2_AE35);
+        let bits = bits ^ (bits >> 16);
+        // As a signed number, because that becomes a float in one step.
+        (bits >> 8).cast_signed() as f32 * (1.0 / 16_777_216.0)
     }
 }
 
@@ -232,6 +269,23 @@ mod tests {
             assert!((0.0..1.0).contains(&now));
             tenths[(0..9).filter(|tenth| now >= f64::from(tenth + 1) / 10.0).count()] += 1;
             pairs[usize::from(now < 0.5) * 2 + usize::from(next < 0.5)] += 1;
+        }
+        assert!(tenths.iter().all(|count| (3_700..4_300).contains(count)), "{tenths:?}");
+        assert!(pairs.iter().all(|count| (9_600..10_400).contains(count)), "{pairs:?}");
+    }
+
+    #[test]
+    fn rows_are_even_and_depend_on_each_of_their_keys() {
+        let of =
+            |run, row, column| SystemDraws::new(5, run, "rows").row(StableId(row)).unit(RowKey::of(StableId(column)));
+        let others = [of(8, 1, 2), of(7, 2, 2), of(7, 1, 3), of(7, 2, 1)];
+        assert!(others.iter().all(|other| other.to_bits() != of(7, 1, 2).to_bits()));
+        let (mut tenths, mut pairs) = ([0_u32; 10], [0_u32; 4]);
+        for (row, column) in (0..200).flat_map(|row| (0..200).map(move |column| (row, column))) {
+            let (here, next) = (of(7, row, column), of(7, row, column + 1));
+            assert!((0.0..1.0).contains(&here));
+            tenths[(1_u8..10).filter(|tenth| here >= f32::from(*tenth) / 10.0).count()] += 1;
+            pairs[usize::from(here < 0.5) * 2 + usize::from(next < 0.5)] += 1;
         }
         assert!(tenths.iter().all(|count| (3_700..4_300).contains(count)), "{tenths:?}");
         assert!(pairs.iter().all(|count| (9_600..10_400).contains(count)), "{pairs:?}");

@@ -12,6 +12,9 @@ use crate::components::clock::{
 };
 use crate::messages::{DueTick, TickType};
 
+/// A tick of so long ago is about a day that the world has had; an older one is somebody's who has another calendar.
+const TICK_REACH_DAYS: i64 = 31;
+
 impl WorldClock {
     /// A clock that stands at its first instant. A `ticks` world has no time before its first tick.
     pub fn new(source: ClockSource, scale: TimeScale, starts_at: GameInstant) -> Self {
@@ -27,6 +30,19 @@ impl WorldClock {
         let whole = i64::try_from(parts / u128::from(TimeScale::PARTS)).ok()?;
         self.remainder = u64::try_from(parts % u128::from(TimeScale::PARTS)).ok()?;
         Some(whole)
+    }
+
+    /// The instant that the hourly or daily tick which runs now is about: its own game time, where the world has come there
+    /// within the last 31 days, and otherwise the present. A world that steps further than a day has the ticks of several
+    /// days at one present.
+    pub fn tick_time(&self, tick_type: TickType) -> Option<GameInstant> {
+        let now = self.now?;
+        let of = match tick_type {
+            TickType::Hourly => self.last_hourly,
+            TickType::Daily => self.last_daily,
+        };
+        let reach = TICK_REACH_DAYS * MICROS_PER_DAY;
+        Some(of.filter(|of| (0..=reach).contains(&now.micros_since(*of))).unwrap_or(now))
     }
 
     /// Game time of the last tick of this type that ran.

@@ -13,10 +13,16 @@ use crate::components::ids::{StableId, StableIndex};
 pub(crate) trait Column: Send + Sync {
     fn name(&self) -> &'static str;
     fn version(&self) -> u32;
+    /// Whether its rows are values of entities, by their stable ids (or of nothing, by 0).
+    fn of_entities(&self) -> bool {
+        true
+    }
     /// The column's share of the state hash; only what changed since the last call is hashed again.
     fn hash(&mut self, world: &mut World, scratch: &mut Vec<u8>) -> Result<u64, String>;
     /// The same, computed from nothing.
     fn hash_afresh(&mut self, world: &mut World, scratch: &mut Vec<u8>) -> Result<u64, String>;
+    /// Forgets what was noted for the next hash: there will be none.
+    fn forget(&mut self, _world: &mut World) {}
     /// All values in the order of their stable ids, each as (id, postcard bytes).
     fn save(&mut self, world: &mut World) -> Result<Vec<(u64, Vec<u8>)>, String>;
     /// Puts a value back that `version` of this column saved.

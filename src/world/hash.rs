@@ -85,6 +85,7 @@ pub(crate) fn hash_bytes(name: &str, id: u64, bytes: &[u8]) -> u64 {
     xxh3_64_with_seed(bytes, seed(name, id))
 }
 
-fn seed(name: &str, id: u64) -> u64 {
+/// What the hash of a value is seeded by.
+pub(super) fn seed(name: &str, id: u64) -> u64 {
     xxh3_64_with_seed(name.as_bytes(), id)
 }

@@ -12,9 +12,10 @@ use super::clock::{show_time, ticks_due};
 use super::faults::{panic_text, take_failures};
 use super::registry::RawEvent;
 use super::spec::{STEPS_MAX, WorldSimulationConfig, WorldSpec};
-use super::{GameWorld, StateHash, WorldFault};
+use super::{GameWorld, WorldFault};
 use crate::components::clock::{ClockSource, MICROS_PER_DAY, WorldClock};
 use crate::messages::outside::SignalsHeard;
+use crate::messages::relation::RelationsTold;
 use crate::messages::tier::StepReport;
 use crate::messages::{EventRecord, Input, Outcome, TickInput, TickOutcome, TickType};
 use crate::schedules::{DailyTick, HourlyTick, WorldStep};
@@ -114,7 +115,7 @@ impl GameWorld {
             (Some(before), Some(now)) => now.micros_since(before),
             _ => 0,
         };
-        let hash = if self.hashes { self.hash()? } else { StateHash::default() };
+        let hash = if self.hashes { self.hash()? } else { self.forget_notes() };
         self.settle();
         let report = self.app.world().get_resource::<StepReport>().filter(|report| report.steps > 0).cloned();
         if let (None, Some(last)) = (&report, last_report) {
@@ -123,7 +124,10 @@ impl GameWorld {
         }
         let heard = self.app.world_mut().get_resource_mut::<SignalsHeard>();
         let signals = heard.map(|mut heard| std::mem::take(&mut *heard)).unwrap_or_default();
-        Ok(Outcome { changed, events: out.events, due_ticks, tick, reply, now, game_micros, hash, report, signals })
+        let told = self.app.world_mut().get_resource_mut::<RelationsTold>();
+        let relations = told.map(|mut told| std::mem::take(&mut *told)).unwrap_or_default();
+        let events = out.events;
+        Ok(Outcome { changed, events, due_ticks, tick, reply, now, game_micros, hash, report, signals, relations })
     }
 
     /// Moves game time on, in steps of at most `maxStepGameSeconds`.
@@ -201,7 +205,7 @@ impl GameWorld {
                 source: event.source,
                 version: event.version,
                 // Only a command can speak in a world whose time has not begun.
-                timestamp: now.unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
+                timestamp: event.at.or(now).unwrap_or(self.app.world().resource::<WorldSpec>().starts_at),
                 world_id: self.id.clone(),
                 tick_id,
                 key: event.key,

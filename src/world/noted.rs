@@ -106,6 +106,13 @@ fn hash_one<T: Component + Persist>(entity: EntityRef<'_>, id: u64, scratch: &mu
     entity.get::<T>().map_or(Ok(0), |value| hash_value(value, id, scratch).map_err(named::<T>))
 }
 
+/// Forgets what was noted: nothing is going to be hashed.
+pub(super) fn forget(world: &mut World) {
+    if let Some(mut touched) = world.get_resource_mut::<Touched>() {
+        touched.entities.clear();
+    }
+}
+
 /// Hashes what was noted since the last call and gives the share of all noted components in the state hash.
 pub(super) fn hash_touched(world: &mut World, scratch: &mut Vec<u8>) -> Result<u64, String> {
     let Some(mut touched) = world.get_resource_mut::<Touched>() else { return Ok(0) };

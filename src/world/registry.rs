@@ -2,6 +2,7 @@
 //!
 //! Snapshots, state hashes, publishing, catalogues and validation follow from it. The built-in domains use nothing else.
 
+use std::any::TypeId;
 use std::collections::BTreeMap;
 
 use bevy_app::App;
@@ -13,10 +14,13 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::bulk::{BulkColumn, PersistBulk};
 use super::column::{Column, ComponentColumn, ResourceColumn};
+use super::entries::{EntriesColumn, PersistEntries};
 use super::hash::{Part, PartSum, forget_part};
 use super::lenient;
 use super::noted::{self, NotedColumn};
+use crate::components::clock::GameInstant;
 use crate::messages::SimulationEvent;
 
 /// A component or resource that survives a restart.
@@ -98,6 +102,7 @@ pub(crate) struct RawEvent {
     pub(crate) event_type: &'static str,
     pub(crate) source: &'static str,
     pub(crate) version: &'static str,
+    pub(crate) at: Option<GameInstant>,
     pub(crate) key: String,
     pub(crate) payload: Map<String, Value>,
 }
@@ -112,6 +117,8 @@ pub(crate) struct Registry {
     pub(crate) drains: Vec<Drain>,
     pub(crate) commands: BTreeMap<&'static str, Call>,
     pub(crate) queries: BTreeMap<&'static str, Call>,
+    /// Which type stands behind each event type.
+    emitted: BTreeMap<&'static str, TypeId>,
     /// What a plugin has found in the world file that no world can be made of.
     pub(crate) file_faults: Vec<String>,
 }
@@ -144,7 +151,13 @@ pub trait RegisterExt {
     /// Lets a resource survive restarts and count in the state hash.
     fn persist_resource<T: Resource + Persist>(&mut self) -> &mut Self;
 
-    /// Lets an event leave the world. Also adds it as a Bevy message.
+    /// The same for a resource so large that it is hashed and saved as it lies in memory.
+    fn persist_bulk<T: PersistBulk>(&mut self) -> &mut Self;
+
+    /// The same for a resource of many entries of which few change at a time.
+    fn persist_entries<T: PersistEntries>(&mut self) -> &mut Self;
+
+    /// Lets an event leave the world. Also adds it as a Bevy message. Several plugins may emit the same type.
     fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self;
 
     /// Takes messages in that other plugins' systems write. Also adds the type as a Bevy message.
@@ -186,14 +199,27 @@ impl RegisterExt for App {
         self
     }
 
+    fn persist_bulk<T: PersistBulk>(&mut self) -> &mut Self {
+        registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(BulkColumn::<T>::new()));
+        self
+    }
+
+    fn persist_entries<T: PersistEntries>(&mut self) -> &mut Self {
+        registry(self.world_mut()).column(T::NAME, T::VERSION, Box::new(EntriesColumn::<T>::new()));
+        self
+    }
+
     fn emit_event<E: SimulationEvent>(&mut self) -> &mut Self {
         self.add_message::<E>();
         let mut registry = registry(self.world_mut());
+        match registry.emitted.insert(E::EVENT_TYPE, TypeId::of::<E>()) {
+            Some(before) if before == TypeId::of::<E>() => return self,
+            Some(_) => registry.catalogue.errors.push(format!("two plugins emit `{}`", E::EVENT_TYPE)),
+            None => {}
+        }
         let info =
             EventInfo { event_type: E::EVENT_TYPE, source: E::SOURCE, version: E::VERSION, schema: schema_for!(E) };
-        if registry.catalogue.events.insert(E::EVENT_TYPE, info).is_some() {
-            registry.catalogue.errors.push(format!("two plugins emit `{}`", E::EVENT_TYPE));
-        }
+        registry.catalogue.events.insert(E::EVENT_TYPE, info);
         registry.drains.push(drain_events::<E>);
         self
     }
@@ -264,13 +290,13 @@ fn drain_taken<M: TakenMessage>(world: &mut World, _: &mut Vec<RawEvent>) -> Res
 fn drain_events<E: SimulationEvent>(world: &mut World, out: &mut Vec<RawEvent>) -> Result<(), String> {
     let Some(mut messages) = world.get_resource_mut::<Messages<E>>() else { return Ok(()) };
     for event in messages.drain() {
-        let key = event.key();
+        let (key, source, at) = (event.key(), event.source(), event.at());
         let payload = match serde_json::to_value(&event) {
             Ok(Value::Object(payload)) => payload,
             Ok(_) => return Err(format!("an event `{}` does not serialise to a JSON object", E::EVENT_TYPE)),
             Err(error) => return Err(format!("an event `{}` does not serialise: {error}", E::EVENT_TYPE)),
         };
-        out.push(RawEvent { event_type: E::EVENT_TYPE, source: E::SOURCE, version: E::VERSION, key, payload });
+        out.push(RawEvent { event_type: E::EVENT_TYPE, source, version: E::VERSION, at, key, payload });
     }
     Ok(())
 }

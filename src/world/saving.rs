@@ -16,6 +16,32 @@ use super::{GameWorld, StateHash, WorldError, noted};
 use crate::components::ids::{StableId, WorldId};
 use crate::schedules::{DailyTick, HourlyTick, WorldReady, WorldSetup, WorldStep};
 
+/// What a world was like at one moment, ready to be packed on any thread.
+#[derive(Debug)]
+pub struct UnpackedSnapshot(Snapshot);
+
+impl UnpackedSnapshot {
+    /// Packs it into the bytes that a world is restored from.
+    ///
+    /// # Errors
+    /// When it does not serialise or compress.
+    pub fn pack(&self) -> Result<Vec<u8>, WorldError> {
+        self.0.pack().map_err(|error| WorldError::Snapshot { world: self.0.world_id.clone(), error })
+    }
+
+    /// The hash that the world's state had.
+    pub fn hash(&self) -> StateHash {
+        self.0.hash
+    }
+
+    /// One of a world with nothing in it.
+    #[cfg(all(test, feature = "server"))]
+    pub(crate) fn empty(world_id: WorldId) -> Self {
+        let (incarnation, simulation_version) = (Uuid::nil(), String::new());
+        Self(Snapshot { world_id, incarnation, simulation_version, hash: StateHash(1), columns: Vec::new() })
+    }
+}
+
 impl GameWorld {
     /// Makes a world from an app with [`SimulationPlugin`](crate::plugins::simulation::SimulationPlugin) and domains,
     /// and sets it up as its file says.
@@ -117,7 +143,10 @@ impl GameWorld {
     fn restore_columns(&mut self, saved: &Snapshot) -> Result<(), String> {
         let world = self.app.world_mut();
         // Entities come back in the order of their ids, whatever components they have.
-        let mut ids: Vec<u64> = saved.columns.iter().flat_map(|column| column.rows.iter().map(|(id, _)| *id)).collect();
+        let of_entities =
+            |column: &&SavedColumn| self.columns.iter().any(|known| known.name() == column.name && known.of_entities());
+        let rows = saved.columns.iter().filter(of_entities).flat_map(|column| &column.rows);
+        let mut ids: Vec<u64> = rows.map(|(id, _)| *id).collect();
         ids.sort_unstable();
         ids.dedup();
         for id in ids.into_iter().filter(|id| *id != 0) {
@@ -142,6 +171,14 @@ impl GameWorld {
     /// # Errors
     /// When a value does not serialise, the running hash has gone wrong, or the world goes without hashes.
     pub fn snapshot(&mut self) -> Result<Vec<u8>, WorldError> {
+        self.unpacked_snapshot()?.pack()
+    }
+
+    /// The same without packing it, which takes most of the time and needs the world no more: it can go on meanwhile.
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot).
+    pub fn unpacked_snapshot(&mut self) -> Result<UnpackedSnapshot, WorldError> {
         let refuse = |error: String| WorldError::Snapshot { world: self.id.clone(), error };
         if !self.hashes {
             return Err(refuse("it goes without state hashes".into()));
@@ -170,7 +207,7 @@ impl GameWorld {
             hash: StateHash(fresh),
             columns,
         };
-        snapshot.pack().map_err(refuse)
+        Ok(UnpackedSnapshot(snapshot))
     }
 }
 

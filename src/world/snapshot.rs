@@ -33,7 +33,53 @@ pub(crate) struct Snapshot {
 pub(crate) struct SavedColumn {
     pub(crate) name: String,
     pub(crate) version: u32,
+    #[serde(with = "rows")]
     pub(crate) rows: Vec<(u64, Vec<u8>)>,
+}
+
+/// Values as bytes, and not as lists of numbers that happen to be bytes: they stand there alike, but are copied at once.
+mod rows {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    struct Bytes<T>(T);
+
+    impl Serialize for Bytes<&[u8]> {
+        fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+            serializer.serialize_bytes(self.0)
+        }
+    }
+
+    impl<'de> Deserialize<'de> for Bytes<Vec<u8>> {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            struct Copied;
+
+            impl Visitor<'_> for Copied {
+                type Value = Vec<u8>;
+
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("bytes")
+                }
+
+                fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+                    Ok(bytes.to_vec())
+                }
+            }
+
+            deserializer.deserialize_bytes(Copied).map(Bytes)
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(rows: &[(u64, Vec<u8>)], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(rows.iter().map(|(id, bytes)| (id, Bytes(&**bytes))))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(u64, Vec<u8>)>, D::Error> {
+        let rows = Vec::<(u64, Bytes<Vec<u8>>)>::deserialize(deserializer)?;
+        Ok(rows.into_iter().map(|(id, bytes)| (id, bytes.0)).collect())
+    }
 }
 
 impl Snapshot {
@@ -100,6 +146,20 @@ mod tests {
         let back = Snapshot::unpack(&snapshot().pack().expect("packs")).expect("unpacks");
         assert_eq!(back.columns[0].rows, vec![(1, vec![2, 3])]);
         assert_eq!(back.hash, StateHash(7));
+    }
+
+    #[test]
+    fn values_stand_there_as_lists_of_numbers_do() {
+        #[derive(Serialize)]
+        struct AsLists {
+            name: String,
+            version: u32,
+            rows: Vec<(u64, Vec<u8>)>,
+        }
+        let rows = vec![(1, vec![0x80; 300]), (u64::MAX, vec![]), (3, vec![1, 2])];
+        let column = SavedColumn { name: "c".into(), version: 7, rows: rows.clone() };
+        let lists = AsLists { name: "c".into(), version: 7, rows };
+        assert_eq!(postcard::to_stdvec(&column).expect("bytes"), postcard::to_stdvec(&lists).expect("bytes"));
     }
 
     #[test]

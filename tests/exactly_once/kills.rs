@@ -31,7 +31,7 @@ const PLACES: [&str; 15] = [
     "publish.before_commit",
     "publish.after_commit",
 ];
-/// Those that only somebody passes who asks for a change over HTTP; `server_audit` and `server_services_worlds` kill
+/// Those that only somebody passes who asks for a change over HTTP; `server::audit` and `server_services_worlds` kill
 /// there.
 const ASKED_FOR: [&str; 2] = ["admin.audit.begun", "admin.audit.answered"];
 /// Ticks for everybody that are there before the first start.

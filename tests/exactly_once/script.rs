@@ -147,9 +147,14 @@ fn pick(numbers: &mut Numbers, ticks: &[TickInput]) -> TickInput {
 }
 
 fn record(partition: usize, world: Option<&str>, input: &TickInput) -> Record {
+    Record { partition, key: world.unwrap_or("all").to_owned(), value: message_of(world, input) }
+}
+
+/// The message that leads to this input, of one world or of all.
+pub fn message_of(world: Option<&str>, input: &TickInput) -> Vec<u8> {
     let event_id = Uuid::new_v5(&input.tick_id, b"message");
     let made_at = jiff::Timestamp::UNIX_EPOCH;
     let mut message = TickMessage::new(input.tick_type, input.tick_id, event_id, input.game_time, made_at);
     message.world_id = world.map(|world| WorldId::new(world).unwrap());
-    Record { partition, key: world.unwrap_or("all").to_owned(), value: serde_json::to_vec(&message).unwrap() }
+    serde_json::to_vec(&message).unwrap()
 }

@@ -63,6 +63,14 @@ impl Launch {
         self
     }
 
+    /// Has this one world instead of those of the other tests.
+    pub fn only_world(&mut self, world: &str, file: &str) -> &mut Self {
+        fs::remove_dir_all(&self.worlds).unwrap();
+        fs::create_dir_all(&self.worlds).unwrap();
+        fs::write(self.worlds.join(format!("{world}.yaml")), file).unwrap();
+        self
+    }
+
     /// Starts it.
     pub fn start(&mut self) -> Server {
         self.run(None)

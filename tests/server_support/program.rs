@@ -9,7 +9,7 @@ pub fn program(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worldtick"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().into_owned();
-        if ["KAFKA_", "WORLDTICK_", "DATABASE_URL", "LOG_LEVEL"].iter().any(|start| text.starts_with(start)) {
+        if ["KAFKA_", "WORLDTICK_", "CROWD_", "DATABASE_URL", "LOG_LEVEL"].iter().any(|start| text.starts_with(start)) {
             command.env_remove(name);
         }
     }

@@ -11,8 +11,8 @@ use tempfile::TempDir;
 use uuid::Uuid;
 use worldtick::plugins::store::{
     Commit, CommitOutcome, DeadLetterRow, EngineKind, InputPosition, JournalRow, Lease, MarketStateRow, OutboxMark,
-    OutboxRow, ShardId, SnapshotRow, Store, StoreConfig, TickHistoryRow, TickSeenRow, WorldChange, WorldRow,
-    WorldStatus,
+    OutboxRow, RelationHistoryRow, RelationRow, ShardId, SnapshotRow, Store, StoreConfig, TickHistoryRow, TickSeenRow,
+    WorldChange, WorldRow, WorldStatus,
 };
 
 pub(crate) const SHARDS: i32 = 3;
@@ -243,6 +243,49 @@ pub(crate) fn market(world_id: &str, commodity: &str, commit_no: i64) -> MarketS
         game_time: commit_no * 3_600_000_000,
         recorded_at: 1_000 + commit_no,
         measures: "{}".to_owned(),
+        commit_no,
+    }
+}
+
+/// How `a` and another faction stand.
+pub(crate) fn relation(world_id: &str, other: &str, commit_no: i64) -> RelationRow {
+    RelationRow {
+        world_id: world_id.to_owned(),
+        shard: 1,
+        faction_a: "a".to_owned(),
+        faction_b: other.to_owned(),
+        state: "COLD_WAR".to_owned(),
+        since: 3_600_000_000,
+        score: -0.375,
+        love: -0.25,
+        trust: 0.5,
+        fear_a: 0.125,
+        fear_b: 0.0,
+        game_time: commit_no * 86_400_000_000,
+        recorded_at: 1_000 + commit_no,
+        commit_no,
+    }
+}
+
+/// A change of state, or what led to it.
+pub(crate) fn relation_history(other: &str, commit_no: i64, is_change: bool) -> RelationHistoryRow {
+    let state = |name: &str| is_change.then(|| name.to_owned());
+    RelationHistoryRow {
+        world_id: "demo".to_owned(),
+        shard: 1,
+        faction_a: "a".to_owned(),
+        faction_b: other.to_owned(),
+        what: if is_change { "state_changed" } else { "incident" }.to_owned(),
+        by: (!is_change).then(|| other.to_owned()),
+        from: state("PEACE"),
+        to: state("COLD_WAR"),
+        love_change: -0.25,
+        trust_change: 0.0,
+        score_change: -0.5,
+        words: "hatred -0.25".to_owned(),
+        incarnation: id(7),
+        game_time: commit_no * 86_400_000_000,
+        recorded_at: 1_000 + commit_no,
         commit_no,
     }
 }

@@ -4,7 +4,9 @@ use worldtick::plugins::store::{
     Commit, Cursor, EventFilter, Listed, OutboxRow, Page, StoreCounts, TickFilter, TickHistoryRow,
 };
 
-use crate::harness::{Bench, Owner, dead_letter, event, history, id, journal, market, snapshot, tick, world};
+use crate::harness::{
+    Bench, Owner, dead_letter, event, history, id, journal, market, relation, relation_history, snapshot, tick, world,
+};
 
 /// Ten commits with three rows of history and two events each.
 async fn filled(bench: &Bench) -> Owner {
@@ -111,6 +113,37 @@ pub(crate) async fn the_latest_state_of_each_market_is_of_this_incarnation(bench
     assert_eq!(owner.store.latest_markets("demo").await.unwrap(), []);
     let history = owner.store.market_history("demo", "market-grain", before(&history), 3).await.unwrap();
     assert_eq!(history.iter().map(|listed| listed.row.commit_no).collect::<Vec<_>>(), [2]);
+    owner.end().await;
+}
+
+pub(crate) async fn a_relation_is_kept_once_and_what_happened_for_ever(bench: &Bench) {
+    let mut owner = bench.owner().await;
+    owner.register(&world("demo", 1)).await;
+    for no in 2..=4 {
+        let relations = vec![relation("demo", "b", no), relation("demo", if no == 2 { "c" } else { "d" }, no)];
+        let relation_history =
+            vec![relation_history("b", no, false), relation_history("b", no, true), relation_history("c", no, true)];
+        let commit = Commit { relations, relation_history, ..owner.next() };
+        owner.commit(&commit).await;
+    }
+    let store = &owner.store;
+    let all = [relation("demo", "b", 4), relation("demo", "c", 2), relation("demo", "d", 4)];
+    assert_eq!(store.relations("demo", ("", ""), 10).await.unwrap(), all);
+    assert_eq!(store.relations("demo", ("", ""), 2).await.unwrap(), all[..2]);
+    assert_eq!(store.relations("demo", ("a", "c"), 10).await.unwrap(), all[2..]);
+    assert_eq!(store.relations("demo", ("b", ""), 10).await.unwrap(), []);
+    assert_eq!(store.relations("neighbour", ("", ""), 10).await.unwrap(), []);
+    let history = store.relation_history("demo", ("a", "b"), Page::Newest, 3).await.unwrap();
+    let expected = [relation_history("b", 4, true), relation_history("b", 4, false), relation_history("b", 3, true)];
+    assert_eq!(history.iter().map(|listed| listed.row.clone()).collect::<Vec<_>>(), expected);
+    let older = store.relation_history("demo", ("a", "b"), before(&history), 10).await.unwrap();
+    assert_eq!(older.len(), 3);
+
+    // Begun anew, nobody stands in any way; what happened before is still known.
+    owner.register(&world("demo", 2)).await;
+    assert_eq!(owner.store.relations("demo", ("", ""), 10).await.unwrap(), []);
+    let history = owner.store.relation_history("demo", ("a", "c"), Page::Newest, 10).await.unwrap();
+    assert_eq!(history.len(), 3);
     owner.end().await;
 }
 

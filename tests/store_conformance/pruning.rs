@@ -9,7 +9,7 @@ use worldtick::plugins::store::{
     TickHistoryRow, TickSeenRow,
 };
 
-use crate::harness::{Bench, Owner, dead_letter, event, history, mark, market, own_tick, tick};
+use crate::harness::{Bench, Owner, dead_letter, event, history, mark, market, own_tick, relation_history, tick};
 
 /// A whole walk in steps of a batch; what each step removed.
 pub(crate) async fn steps(store: &Store, mut sweep: Sweep, batch: u32) -> Vec<u64> {
@@ -86,6 +86,7 @@ pub(crate) async fn histories_go_by_age_and_by_count(bench: &Bench) {
         commit.tick_history = vec![history(None, 1, no), TickHistoryRow { shard: 0, ..history(None, 2, no) }];
         commit.market_states = vec![market("demo", "grain", no)];
         commit.dead_letters = vec![dead_letter(no)];
+        commit.relation_history = vec![relation_history("b", no, true)];
         owner.commit(&commit).await;
     }
     let store = &owner.store;
@@ -93,6 +94,8 @@ pub(crate) async fn histories_go_by_age_and_by_count(bench: &Bench) {
     assert_eq!(swept(store, Swept::TickHistory, 1_003, None).await, 4);
     assert_eq!(swept(store, Swept::MarketHistory, 1_006, None).await, 5);
     assert_eq!(swept(store, Swept::DeadLetters, 1_002, None).await, 1);
+    assert_eq!(swept(store, Swept::RelationHistory, 1_004, None).await, 3);
+    assert_eq!(swept(store, Swept::RelationHistory, 0, Some(2)).await, 5);
 
     // Sixteen of the history are left, five market states and nine dead letters.
     assert_eq!(swept(store, Swept::TickHistory, 0, Some(7)).await, 9);

@@ -6,7 +6,8 @@ use worldtick::plugins::store::{
 };
 
 use crate::harness::{
-    Bench, Owner, SHARDS, dead_letter, event, history, id, journal, mark, market, own_tick, position, tick, world,
+    Bench, Owner, SHARDS, dead_letter, event, history, id, journal, mark, market, own_tick, position, relation,
+    relation_history, tick, world,
 };
 use crate::pruning::swept;
 
@@ -19,6 +20,8 @@ fn full(owner: &mut Owner) -> Commit {
     commit.ticks_seen = vec![tick(0, 7), tick(1, 7)];
     commit.tick_history = vec![history(Some("demo"), 7, no), history(None, 8, no)];
     commit.market_states = vec![market("demo", "grain", no), market("demo", "wood", no)];
+    commit.relations = vec![relation("demo", "b", no)];
+    commit.relation_history = vec![relation_history("b", no, true), relation_history("b", no, false)];
     commit.dead_letters = vec![dead_letter(no)];
     commit.positions = vec![position("world.tick.hourly", 0, 18), position("world.command", 3, 1)];
     commit.marks = vec![mark(1, "cluster a", 1)];

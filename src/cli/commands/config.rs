@@ -94,7 +94,12 @@ fn check_all(args: &ConfigArgs) -> Result<(), CliError> {
     let (worlds, kafka) = layers.files()?;
     let (worlds, topics) = (read_worlds(&worlds, &built_in_extensions()), read_topics(&kafka));
     match (loaded, worlds, topics) {
-        (Ok(_), Ok(worlds), Ok(topics)) => {
+        (Ok(loaded), Ok(worlds), Ok(topics)) => {
+            let unfit = worlds.iter().filter_map(|file| loaded.config.crowd.put_into(&mut file.spec.clone()).err());
+            let unfit: Vec<String> = unfit.collect();
+            if !unfit.is_empty() {
+                return Err(CliError::new(Exit::Configuration, unfit.join("\n")));
+            }
             for warning in worlds.iter().flat_map(WorldFile::warnings) {
                 tell(&format!("warning: {warning}"));
             }

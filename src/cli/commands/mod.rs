@@ -2,8 +2,10 @@
 
 pub(super) mod audit;
 pub(super) mod config;
+pub(super) mod crowd;
 pub(super) mod economy;
 pub(super) mod events;
+pub(super) mod factions;
 pub(super) mod health;
 pub(super) mod import;
 pub(super) mod markets;

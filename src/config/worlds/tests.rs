@@ -23,6 +23,53 @@ fn rules_beyond_the_schema_have_a_place_too() {
     assert!(ConfigError { sources: vec![wrong] }.to_string().starts_with("w.yaml:2:14: `description`"));
 }
 
+#[test]
+fn a_section_with_nothing_in_it_is_a_warning() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("w.yaml");
+    let warnings = |text: &str| {
+        std::fs::write(&path, text).expect("written");
+        let told = read_world(&path, None).expect("valid").warnings();
+        told.iter().map(|line| line.split_once("w.yaml: ").expect("a name").1.to_owned()).collect::<Vec<_>>()
+    };
+    let of = |section: &str| format!("`{section}`: it is empty, and does nothing: it is as if it were not there");
+    assert_eq!(warnings("id: w\ncrowd:\ndiplomacy:\n"), [of("crowd"), of("diplomacy")]);
+    assert_eq!(warnings("id: w\ncrowd: {}\n"), Vec::<String>::new(), "a crowd with every default");
+    assert_eq!(
+        warnings("id: w\ncrowd: { grid: { vendors: { commodity: Food } } }\n"),
+        [
+            "`crowd.grid.vendors.commodity`: the world has no economy: it has no meaning, and meals cost what the rules say"
+        ]
+    );
+}
+
+#[test]
+fn letters_that_turn_the_direction_of_a_text_are_refused_as_control_characters_are() {
+    for letter in ['\u{202A}', '\u{202E}', '\u{2066}', '\u{2069}', '\u{7}'] {
+        let faction =
+            |id: &str, name: &str| format!("    - {{ id: {id}, name: \"{name}\", powers: {{ military: 1 }} }}\n");
+        let escaped = format!("a\\u{:04X}b", u32::from(letter));
+        let text = format!(
+            "id: w\ndiplomacy:\n  factions:\n{}{}  events:\n    - {{ kind: incident, inDays: 1, by: a, with: b, strength: 0.5, \
+             id: \"{escaped}\", reason: \"{escaped}\" }}\ncrowd: {{ grid: {{ sectorPrefix: \"{escaped}\" }} }}\n",
+            faction("a", &escaped),
+            faction("b", "B"),
+        );
+        let told = told(&text);
+        for place in [
+            "diplomacy.factions[0].name",
+            "diplomacy.events[0].id",
+            "diplomacy.events[0].reason",
+            "crowd.grid.sectorPrefix",
+        ] {
+            assert!(told.contains(&format!("`{place}`")), "{letter:?}: {place} is not in\n{told}");
+        }
+    }
+    for letter in ['\u{2029}', '\u{202F}', '\u{2065}', '\u{206A}'] {
+        assert!(!crate::world::spec::is_control(letter), "{letter:?}");
+    }
+}
+
 fn told(text: &str) -> String {
     ConfigError { sources: vec![parse_world("w.yaml", text, None).expect_err("refused")] }.to_string()
 }
@@ -63,6 +110,32 @@ fn what_does_not_fit_its_type_hides_nothing_else() {
     let told = self::told(&misspelt);
     assert!(told.contains("did you mean `spendingShare`?") && told.contains("`Gold`"), "{told}");
     assert!(!told.contains("add up") && !told.contains("people want"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_with_factions_is_told_at_once_whatever_its_type() {
+    let told = told(
+        "id: w
+diplomacy:
+  factions:
+    - { id: north, powers: { military: strong } }
+    - { id: south, powers: { military: 500 }, temper: {} }
+  relations: [{ between: [north, soth], love: 3 }]
+  treaties: [{ between: [north, south], kind: picnic, days: 3 }]
+  rules: { score: { noise: .nan } }
+",
+    );
+    for part in [
+        "`diplomacy.factions[0].powers.military` is the text",
+        "`diplomacy.factions[1].powers.military`",
+        "temper",
+        "did you mean `south`",
+        "`diplomacy.relations[0].love`",
+        "picnic",
+        "noise",
+    ] {
+        assert!(told.contains(part), "{part}\n is not in\n{told}");
+    }
 }
 
 #[test]

@@ -174,7 +174,7 @@ pub(super) fn wall(micros: i64) -> Value {
     Timestamp::from_microsecond(micros).map_or(Value::Null, |at| at.to_string().into())
 }
 
-fn game(micros: i64) -> Value {
+pub(super) fn game(micros: i64) -> Value {
     GameInstant::from_micros(micros).map_or(Value::Null, |at| at.to_string().into())
 }
 

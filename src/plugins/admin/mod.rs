@@ -11,6 +11,7 @@
 //! | [`health`] | `/livez`, `/readyz`, `/metrics` |
 //! | [`worlds`] | worlds and their orders, markets, agents |
 //! | `registry` | worlds that come and go, their files and commands |
+//! | `factions`, `crowd` | factions and how they stand to each other; the crowd |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
 //! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
@@ -22,6 +23,8 @@ mod audit;
 mod body;
 mod callers;
 mod content;
+mod crowd;
+mod factions;
 pub mod health;
 pub mod lists;
 mod npcs;

@@ -8,7 +8,7 @@ use axum::routing::{self, MethodRouter};
 
 use super::access::{self, Guarded};
 use super::scope::Scope::{self, Admin, ConfigWrite, Operate, Read};
-use super::{App, lists, npcs, registry, sessions, shocks, simulation, stream, tasks, tokens, worlds};
+use super::{App, crowd, factions, lists, npcs, registry, sessions, shocks, simulation, stream, tasks, tokens, worlds};
 
 /// A route below `/api/v1`, without what serves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,6 +196,54 @@ fn market_and_people() -> Vec<Route> {
         )
         .asks(&["agent"]),
         get(Read, "/worlds/{world}/agents/{agent}", worlds::agent, "One agent: money, goods, inventory, beliefs."),
+        get(Read, "/worlds/{world}/factions", factions::list, "Its factions by id, with their powers. A page.")
+            .asks(&["cursor", "limit"]),
+        get(
+            Read,
+            "/worlds/{world}/factions/{faction}",
+            factions::show,
+            "One faction: powers, goals, temperament, wars and allies.",
+        ),
+        get(
+            Read,
+            "/worlds/{world}/relations",
+            factions::matrix,
+            "How its factions stand to each other: a matrix of states and scores, of `factions` (ids with commas between \
+             them) or of the first 200.",
+        )
+        .asks(&["factions"]),
+        get(
+            Read,
+            "/worlds/{world}/relations/{one}/{other}",
+            factions::pair,
+            "How two factions stand: love, trust, fear of either, treaties, and what happened between them.",
+        ),
+        get(
+            Read,
+            "/worlds/{world}/relations/{one}/{other}/explain",
+            factions::explain,
+            "Why they stand so: each part of the score now (`scoreNow`), the score when it was last evaluated (`score`), the scores at which the state ends, what holds it, treaties in force or to come.",
+        ),
+        get(
+            Read,
+            "/worlds/{world}/relations/{one}/{other}/history",
+            factions::history,
+            "What happened between two factions, from the database, over all resets of the world, each with its `incarnation`. A page.",
+        )
+        .asks(PAGE),
+        get(
+            Read,
+            "/worlds/{world}/standings",
+            factions::standings,
+            "How each pair of its factions stands, from the database, as of when it was last told: by pair. A page.",
+        )
+        .asks(&["cursor", "limit"]),
+        get(
+            Read,
+            "/worlds/{world}/crowd",
+            crowd::show,
+            "Its crowd: money, and each sector with its people, what they do, and the signals that last.",
+        ),
         get(
             Read,
             "/worlds/{world}/shocks",

@@ -6,10 +6,12 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::commands::{command_row, result_row};
+use super::days::DayLine;
 use super::engine::Engine;
 use super::hosted::Hosted;
 use super::logs::MarketLine;
 use super::orders::OrderError;
+use super::relations::KeptRelations;
 use super::unit::{Repeated, Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
@@ -28,6 +30,7 @@ use crate::plugins::store::{
 pub(super) struct ToTell {
     pub(super) events: Vec<EventLine>,
     pub(super) markets: Vec<MarketLine>,
+    pub(super) days: Vec<DayLine>,
     pub(super) next_outbox: BTreeMap<ShardId, i64>,
 }
 
@@ -45,6 +48,7 @@ struct Assembly<'a> {
     to_tell: ToTell,
     journal: BTreeMap<WorldId, Journal>,
     positions: BTreeMap<(String, i32), i64>,
+    relations: KeptRelations,
     wall: i64,
 }
 
@@ -55,8 +59,15 @@ impl Engine {
         let commit = Commit { epoch: self.lease.epoch(), commit_no, ..Commit::default() };
         let to_tell = ToTell { next_outbox: self.next_outbox.clone(), ..ToTell::default() };
         let wall = self.wall_micros();
-        let mut assembly =
-            Assembly { engine: self, commit, to_tell, journal: BTreeMap::new(), positions: BTreeMap::new(), wall };
+        let mut assembly = Assembly {
+            engine: self,
+            commit,
+            to_tell,
+            journal: BTreeMap::new(),
+            positions: BTreeMap::new(),
+            relations: KeptRelations::default(),
+            wall,
+        };
         for unit in units {
             assembly.unit(unit);
         }
@@ -75,6 +86,7 @@ impl Assembly<'_> {
             && !stillborn
         {
             if let Some(change) = order.change.as_ref().filter(|change| !self.is_overtaken(change)) {
+                self.relations.heed(change);
                 self.commit.worlds.push(change.clone());
             }
             let no = self.commit.commit_no;
@@ -209,6 +221,9 @@ impl Assembly<'_> {
             });
             self.outbox(row);
         }
+        self.relations.take((id, shard, incarnation), &outcome.relations, (self.wall, self.commit.commit_no));
+        let last = self.to_tell.next_outbox.get(&shard).copied().unwrap_or(1) - 1;
+        self.to_tell.days.extend(DayLine::of(id, input, &outcome.events, (shard, last), own));
         for due in &outcome.due_ticks {
             self.outbox(own_tick_row(id, incarnation, due, shard, self.wall));
         }
@@ -421,6 +436,7 @@ impl Assembly<'_> {
         let positions = self.positions.into_iter();
         self.commit.positions =
             positions.map(|((topic, partition), next)| InputPosition { topic, partition, next }).collect();
+        self.relations.fill(&mut self.commit);
         self.commit.next_outbox_ids = self.to_tell.next_outbox.iter().map(|(shard, id)| (*shard, *id)).collect();
         self.commit.marks.clone_from(&self.engine.pending_marks);
         self.to_tell.events.sort_by_key(|line| line.cursor);

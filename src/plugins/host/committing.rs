@@ -170,6 +170,7 @@ impl Engine {
             let _ = reply.send(answer);
         }
         self.unannounced.cleared(to_tell.markets);
+        self.unannounced.days.generated(to_tell.days);
         if !commit.outbox.is_empty() {
             let last: Vec<_> = self.next_outbox.iter().map(|(shard, next)| (*shard, next - 1)).collect();
             self.parts.surroundings.outbox_grew(&commit.outbox, &last);
@@ -231,8 +232,8 @@ impl Engine {
                     }
                     self.step_views.push((id.clone(), step));
                 }
-            } else if let Slot::Saved { bytes, hash } = slot {
-                self.save_snapshot(&id, bytes, hash, commit_no);
+            } else if let Slot::Saved(snapshot) = slot {
+                self.save_snapshot(&id, snapshot, commit_no);
             } else if matches!(work, Work::Snapshot) {
                 world.snapshot_under_way = false;
                 self.snapshots = self.snapshots.saturating_sub(1);

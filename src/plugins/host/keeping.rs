@@ -11,8 +11,8 @@ use super::unit::{Unit, Work};
 use super::worker::Job;
 use crate::components::ids::WorldId;
 use crate::plugins::bridge::outbound::PublisherEvent;
-use crate::plugins::store::{OutboxMark, ShardId, SnapshotRow};
-use crate::world::StateHash;
+use crate::plugins::store::{Lease, OutboxMark, ShardId, SnapshotRow, Store};
+use crate::world::UnpackedSnapshot;
 impl Engine {
     pub(super) fn on_published(&mut self, event: PublisherEvent) {
         match event {
@@ -112,26 +112,30 @@ impl Engine {
         self.send_one(Unit::new(None, Work::Snapshot), id, Job::Save);
     }
 
-    pub(super) fn save_snapshot(&mut self, id: &WorldId, bytes: Vec<u8>, hash: StateHash, commit_no: i64) {
+    /// Packs a snapshot and writes it, in the background of whatever the world does next.
+    pub(super) fn save_snapshot(&mut self, id: &WorldId, snapshot: Box<UnpackedSnapshot>, commit_no: i64) {
         self.with_debt(id, |world| world.debt_micros = 0);
         let Some(world) = self.worlds.get(id) else { return };
-        let row = SnapshotRow {
+        let mut row = SnapshotRow {
             world_id: id.to_string(),
             shard: world.shard,
             commit_no,
             incarnation: world.incarnation,
             simulation_version: self.version.into(),
-            state_hash: hash.to_signed(),
-            bytes,
+            state_hash: snapshot.hash().to_signed(),
+            bytes: Vec::new(),
         };
         let (store, lease, done, id) =
             (self.store.clone(), self.lease.clone(), self.snapshot_done.0.clone(), id.clone());
         self.parts.runtime.spawn(async move {
-            match store.save_snapshot(&lease, &row).await {
-                Ok(true) => tracing::debug!(world_id = %id, commit_no, bytes = row.bytes.len(), "snapshot written"),
-                Ok(false) => tracing::debug!(world_id = %id, commit_no, "snapshot is of no use any more"),
+            match tokio::task::spawn_blocking(move || snapshot.pack()).await {
+                Ok(Ok(bytes)) => {
+                    row.bytes = bytes;
+                    write_snapshot(&store, &lease, &row, &id).await;
+                }
                 // The journal still holds everything: another snapshot will do.
-                Err(error) => tracing::warn!(world_id = %id, %error, "a snapshot could not be written"),
+                Ok(Err(error)) => tracing::warn!(world_id = %id, %error, "a snapshot could not be packed"),
+                Err(error) => tracing::warn!(world_id = %id, %error, "the packing of a snapshot was given up"),
             }
             // The engine may have ended. One snapshot at a time: the channel has room.
             let _ = tokio::task::spawn_blocking(move || done.send(id)).await;
@@ -143,5 +147,15 @@ impl Engine {
         if let Some(world) = self.worlds.get_mut(id) {
             world.snapshot_under_way = false;
         }
+    }
+}
+
+async fn write_snapshot(store: &Store, lease: &Lease, row: &SnapshotRow, id: &WorldId) {
+    let commit_no = row.commit_no;
+    match store.save_snapshot(lease, row).await {
+        Ok(true) => tracing::debug!(world_id = %id, commit_no, bytes = row.bytes.len(), "snapshot written"),
+        Ok(false) => tracing::debug!(world_id = %id, commit_no, "snapshot is of no use any more"),
+        // The journal still holds everything: another snapshot will do.
+        Err(error) => tracing::warn!(world_id = %id, %error, "a snapshot could not be written"),
     }
 }

@@ -163,7 +163,7 @@ fn report_changed_file(row: &WorldRow, living: &WorldSpec, specs: &[(WorldSpec, 
     if file.as_written() != living {
         tracing::warn!(
             world_id = row.world_id,
-            "the world file has changed since the world was registered; it has no effect until it is applied (`worldtick worlds apply`) or the world is reset"
+            "the world file has changed since the world was registered, or what the configuration puts above it (`crowd.*`); it has no effect until it is applied (`worldtick worlds apply`) or the world is reset"
         );
     }
 }

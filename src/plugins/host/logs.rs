@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::days::Days;
 use super::measure;
 use super::steps::{StepView, deferred};
 use super::unit::TickNote;
@@ -29,7 +30,7 @@ pub(super) fn tick(message: &TickMessage, worlds: usize, notes: &[TickNote]) {
     }
     let what = match message.data.tick_type {
         TickType::Hourly => "Processing hourly tick",
-        TickType::Daily => "Processing daily tick",
+        TickType::Daily => "Processing daily tick - running diplomacy evaluation and crowd simulation",
     };
     if message.incarnation.is_some() {
         tracing::debug!(%event_id, %tick_id, game_hour, world_id, worlds, "{what}");
@@ -170,6 +171,8 @@ impl MarketLine {
 pub(super) struct Unannounced {
     waiting: BTreeMap<ShardId, VecDeque<MarketLine>>,
     count: usize,
+    /// The same for days.
+    pub(super) days: Days,
 }
 
 impl Unannounced {
@@ -190,6 +193,7 @@ impl Unannounced {
 
     /// Everything of this shard up to this outbox id is on Kafka.
     pub(super) fn published(&mut self, shard: ShardId, id: i64) {
+        self.days.published(shard, id);
         let Some(waiting) = self.waiting.get_mut(&shard) else { return };
         while let Some(line) = waiting.pop_front_if(|line| line.outbox_id <= id) {
             self.count -= 1;

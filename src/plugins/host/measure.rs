@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::steps::{StepCause, cause, deferred};
 use serde_json::Value;
 
+use super::steps::{StepCause, cause, deferred};
 use super::unit::{Commanded, Slot, Unit, Work};
 use crate::components::market::ShockKind;
+use crate::messages::diplomacy::{DiplomacySummary, DiplomacyUpdate};
 use crate::messages::shock::MarketShock;
 use crate::messages::tier::{LATENESS_BOUNDS, Lateness, StepReport};
 use crate::messages::{EventRecord, SimulationEvent};
@@ -63,6 +64,12 @@ pub(super) fn commit(
         metrics::counter!("worldtick_dead_letters_total", "topic" => topic, "reason" => reason).increment(1);
     }
     units.iter().for_each(unit);
+    let applied = units.iter().flat_map(|unit| unit.slots.values()).filter_map(|slot| match slot {
+        Slot::Applied { outcome, .. } => Some(&outcome.events),
+        _ => None,
+    });
+    let days = applied.flatten().filter(|event| event.event_type == DiplomacySummary::EVENT_TYPE);
+    days.filter(|event| has_label(event.world_id.as_str())).for_each(|day| relations(day, of_worlds));
     let mut latest: BTreeMap<(&str, &str), &MarketStateRow> = BTreeMap::new();
     for row in commit.market_states.iter().filter(|row| has_label(&row.world_id)) {
         latest.insert((&row.world_id, &row.market_id), row);
@@ -117,6 +124,10 @@ fn unit(unit: &Unit) {
     for slot in unit.slots.values() {
         let Slot::Applied { outcome, cost_micros, .. } = slot else { continue };
         outcome.events.iter().filter(|event| event.event_type == MarketShock::EVENT_TYPE).for_each(shock);
+        for update in outcome.events.iter().filter(|event| event.event_type == DiplomacyUpdate::EVENT_TYPE) {
+            let state = update.payload.get("new_relation_state").and_then(|word| word.as_str()).unwrap_or("unknown");
+            metrics::counter!("worldtick_diplomacy_changes_total", "state" => state.to_owned()).increment(1);
+        }
         for (count, word) in [(outcome.signals.taken, "taken"), (outcome.signals.refused, "refused")] {
             if count > 0 {
                 metrics::counter!("worldtick_economy_signals_total", "outcome" => word).increment(count.into());
@@ -201,6 +212,15 @@ fn spread(lateness: &Lateness) -> Vec<(f64, usize)> {
 fn shock(event: &EventRecord) {
     let word = |name: &str| event.payload.get(name).and_then(|word| word.as_str()).unwrap_or("unknown").to_owned();
     metrics::counter!("worldtick_economy_shocks_total", "kind" => word("kind"), "phase" => word("phase")).increment(1);
+}
+
+/// How the factions of a world stand after a day.
+fn relations(day: &EventRecord, of_worlds: &WorldSeries) {
+    let counts = day.payload.get("by_state").and_then(|counts| counts.as_object());
+    for (state, count) in counts.into_iter().flatten() {
+        let count = float(count.as_u64().unwrap_or(0));
+        of_worlds.set("worldtick_diplomacy_relations", day.world_id.as_str(), Some(state), count);
+    }
 }
 
 fn market(row: &MarketStateRow, of_worlds: &WorldSeries) {
@@ -311,6 +331,7 @@ mod tests {
         use super::super::unit::OrderWork;
         use crate::components::ids::WorldId;
         use crate::messages::outside::SignalsHeard;
+        use crate::messages::relation::RelationsTold;
         use crate::messages::{Input, Outcome};
 
         let applied = |work: Work, game_micros: i64| {
@@ -326,6 +347,7 @@ mod tests {
                 hash: crate::world::StateHash::default(),
                 report: None,
                 signals: SignalsHeard { taken: 2, refused: 1 },
+                relations: RelationsTold::default(),
             };
             let input = Input::Advance { game_micros: 1, wall_micros: 0, steps: 1 };
             let slot = Slot::Applied { input, outcome: Box::new(outcome), cost_micros: 2_000_000, sets: Vec::new() };

@@ -14,7 +14,7 @@ use crate::components::tier::PerTier;
 use crate::messages::{Input, Outcome, TickInput, TickType};
 use crate::plugins::bridge::inbound::{GapReason, RawRecord};
 use crate::plugins::store::{CommandRow, ConfigChangeRow, ShardId, WorldChange};
-use crate::world::{Answer, StateHash};
+use crate::world::{Answer, StateHash, UnpackedSnapshot};
 
 /// Where a unit came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,8 +41,8 @@ pub(super) enum Slot {
     Gone { reason: String },
     /// A question was answered.
     Answered(Answer),
-    /// The world was saved.
-    Saved { bytes: Vec<u8>, hash: StateHash },
+    /// The world was saved; it is packed while the world goes on.
+    Saved(Box<UnpackedSnapshot>),
     /// The world was made or restored.
     Made(Made),
     /// It could not be made, restored or saved.
@@ -54,7 +54,7 @@ pub(super) enum Slot {
 impl Slot {
     /// Whether a world did something that is to be committed or answered.
     pub(super) fn is_of_a_living_world(&self) -> bool {
-        matches!(self, Self::Applied { .. } | Self::Saved { .. } | Self::Answered(_))
+        matches!(self, Self::Applied { .. } | Self::Saved(_) | Self::Answered(_))
     }
 }
 
@@ -381,7 +381,7 @@ mod tests {
     fn a_snapshot_ends_its_worlds_part_of_the_commit() {
         let mut units = Units::default();
         let mut snapshot = Unit::new(None, Work::Snapshot);
-        snapshot.slots.insert(world("a"), Slot::Saved { bytes: Vec::new(), hash: StateHash(1) });
+        snapshot.slots.insert(world("a"), Slot::Saved(Box::new(UnpackedSnapshot::empty(world("a")))));
         step(&mut units, "a", true);
         units.push(snapshot);
         step(&mut units, "a", true);

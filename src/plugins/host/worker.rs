@@ -164,9 +164,9 @@ fn perform(held: &mut Option<Held>, job: Job, (build, restorer): (&BuildApp, &Re
             None => gone(),
         },
         Job::Save => match held {
-            Some(Held { world, .. }) => match (world.snapshot(), world.state_hash()) {
-                (Ok(bytes), Ok(hash)) => Slot::Saved { bytes, hash },
-                (Err(error), _) | (_, Err(error)) => Slot::NotMade(error.to_string()),
+            Some(Held { world, .. }) => match world.unpacked_snapshot() {
+                Ok(snapshot) => Slot::Saved(Box::new(snapshot)),
+                Err(error) => Slot::NotMade(error.to_string()),
             },
             None => gone(),
         },

@@ -110,6 +110,16 @@ pub const METRICS: &[Metric] = &[
         &["outcome"],
         "Signals of other plugins to economies by outcome (taken, refused).",
     ),
+    counter(
+        "worldtick_diplomacy_changes_total",
+        &["state"],
+        "Pairs of factions that changed how they stand, by the state that began (WAR, COLD_WAR, PEACE, ALLIANCE).",
+    ),
+    gauge(
+        "worldtick_diplomacy_relations",
+        &["world", "state"],
+        "Pairs of factions of a world by how they stand (war, cold_war, peace, alliance), after its last day.",
+    ),
     gauge("worldtick_market_clearing_price", &["world", "commodity"], "Last clearing price in major units of money."),
     gauge(
         "worldtick_market_efficiency_ratio",

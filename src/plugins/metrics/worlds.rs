@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{METRICS, MetricKind};
 
-/// A series: metric, world, commodity.
+/// A series: metric, world, and the value of its second label: a commodity, or a state of relations.
 type Key = (&'static str, String, Option<String>);
 
 /// The series of the worlds of one server. Clones are the same.
@@ -14,7 +14,7 @@ type Key = (&'static str, String, Option<String>);
 pub struct WorldSeries(Arc<Mutex<BTreeMap<Key, f64>>>);
 
 impl WorldSeries {
-    /// Sets the value of a world, or of one commodity there.
+    /// Sets the value of a world, or of one commodity or one state there: the second label of the metric says which.
     pub fn set(&self, name: &'static str, world: &str, commodity: Option<&str>, value: f64) {
         self.change(|all| {
             all.insert((name, world.to_owned(), commodity.map(str::to_owned)), value);
@@ -59,7 +59,9 @@ impl WorldSeries {
                 last = name;
                 head(&mut text, name);
             }
-            let commodity = commodity.as_deref().map(|name| format!(",commodity=\"{}\"", escaped(name)));
+            let second = METRICS.iter().find(|metric| metric.name == *name).and_then(|metric| metric.labels.get(1));
+            let second = second.copied().unwrap_or("commodity");
+            let commodity = commodity.as_deref().map(|name| format!(",{second}=\"{}\"", escaped(name)));
             let commodity = commodity.unwrap_or_default();
             // Writing to a text does not fail.
             let _ = writeln!(text, "{name}{{world=\"{}\"{commodity}}} {value}", escaped(world));
@@ -96,6 +98,7 @@ mod tests {
             series.set("worldtick_market_clearing_price", world, Some("Food \"1\""), 12.0);
         }
         series.set("worldtick_world_lag_seconds", "a", None, 2.0);
+        series.set("worldtick_diplomacy_relations", "a", Some("war"), 3.0);
         series.forget("b");
         series.keep(&["a", "b", "d"].into());
         let text = series.render();
@@ -103,6 +106,8 @@ mod tests {
         assert_eq!(
             lines,
             [
+                "# TYPE worldtick_diplomacy_relations gauge",
+                "worldtick_diplomacy_relations{world=\"a\",state=\"war\"} 3",
                 "# TYPE worldtick_market_clearing_price gauge",
                 "worldtick_market_clearing_price{world=\"a\",commodity=\"Food \\\"1\\\"\"} 12",
                 "# TYPE worldtick_world_lag_seconds gauge",

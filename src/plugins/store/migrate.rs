@@ -28,6 +28,7 @@ const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
     (12, "command identity", include_str!("migrations/0012_command_identity.sql"), None),
     (13, "agents", include_str!("migrations/0013_market_agent.sql"), None),
     (14, "agent place", include_str!("migrations/0014_agent_place.sql"), None),
+    (15, "relations", include_str!("migrations/0015_relation.sql"), None),
 ];
 
 /// Runs the migrations that the store has not seen.

@@ -10,6 +10,7 @@
 //! | `commit`, `prepared`, `plan`, `tables`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
 //! | `worlds`, `inputs`, `outbox` | what a start reads: worlds, snapshots, journal; positions, tick ids; what to publish |
 //! | `query`, `pages`, `commands` | lists for the admin API; commands that are known |
+//! | `relations` | how factions stand, and what happened between them: rows and lists |
 //! | `token`, `audit` | tokens of the admin API, and who changed what through it |
 //! | `sweep` | removal of what is old or too much, step by step |
 //! | `metric_history` | metrics of the past |
@@ -39,6 +40,7 @@ mod place;
 mod plan;
 mod prepared;
 mod query;
+mod relations;
 mod rows;
 mod session;
 mod statements;
@@ -61,6 +63,7 @@ pub use metric_history::{MetricFilter, MetricSample, OverdueTicks};
 pub use outbox::ClusterUse;
 pub use pages::{Cursor, EventFilter, Listed, NotACursor, PAGE_ROWS_MAX, Page, TickFilter};
 pub use query::StoreCounts;
+pub use relations::{RelationHistoryRow, RelationRow};
 pub use rows::*;
 pub use store::{DatabaseState, Store};
 pub use sweep::{Sweep, Swept};

@@ -5,8 +5,8 @@ use super::config::StoreConfig;
 use super::rows::{Commit, InputPosition, ShardId, WorldChange, WorldRow};
 use super::statements::{Batch, Statement, check_text, refused};
 use super::tables::{
-    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, OUTBOX_MARK, TICK,
-    TICK_HISTORY, UNREGISTERED_WORLD, WORLD,
+    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, OUTBOX_MARK, RELATION,
+    RELATION_HISTORY, TICK, TICK_HISTORY, UNREGISTERED_WORLD, WORLD,
 };
 use super::value::{Value, values};
 
@@ -63,6 +63,7 @@ impl<'a> Batch<'a> {
     fn forget(&mut self, world_id: &'a String, row: usize) {
         self.other("journal", "DELETE FROM journal WHERE world_id = $1", values![world_id], row, None);
         self.other("snapshot", "DELETE FROM snapshot WHERE world_id = $1", values![world_id], row, None);
+        self.other("relation", "DELETE FROM relation WHERE world_id = $1", values![world_id], row, None);
     }
 
     fn register(&mut self, row: &'a WorldRow, index: usize) -> Result<(), StoreError> {
@@ -108,6 +109,7 @@ impl<'a> Batch<'a> {
         })?;
         self.rows(&TICK, &commit.ticks_seen, |_, row| values![row.tick_id, row.shard, row.seen_at])?;
         self.history(commit)?;
+        self.relations(commit)?;
         self.commands(commit)?;
         self.rows(&OUTBOX, &commit.outbox, |index, row| {
             let is_tick = config.tick_topics.contains(&row.topic);
@@ -184,6 +186,49 @@ impl<'a> Batch<'a> {
                 &row.changed_by,
                 row.command_id,
                 row.recorded_at,
+            ]
+        })
+    }
+
+    fn relations(&mut self, commit: &'a Commit) -> Result<(), StoreError> {
+        let no = commit.commit_no;
+        self.rows(&RELATION, &commit.relations, |_, row| {
+            values![
+                &row.world_id,
+                &row.faction_a,
+                &row.faction_b,
+                row.shard,
+                no,
+                &row.state,
+                row.since,
+                row.score,
+                row.love,
+                row.trust,
+                row.fear_a,
+                row.fear_b,
+                row.game_time,
+                row.recorded_at,
+            ]
+        })?;
+        self.rows(&RELATION_HISTORY, &commit.relation_history, |index, row| {
+            values![
+                no,
+                row.shard,
+                seq(index),
+                &row.world_id,
+                &row.faction_a,
+                &row.faction_b,
+                &row.what,
+                &row.by,
+                &row.from,
+                &row.to,
+                row.love_change,
+                row.trust_change,
+                row.score_change,
+                &row.words,
+                row.game_time,
+                row.recorded_at,
+                row.incarnation,
             ]
         })
     }

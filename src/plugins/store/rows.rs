@@ -4,6 +4,8 @@
 
 use uuid::Uuid;
 
+use super::relations::{RelationHistoryRow, RelationRow};
+
 /// Number of a shard, below the partition count of `world.command`.
 pub type ShardId = i32;
 
@@ -31,6 +33,10 @@ pub struct Commit {
     pub tick_history: Vec<TickHistoryRow>,
     /// Market results.
     pub market_states: Vec<MarketStateRow>,
+    /// How pairs of factions stand; each pair once.
+    pub relations: Vec<RelationRow>,
+    /// What happened between factions.
+    pub relation_history: Vec<RelationHistoryRow>,
     /// Messages that could not be used.
     pub dead_letters: Vec<DeadLetterRow>,
     /// Messages to publish; ids are assigned by the engine from the lease rows.
@@ -53,6 +59,8 @@ impl Commit {
             && self.ticks_seen.is_empty()
             && self.tick_history.is_empty()
             && self.market_states.is_empty()
+            && self.relations.is_empty()
+            && self.relation_history.is_empty()
             && self.dead_letters.is_empty()
             && self.outbox.is_empty()
             && self.positions.is_empty()

@@ -160,7 +160,8 @@ pub(super) fn check_text(table: &Table, row: usize, values: &[Value<'_>]) -> Res
 mod tests {
     use super::*;
     use crate::plugins::store::tables::{
-        COMMAND, CONFIG_CHANGE, DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, TICK, TICK_HISTORY, WORLD,
+        COMMAND, CONFIG_CHANGE, DEAD_LETTER, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX, RELATION, RELATION_HISTORY,
+        TICK, TICK_HISTORY, WORLD,
     };
 
     #[test]
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn the_largest_statement_stays_below_what_sqlite_binds() {
         let wide = [WORLD, JOURNAL, TICK, TICK_HISTORY, MARKET_STATE, DEAD_LETTER, OUTBOX, INPUT_POSITION];
-        for table in wide.into_iter().chain([COMMAND, CONFIG_CHANGE]) {
+        for table in wide.into_iter().chain([COMMAND, CONFIG_CHANGE, RELATION, RELATION_HISTORY]) {
             assert!(table.columns.len() * CHUNKS[0] < 32_766, "{}", table.name);
         }
     }

@@ -42,6 +42,8 @@ pub enum Swept {
     TickHistory,
     /// Market states.
     MarketHistory,
+    /// What happened between factions.
+    RelationHistory,
     /// Messages that could not be used.
     DeadLetters,
     /// Outbox rows that are published; a tick of our own only when it has come back.
@@ -64,6 +66,7 @@ impl Swept {
             Self::TickIds => "tick",
             Self::TickHistory => "tick_history",
             Self::MarketHistory => "market_state",
+            Self::RelationHistory => "relation_history",
             Self::DeadLetters => "dead_letter",
             Self::Outbox => "outbox",
             Self::Commands => "command",
@@ -211,9 +214,11 @@ impl Store {
         Ok(match sweep.what {
             Swept::TickIds => Stage::Ids(i64::MIN),
             Swept::Commands => Stage::Old(NOWHERE),
-            Swept::TickHistory | Swept::MarketHistory | Swept::DeadLetters | Swept::ConfigChanges => {
-                Stage::Old(self.surplus(table, "seq", sweep.rows_max).await?)
-            }
+            Swept::TickHistory
+            | Swept::MarketHistory
+            | Swept::RelationHistory
+            | Swept::DeadLetters
+            | Swept::ConfigChanges => Stage::Old(self.surplus(table, "seq", sweep.rows_max).await?),
             Swept::Outbox => {
                 let shards = self.max_marks().await?;
                 Stage::Published { shards, after: 0, surplus: self.surplus(table, "id", sweep.rows_max).await? }

@@ -79,6 +79,54 @@ pub(super) const MARKET_STATE: Table = Table {
     suffix: "",
 };
 
+pub(super) const RELATION: Table = Table {
+    name: "relation",
+    columns: &[
+        "world_id",
+        "faction_a",
+        "faction_b",
+        "shard",
+        "commit_no",
+        "state",
+        "since",
+        "score",
+        "love",
+        "trust",
+        "fear_a",
+        "fear_b",
+        "game_time",
+        "recorded_at",
+    ],
+    suffix: " ON CONFLICT (world_id, faction_a, faction_b) DO UPDATE SET shard = excluded.shard, \
+             commit_no = excluded.commit_no, state = excluded.state, since = excluded.since, score = excluded.score, \
+             love = excluded.love, trust = excluded.trust, fear_a = excluded.fear_a, fear_b = excluded.fear_b, \
+             game_time = excluded.game_time, recorded_at = excluded.recorded_at",
+};
+
+pub(super) const RELATION_HISTORY: Table = Table {
+    name: "relation_history",
+    columns: &[
+        "commit_no",
+        "shard",
+        "seq",
+        "world_id",
+        "faction_a",
+        "faction_b",
+        "what",
+        "by_faction",
+        "from_state",
+        "to_state",
+        "love_change",
+        "trust_change",
+        "score_change",
+        "words",
+        "game_time",
+        "recorded_at",
+        "incarnation",
+    ],
+    suffix: "",
+};
+
 pub(super) const COMMAND: Table = Table {
     name: "command",
     columns: &[

@@ -103,6 +103,11 @@ impl TaskParts {
             ("tick_ids", &tasks.tick_ids, ids(Swept::TickIds, kept.tick_retention_days, TICK_TOPICS)),
             ("tick_history", &tasks.tick_history, sweep(Swept::TickHistory, kept.tick_retention_days, rows)),
             ("market_history", &tasks.market_history, sweep(Swept::MarketHistory, kept.market_retention_days, rows)),
+            (
+                "relation_history",
+                &tasks.relation_history,
+                sweep(Swept::RelationHistory, kept.relation_retention_days, rows),
+            ),
             ("dead_letters", &tasks.dead_letters, sweep(Swept::DeadLetters, kept.dead_letter_retention_days, rows)),
             (
                 "outbox",

@@ -25,7 +25,7 @@ use crate::components::npc::{
 use crate::components::tier::Simulated;
 use crate::systems::random::WorldSeed;
 use crate::systems::scheduler::{NpcLookup, Places, Roster, admit};
-use crate::world::spec::{NpcSpec, WorldSpec};
+use crate::world::spec::{NpcSpec, WorldSpec, is_control};
 use crate::world::{Answer, Touched, WorldCommand};
 
 /// Characters of an NPC's name at most.
@@ -159,7 +159,7 @@ pub fn create_npc(In(order): In<CreateNpc>, world: &mut World) -> Answer {
 fn check_creation(world: &mut World, model: &BehaviourModel, order: CreateNpc) -> Result<Npc, String> {
     let mut errors = Vec::new();
     if let Some(name) = &order.name {
-        let printable = !name.trim().is_empty() && !name.chars().any(char::is_control);
+        let printable = !name.trim().is_empty() && !name.chars().any(is_control);
         let mut lookup = SystemState::<NpcLookup>::new(world);
         let is_taken = lookup.get(world).is_ok_and(|lookup| lookup.get(name).is_some());
         if !printable || name.chars().count() > NAME_MAX {

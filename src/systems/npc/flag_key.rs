@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::Value;
 
 use crate::components::npc::{FLAG_KEY_MAX, FLAG_TEXT_MAX, FlagValue};
+use crate::world::spec::is_control;
 
 /// What stands for the NPC in a key.
 const PLACEHOLDER: &str = "{npc.id}";
@@ -78,7 +79,7 @@ impl fmt::Display for FlagKey {
 /// # Errors
 /// With a sentence that says why not.
 pub fn check_key(key: &str) -> Result<(), String> {
-    if key.is_empty() || key.chars().count() > FLAG_KEY_MAX || key.chars().any(char::is_control) {
+    if key.is_empty() || key.chars().count() > FLAG_KEY_MAX || key.chars().any(is_control) {
         return Err(format!("a flag's key has 1 to {FLAG_KEY_MAX} printable characters"));
     }
     Ok(())

@@ -127,7 +127,7 @@ pub struct CatchUp<'a> {
 /// Against turns of a minute, energy agrees in the mean over a population with the same routine: within 4 points at each
 /// four hours of two days, of which dormant NPCs live four at a turn where nothing else is configured (some 2 were
 /// measured); and within 8 points at the end of one to seven days, whether they were lived by four hours, by days or at
-/// once. `tests/npc_tiers.rs` holds it to that. Of one NPC alone nothing is promised: its draws are others.
+/// once. `tests/npc/tiers.rs` holds it to that. Of one NPC alone nothing is promised: its draws are others.
 pub fn catch_up(
     body: &mut Body<'_>,
     setting: &Setting<'_>,

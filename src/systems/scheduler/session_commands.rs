@@ -15,7 +15,7 @@ use super::session::{InvalidSessionId, Session, SessionId, Sessions};
 use crate::components::clock::WorldClock;
 use crate::systems::npc::compile::token;
 use crate::systems::npc::flag_key::flag_value;
-use crate::world::spec::{PreferencesSpec, WorldSpec};
+use crate::world::spec::{PreferencesSpec, WorldSpec, is_control};
 use crate::world::{Answer, WorldCommand};
 
 /// Sessions at once in a world whose file does not speak of NPCs.
@@ -156,7 +156,7 @@ fn change(
         let shown: String = key.chars().take(FLAG_KEY_MAX).collect();
         let at = format!("/flags/{}", token(&shown));
         let text = value.to_string();
-        if key.is_empty() || key.len() > FLAG_KEY_MAX || key.chars().any(char::is_control) {
+        if key.is_empty() || key.len() > FLAG_KEY_MAX || key.chars().any(is_control) {
             errors.push(format!("{at}: the key `{shown}` is not 1 to {FLAG_KEY_MAX} bytes of printable characters"));
         } else if text.len() > FLAG_VALUE_MAX {
             errors.push(format!("{at}: its value is longer than {FLAG_VALUE_MAX} bytes"));

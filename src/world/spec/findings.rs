@@ -65,6 +65,12 @@ impl Place {
     }
 }
 
+/// Whether a letter gives an order to who shows it instead of being shown: control characters, and those that turn the
+/// direction of what follows (embeddings, overrides and isolates), so that a text reads as another than it is.
+pub(crate) fn is_control(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Everything found so far.
 #[derive(Debug, Default)]
 pub(super) struct Findings {
@@ -132,7 +138,7 @@ impl Findings {
 
     /// A name that people and machines can write: 1 to 128 characters, no control characters.
     pub(super) fn name(&mut self, place: &Place, name: &str) {
-        if name.is_empty() || name.chars().count() > 128 || name.chars().any(char::is_control) {
+        if name.is_empty() || name.chars().count() > 128 || name.chars().any(is_control) {
             self.error(place, "a name has 1 to 128 characters, none of them a control character");
         }
     }

@@ -3,6 +3,8 @@
 //! Names are camelCase, as in `meta.simulation` of the systems that worlds come from. Unknown keys are errors.
 
 mod behaviour;
+mod crowd;
+mod diplomacy;
 mod economy;
 mod findings;
 mod import;
@@ -20,9 +22,11 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use behaviour::*;
+pub use crowd::*;
+pub use diplomacy::*;
 pub use economy::*;
 pub use findings::{SpecFault, SpecWarning};
-pub(crate) use findings::{nearest, plain};
+pub(crate) use findings::{is_control, nearest, plain};
 pub use import::{ImportNote, ImportReport, Imported};
 pub use npcs::*;
 pub use simulation::*;
@@ -66,12 +70,18 @@ pub struct WorldSpec {
     /// The economy; without it the world has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub economy: Option<EconomySpec>,
+    /// Factions and how they stand to each other; without it the world has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diplomacy: Option<DiplomacySpec>,
     /// How NPCs behave; without it nobody does anything.
     #[serde(default, alias = "behavior", skip_serializing_if = "Option::is_none")]
     pub behaviour: Option<BehaviourSpec>,
     /// Places and people; without it the world begins with nobody.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub npcs: Option<NpcsSpec>,
+    /// A crowd on a grid; without it the world has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub crowd: Option<CrowdSpec>,
     /// Sections of other plugins, by the plugin's name; the plugin checks its own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub plugins: BTreeMap<String, Value>,
@@ -138,8 +148,10 @@ impl WorldSpec {
             starts_at: default_start(),
             meta: WorldMeta::default(),
             economy: None,
+            diplomacy: None,
             behaviour: None,
             npcs: None,
+            crowd: None,
             plugins: BTreeMap::new(),
         }
     }
@@ -188,6 +200,18 @@ impl WorldSpec {
             economy::agents::warn(economy, &mut findings);
             economy::signal::warn(economy, &mut findings);
             economy::recipes::warn(economy, &mut findings);
+        }
+        if let Some(crowd) = &self.crowd {
+            let names = |economy: &EconomySpec| economy.commodities.iter().map(|known| known.name.clone()).collect();
+            let commodities: Option<Vec<String>> = self.economy.as_ref().map(names);
+            let commodities: Option<Vec<&str>> =
+                commodities.as_ref().map(|names| names.iter().map(String::as_str).collect());
+            crowd::check(crowd, commodities.as_deref(), &mut findings);
+        }
+        if let Some(diplomacy) = &self.diplomacy {
+            // A world that ticks drive begins with the first of them, whenever that is.
+            let starts_at = (self.clock != ClockSource::Ticks).then_some(self.starts_at);
+            diplomacy::check(diplomacy, self.economy.as_ref(), starts_at, &mut findings);
         }
         // What is made of it in the end reads it as well: it has the last word.
         if !findings.is_flooded() {

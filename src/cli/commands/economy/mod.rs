@@ -150,7 +150,9 @@ pub(in crate::cli) fn run(args: &EconomyArgs) -> Result<(), CliError> {
 impl From<LabError> for CliError {
     fn from(error: LabError) -> Self {
         let exit = match &error {
-            LabError::NoEconomy(_) | LabError::Economy(_) | LabError::NoAgents(_) => Exit::BadData,
+            LabError::NoEconomy(_) | LabError::NoCrowd(_) | LabError::Economy(_) | LabError::NoAgents(_) => {
+                Exit::BadData
+            }
             LabError::Hours(_) => Exit::Usage,
             LabError::Step(_) => Exit::Failure,
         };

@@ -5,6 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
 use super::sample::{Row, Sample, rows};
+use crate::world::spec::is_control;
 
 /// A column: its title, how much it matters (the least first when the terminal is narrow), how its cells read.
 struct Column {
@@ -157,7 +158,7 @@ fn rate(value: Option<f64>) -> String {
 
 /// What a server says may have anything in it; a terminal must not obey it.
 fn clean(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
+    text.chars().map(|letter| if is_control(letter) { ' ' } else { letter }).collect()
 }
 
 /// A frame as lines of text.

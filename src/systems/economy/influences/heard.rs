@@ -7,7 +7,9 @@ use crate::messages::outside::{
     EconomySignal, FOOD_DEMAND_RANGE, SIGNAL_HOURS_MAX, SIGNAL_NAME_MAX, SignalKind, SignalsHeard, TradeDirection,
 };
 use crate::world::TakenMessage;
-use crate::world::spec::{DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec, meets};
+use crate::world::spec::{
+    DemandName, EconomySpec, ShockKind, ShockSpec, SignalEffectSpec, WorldSpec, is_control, meets,
+};
 
 /// How many signals were taken and refused since the world was made or restored. Only told: nothing is decided by it.
 #[derive(Resource, Debug, Clone, Default, PartialEq, Eq)]
@@ -77,8 +79,8 @@ fn hear(world: &mut World, signal: &EconomySignal) -> Result<(), String> {
 fn name_of(signal: &EconomySignal) -> Result<String, String> {
     let plain = |what: &str, name: &str| {
         let count = name.chars().count();
-        if count == 0 || count > SIGNAL_NAME_MAX || name.chars().any(char::is_control) {
-            let shown: String = name.chars().filter(|c| !c.is_control()).take(SIGNAL_NAME_MAX).collect();
+        if count == 0 || count > SIGNAL_NAME_MAX || name.chars().any(is_control) {
+            let shown: String = name.chars().filter(|c| !is_control(*c)).take(SIGNAL_NAME_MAX).collect();
             return Err(format!("{what} `{shown}`: it takes 1 to {SIGNAL_NAME_MAX} printable characters"));
         }
         Ok(())

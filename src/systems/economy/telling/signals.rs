@@ -17,7 +17,9 @@ use bevy_ecs::prelude::*;
 
 use crate::components::market::{DaySums, Flow, Market, MarketStatistics, Measures, TradeHistory, Trader};
 use crate::components::money::Money;
-use crate::messages::market::{AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsType};
+use crate::messages::market::{
+    AggregatedStats, DemandLevel, DemandSignal, Label, StatsMetrics, StatsTeller, StatsType,
+};
 use crate::systems::economy::floor::{Activity, Floor};
 use crate::systems::economy::maths::real;
 use crate::systems::economy::model::Economy;
@@ -161,6 +163,8 @@ fn summary(
             total_transactions: Some(trades),
             total_transaction_volume: Some(turnover.to_major()),
         },
+        aggregation_timestamp: None,
+        teller: StatsTeller::Economy,
     }
 }
 
