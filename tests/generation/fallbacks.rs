@@ -193,11 +193,7 @@ fn why_there_is_no_room_is_true() -> Result<(), StepError> {
     let old = ask(&mut world, json!({"kind": "line", "user": "a", "priority": -5}))?;
     world.step(Duration::from_secs(100))?;
     ask(&mut world, json!({"kind": "line", "user": "b", "priority": 5}))?;
-    let error = refused(
-        &mut world,
-        "generation.request",
-        json!({"kind": "line", "user": "c", "priority": 5}),
-    );
+    let error = refused(&mut world, "generation.request", json!({"kind": "line", "user": "c", "priority": 5}));
     assert!(error.contains("the last in their order is no less urgent"), "{error}");
     assert_eq!(show(&mut world, old)["state"], "pending");
     Ok(())

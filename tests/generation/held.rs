@@ -165,11 +165,8 @@ fn perform(world: &mut Stepper, deed: &Deed) -> Result<(), TestCaseError> {
             let _ = world.send("generation.admit", json!({ "jobIds": jobs }));
         }
         Deed::Done(which) => {
-            let sent: Vec<u64> = rows(world)
-                .iter()
-                .filter(|row| row["attempt"] == 1)
-                .filter_map(|row| row["jobId"].as_u64())
-                .collect();
+            let sent: Vec<u64> =
+                rows(world).iter().filter(|row| row["attempt"] == 1).filter_map(|row| row["jobId"].as_u64()).collect();
             if let Some(job) = sent.get(usize::from(*which) % sent.len().max(1)) {
                 answer(world, *job, 1, done());
             }
@@ -184,7 +181,11 @@ fn perform(world: &mut Stepper, deed: &Deed) -> Result<(), TestCaseError> {
             let after = rows(world);
             let (_, under_way) = stand(&after);
             let all: u64 = under_way.values().sum();
-            let let_go: Vec<_> = changes(world).split_off(before).into_iter().filter(|change| change.state == JobState::Queued).collect();
+            let let_go: Vec<_> = changes(world)
+                .split_off(before)
+                .into_iter()
+                .filter(|change| change.state == JobState::Queued)
+                .collect();
             for change in &let_go {
                 let whose = (json!(change.user).to_string(), json!(change.kind).to_string());
                 prop_assert!(!held.contains(&whose), "{change:?} of {held:?}");

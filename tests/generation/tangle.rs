@@ -85,9 +85,7 @@ fn perform(world: &mut Stepper, deed: &Deed) {
     let (command, payload) = match deed {
         Deed::Begin(at) => ("session.start", session(*at)),
         Deed::End(at) => ("session.end", session(*at)),
-        Deed::Copy(from, to) => {
-            ("session.copy", json!({"sessionId": SESSIONS[*from], "newSessionId": SESSIONS[*to]}))
-        }
+        Deed::Copy(from, to) => ("session.copy", json!({"sessionId": SESSIONS[*from], "newSessionId": SESSIONS[*to]})),
         Deed::Start(session, npc) => ("chain.start", tale(*session, *npc)),
         Deed::Cancel(session, npc) => ("chain.cancel", tale(*session, *npc)),
         Deed::Complete(session, npc, first) => {
@@ -152,7 +150,11 @@ fn look(world: &mut Stepper) -> Result<(), TestCaseError> {
         for job in jobs(world, &json!({ "state": state })) {
             let shown = show(world, job);
             prop_assert!(shown["askers"].as_u64() > Some(0), "nobody waits for it: {}", shown);
-            prop_assert!(shown["npcId"].is_u64() && shown["sessionId"].is_string() || shown["source"] == "command", "{}", shown);
+            prop_assert!(
+                shown["npcId"].is_u64() && shown["sessionId"].is_string() || shown["source"] == "command",
+                "{}",
+                shown
+            );
         }
     }
     Ok(())

@@ -367,7 +367,10 @@ fn a_step_whose_intent_passes_with_its_window_goes_by_its_window() -> Result<(),
     world.step(Duration::from_secs(1))?;
     assert_eq!(intents(&world).len(), 1);
     world.step(Duration::from_secs(29))?;
-    assert_eq!((steps_with(&world, StepExpired), totals(&mut world)["chainsExpired"].as_u64()), (vec!["say".into()], Some(1)));
+    assert_eq!(
+        (steps_with(&world, StepExpired), totals(&mut world)["chainsExpired"].as_u64()),
+        (vec!["say".into()], Some(1))
+    );
     world.step(Duration::from_secs(100))?;
     assert_eq!((intents(&world).len(), status(&mut world, "intents")), (1, 0));
     Ok(())

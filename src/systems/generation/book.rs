@@ -8,9 +8,7 @@ use bevy_ecs::prelude::*;
 use super::desk::GenerationDesk;
 use super::page::{Page, Turn, turn};
 use crate::components::clock::GameInstant;
-use crate::components::generation::{
-    BANDS, Band, GenerationJob, GenerationUser, JobSource, JobState,
-};
+use crate::components::generation::{BANDS, Band, GenerationJob, GenerationUser, JobSource, JobState};
 use crate::components::ids::StableId;
 use crate::components::interaction::{ChainId, NO_SESSION, NOBODY};
 use crate::world::spec::GenerationLimitsSpec;

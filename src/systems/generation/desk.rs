@@ -295,8 +295,7 @@ impl Ground<'_, '_> {
             JobSource::Behaviour | JobSource::Command => None,
         });
         let session = asker.filter(|asker| asker.session != NO_SESSION);
-        let session_name =
-            |asker: Asker| self.session_name(asker.session).or_else(|| ended.session.map(str::to_owned));
+        let session_name = |asker: Asker| self.session_name(asker.session).or_else(|| ended.session.map(str::to_owned));
         GenerationJobChanged {
             job_id: id.0,
             state: job.life.state(),

@@ -14,7 +14,7 @@ use crate::components::ids::{StableId, StableIds, StableIndex};
 use crate::components::interaction::{
     ChainId, Cooldown, CooldownScope, Intent, InteractionTotals, Interactions, KindId, NO_SESSION, NOBODY,
 };
-use crate::components::npc::{FlagValue, Flags, Npc, NpcFlags, NpcState, Relationships, WorldFlags};
+use crate::components::npc::{FlagValue, Npc, NpcFlags, NpcState, Relationships, WorldFlags};
 use crate::messages::interaction::{ChainChange, InteractionChainChanged};
 use crate::systems::generation::Jobs;
 use crate::systems::npc::BehaviourModel;
