@@ -9,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use super::edge::Edge;
 use super::steps::{STEPS_IN_ALL, StepCounts, StepView};
 use crate::components::clock::{ClockSource, GameInstant};
 use crate::components::ids::WorldId;
@@ -107,6 +108,7 @@ pub struct HostView {
     steps: Arc<RwLock<BTreeMap<WorldId, VecDeque<Arc<StepView>>>>>,
     series: WorldSeries,
     restored: Arc<AtomicBool>,
+    edge: Edge,
 }
 
 impl Default for HostView {
@@ -114,7 +116,8 @@ impl Default for HostView {
         let events = broadcast::Sender::new(EVENTS_KEPT);
         let series = WorldSeries::default();
         let restored = Arc::default();
-        Self { status: Arc::default(), worlds: Arc::default(), events, steps: Arc::default(), series, restored }
+        let (edge, steps) = (Edge::default(), Arc::default());
+        Self { status: Arc::default(), worlds: Arc::default(), events, steps, series, restored, edge }
     }
 }
 
@@ -136,6 +139,11 @@ impl HostView {
 
     pub(crate) fn set_restored(&self) {
         self.restored.store(true, Ordering::Release);
+    }
+
+    /// What waits for the workers that generate. It is no part of the view: it is as the engine has it now.
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
     }
 
     /// The metrics that tell these worlds apart.

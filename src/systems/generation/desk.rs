@@ -398,8 +398,10 @@ impl Ground<'_, '_> {
             asked_at: job.asked,
             deadline: job.deadline,
         };
-        self.jobs.told.0.push(JobTold { change: change.clone(), order });
-        self.jobs.events.write(change);
+        if !order.is_for_the_edge_alone() {
+            self.jobs.events.write(change.clone());
+        }
+        self.jobs.told.0.push(JobTold { change, order });
     }
 
     /// What workers get with a job.
