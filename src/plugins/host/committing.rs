@@ -137,7 +137,7 @@ impl Engine {
         let labelled: Vec<&WorldId> = self.worlds.keys().take(self.config.world_labels_max).collect();
         let has_label = |world: &str| labelled.iter().any(|id| id.as_str() == world);
         measure::commit(&commit, took, &units, self.parts.view.series(), has_label);
-        super::answers::measure_kept(commit.answers.len());
+        super::answers::measure_kept(commit.edge.answers.len());
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
         self.tell_repetitions(&commit.commands);
         let mut replies = Vec::new();

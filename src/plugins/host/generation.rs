@@ -53,7 +53,7 @@ impl KeptJobs {
     pub(super) fn fill(self, commit: &mut Commit) {
         let no = commit.commit_no;
         commit.jobs = self.jobs.into_values().map(|row| JobRow { commit_no: no, ..row }).collect();
-        commit.attempts = self.attempts;
+        commit.edge.attempts = self.attempts;
     }
 }
 

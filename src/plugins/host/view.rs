@@ -6,10 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::edge::Edge;
+use super::edge::{Edge, EdgeFilter};
 use super::steps::{STEPS_IN_ALL, StepCounts, StepView};
 use crate::components::clock::{ClockSource, GameInstant};
 use crate::components::ids::WorldId;
@@ -146,6 +147,16 @@ impl HostView {
         &self.edge
     }
 
+    /// What waits there, and behind what.
+    pub(crate) fn edge_shown(&self, filter: &EdgeFilter) -> Value {
+        self.edge.lock().shown(filter, now())
+    }
+
+    /// Where a job stands there; nothing where the edge has nothing to do with it.
+    pub(crate) fn edge_explained(&self, world: &WorldId, job: u64) -> Option<Value> {
+        self.edge.lock().explained(world, job, now())
+    }
+
     /// The metrics that tell these worlds apart.
     pub fn series(&self) -> &WorldSeries {
         &self.series
@@ -230,4 +241,10 @@ impl HostView {
             let _ = self.events.send(Arc::new(events));
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is shown of the edge is of this moment")]
+fn now() -> Instant {
+    // time: edge of generation: how long jobs have waited, where it is shown | real | std::time::Instant | read when it is asked for
+    Instant::now()
 }

@@ -75,6 +75,17 @@ pub struct AnswerRow {
     pub recorded_at: i64,
 }
 
+/// What the edge of generation keeps with a commit.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EdgeRows {
+    /// Attempts that are sent to the workers.
+    pub attempts: Vec<AttemptRow>,
+    /// Answers of workers that their worlds could not hear.
+    pub answers: Vec<AnswerRow>,
+    /// Answers that were kept and have been heard: world and id.
+    pub heard: Vec<(String, Uuid)>,
+}
+
 /// A limit of the edge that was changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LimitRow {

@@ -59,7 +59,7 @@ pub use agents::AgentRow;
 pub use audit::{AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit};
 pub use commit::CommitOutcome;
 pub use config::StoreConfig;
-pub use edge::{AnswerRow, AttemptRow, LIMITS_MAX, LimitRow, LimitsChanged};
+pub use edge::{AnswerRow, AttemptRow, EdgeRows, LIMITS_MAX, LimitRow, LimitsChanged};
 pub use engine::EngineKind;
 pub use error::StoreError;
 pub use jobs::{JobFilter, JobRow, JobStage};

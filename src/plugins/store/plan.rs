@@ -223,7 +223,7 @@ impl<'a> Batch<'a> {
                 row.recorded_at,
             ]
         })?;
-        self.rows(&GENERATION_ATTEMPT, &commit.attempts, |_, row| {
+        self.rows(&GENERATION_ATTEMPT, &commit.edge.attempts, |_, row| {
             values![
                 &row.world_id,
                 row.incarnation,
@@ -235,7 +235,7 @@ impl<'a> Batch<'a> {
                 row.sent_at,
             ]
         })?;
-        self.rows(&GENERATION_ANSWER, &commit.answers, |_, row| {
+        self.rows(&GENERATION_ANSWER, &commit.edge.answers, |_, row| {
             values![
                 &row.world_id,
                 row.result_id,
@@ -248,7 +248,7 @@ impl<'a> Batch<'a> {
                 row.recorded_at,
             ]
         })?;
-        for (index, (world_id, result_id)) in commit.answers_heard.iter().enumerate() {
+        for (index, (world_id, result_id)) in commit.edge.heard.iter().enumerate() {
             let sql = "DELETE FROM generation_answer WHERE world_id = $1 AND result_id = $2";
             self.other("generation_answer", sql, values![world_id, *result_id], index, None);
         }

@@ -4,7 +4,7 @@
 
 use uuid::Uuid;
 
-use super::edge::{AnswerRow, AttemptRow};
+use super::edge::EdgeRows;
 use super::jobs::JobRow;
 use super::relations::{RelationHistoryRow, RelationRow};
 
@@ -41,12 +41,8 @@ pub struct Commit {
     pub relation_history: Vec<RelationHistoryRow>,
     /// Jobs of generation, as they stand now; each job once.
     pub jobs: Vec<JobRow>,
-    /// Attempts at jobs of generation that are sent to the workers.
-    pub attempts: Vec<AttemptRow>,
-    /// Answers of workers that their worlds could not hear.
-    pub answers: Vec<AnswerRow>,
-    /// Answers of workers that were kept and have been heard: world and id.
-    pub answers_heard: Vec<(String, Uuid)>,
+    /// What the edge of generation keeps beside them.
+    pub edge: EdgeRows,
     /// Messages that could not be used.
     pub dead_letters: Vec<DeadLetterRow>,
     /// Messages to publish; ids are assigned by the engine from the lease rows.
@@ -72,9 +68,7 @@ impl Commit {
             && self.relations.is_empty()
             && self.relation_history.is_empty()
             && self.jobs.is_empty()
-            && self.attempts.is_empty()
-            && self.answers.is_empty()
-            && self.answers_heard.is_empty()
+            && self.edge == EdgeRows::default()
             && self.dead_letters.is_empty()
             && self.outbox.is_empty()
             && self.positions.is_empty()

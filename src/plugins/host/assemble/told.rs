@@ -29,8 +29,8 @@ impl Assembly<'_> {
         let Some(said) = &order.said else { return false };
         let unheard = unit.unheard().is_some();
         match (said.kept, unheard) {
-            (false, true) => self.commit.answers.push(said.row.clone()),
-            (true, false) => self.commit.answers_heard.push((said.row.world_id.clone(), said.row.result_id)),
+            (false, true) => self.commit.edge.answers.push(said.row.clone()),
+            (true, false) => self.commit.edge.heard.push((said.row.world_id.clone(), said.row.result_id)),
             _ => {}
         }
         unheard
