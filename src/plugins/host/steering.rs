@@ -256,3 +256,93 @@ pub(super) fn measure(edge: &EdgeJobs, now: Instant) {
     metrics::gauge!("worldtick_generation_edge_oldest_seconds").set(edge.oldest_wait(now).as_secs_f64());
     metrics::gauge!("worldtick_generation_saturation_ratio").set(edge.saturation());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::edge::LimitScope;
+    use super::*;
+    use crate::components::generation::JobState;
+    use crate::messages::SimulationEvent;
+
+    #[expect(clippy::disallowed_methods, reason = "a test needs some instant")]
+    fn begin() -> Instant {
+        Instant::now()
+    }
+
+    fn id() -> WorldId {
+        WorldId::new("w").expect("an id")
+    }
+
+    fn row(job_id: i64, stage: JobStage, attempt: i64) -> JobRow {
+        JobRow {
+            world_id: "w".to_owned(),
+            job_id,
+            stage,
+            attempt,
+            shard: 2,
+            user: "alice".to_owned(),
+            kind: "scene".to_owned(),
+            timeout_seconds: 30,
+            ..JobRow::default()
+        }
+    }
+
+    fn tell(edge: &mut EdgeJobs, state: JobState, attempt: u8, order: WorkOrder, now: Instant) {
+        let change = GenerationJobChanged { job_id: 1, state, attempt, ..GenerationJobChanged::example() };
+        let told = GenerationTold(vec![JobTold { change, order }]);
+        heed(edge, (&id(), Uuid::nil(), 2), &told, (7, now));
+    }
+
+    fn decide(edge: &mut EdgeJobs, now: Instant) -> Decisions {
+        edge.decide(now, |_| true, 9)
+    }
+
+    #[test]
+    fn the_edge_goes_on_from_the_store() {
+        let (mut edge, now, wall) = (EdgeJobs::default(), begin() + seconds(4_000), 5_000_000_000);
+        let sent = |job_id: i64, ago: i64| AttemptRow {
+            sent_at: wall - ago * 1_000_000,
+            ..AttemptRow::of(&row(job_id, JobStage::Sent, 1))
+        };
+        let rows = [row(1, JobStage::Waits, 0), row(2, JobStage::Sent, 3), row(3, JobStage::None, 1)];
+        let recent = vec![sent(9, 3_599), sent(2, 60)];
+        assert_eq!(load(&mut edge, (&rows, recent), |shard| i64::from(shard) + 4, (now, wall)), 2);
+        assert_eq!(edge.len(), (1, 1));
+        let filter = super::super::edge::EdgeFilter { limit: 9, ..Default::default() };
+        let hour = |edge: &mut EdgeJobs, now: Instant| {
+            decide(edge, now);
+            edge.shown(&filter, now)["withinTheHour"].clone()
+        };
+        // Both attempts, and the one that is let go now.
+        assert_eq!((hour(&mut edge, now), hour(&mut edge, now + seconds(1))), (3.into(), 2.into()));
+        // Its request may not have been published by the last server.
+        edge.published(2, 5, now);
+        assert_eq!(decide(&mut edge, now + seconds(90)).timed_out, []);
+        edge.published(2, 6, now);
+        assert_eq!(decide(&mut edge, now + seconds(90)).timed_out, [((id(), 2), 3)]);
+        assert_eq!(edge.limits().quota(LimitScope::All, "").concurrent, 256);
+    }
+
+    #[test]
+    fn what_worlds_say_moves_jobs_through_the_edge() {
+        let (mut edge, now) = (EdgeJobs::default(), begin());
+        let sent = || WorkOrder::Send { payload: Value::Null, timeout_real_seconds: 30 };
+        let key = (id(), 1);
+        tell(&mut edge, JobState::Queued, 0, WorkOrder::Admit, now);
+        assert_eq!(edge.len(), (1, 0));
+        tell(&mut edge, JobState::Queued, 1, sent(), now);
+        edge.published(2, 7, now);
+        assert!(edge.with_the_workers(&key, 1).is_some() && edge.with_the_workers(&key, 2).is_none());
+        tell(&mut edge, JobState::Queued, 1, WorkOrder::Heard, now + seconds(20));
+        // That it runs, which its world hears a step later, is no news.
+        tell(&mut edge, JobState::Running, 1, WorkOrder::None, now + seconds(40));
+        assert_eq!(decide(&mut edge, now + seconds(49)).timed_out, []);
+        assert_eq!(decide(&mut edge, now + seconds(50)).timed_out, [(key.clone(), 1)]);
+        tell(&mut edge, JobState::Running, 1, WorkOrder::Answered, now + seconds(51));
+        assert_eq!(edge.len(), (0, 0), "with nobody, until its world has taken it in");
+        tell(&mut edge, JobState::Queued, 1, WorkOrder::Admit, now + seconds(52));
+        assert_eq!(edge.len(), (1, 0));
+        tell(&mut edge, JobState::Cancelled, 1, WorkOrder::None, now + seconds(53));
+        assert_eq!(edge.len(), (0, 0));
+    }
+}
