@@ -260,6 +260,48 @@ fn nobody_outside_lets_jobs_go_past_the_limits_or_answers_for_another_world() {
     assert_eq!(requests(&server, 0), Vec::<Value>::new());
 }
 
+/// Needs a Kafka of its own, which goes away.
+#[cfg(unix)]
+#[test]
+fn the_time_of_workers_stands_still_while_kafka_is_away() {
+    use crate::bridge_support::private_kafka::PrivateKafka;
+    use worldtick::plugins::bridge::KafkaSettings;
+    use worldtick::plugins::bridge::topics::{TopicCatalogue, apply};
+    const TIMEOUT: u64 = 8;
+    let Some(mut kafka) = PrivateKafka::start() else { return };
+    apply(&KafkaSettings::new(kafka.plain.clone()), &TopicCatalogue::built_in().expect("a catalogue"), Some(1))
+        .expect("topics");
+    let servers = kafka.plain.clone();
+    let kinds = KINDS.replace("timeoutRealSeconds: 1 ", &format!("timeoutRealSeconds: {TIMEOUT} "));
+    assert_ne!(kinds, KINDS);
+    let server = TestServer::start_with(&[format!("{}{kinds}", world("here", "manual"))], move |config| {
+        config.kafka.bootstrap_servers = Some(servers.clone());
+    });
+    let api = server.api();
+    step(&api, "here");
+    let first = job(&api, "here", "brief");
+    let request = requests(&server, 1).remove(0);
+    kafka.stop();
+    // What is let go now reaches nobody.
+    let second = job(&api, "here", "brief");
+    let begun = Instant::now();
+    wait_for("longer than workers have", || {
+        step(&api, "here");
+        for job in [first, second] {
+            assert_eq!(shown(&api, "here", job)["state"], "queued");
+        }
+        (begun.elapsed() > Duration::from_secs(TIMEOUT * 2)).then_some(())
+    });
+    kafka.run();
+    server.wait_until_ready();
+    taken(&server, answer(&server, &request, &json!({})));
+    let all = requests_of(&server, "here", 2);
+    assert_eq!((&all[1]["job_id"], &all[1]["attempt"]), (&second.into(), &1.into()));
+    taken(&server, answer(&server, &all[1], &json!({})));
+    step(&api, "here");
+    assert_eq!([first, second].map(|job| shown(&api, "here", job)["state"].clone()), ["succeeded", "succeeded"]);
+}
+
 #[test]
 fn limits_change_while_the_server_runs_and_are_kept() {
     let mut server = two_worlds(|_| {});
