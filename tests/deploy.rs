@@ -413,7 +413,8 @@ fn alerts_are_about_metrics_that_there_are_and_say_what_to_do() {
         let runbook = alert["annotations"]["runbook_url"].as_str().expect("a runbook");
         let (file, place) = runbook.split_once('#').expect("a place in a file");
         let page = text(file);
-        let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
+        let headings =
+            page.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
         assert!(headings.into_iter().any(|heading| heading == place), "{name}: {runbook} is nowhere");
         assert!(alert["annotations"]["summary"].is_string() && alert["labels"]["severity"].is_string(), "{name}");
     }

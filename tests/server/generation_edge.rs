@@ -185,7 +185,9 @@ fn what_a_worker_says_to_a_world_that_has_faulted_is_kept_until_it_is_back() {
     step(&api, "here");
     let shown = shown(&api, "here", job);
     assert_eq!((&shown["state"], &shown["reference"]), (&"succeeded".into(), &"s3://kept".into()), "{shown}");
-    wait_for("it is kept no more", || server.query_store("SELECT world_id FROM generation_answer").is_empty().then_some(()));
+    wait_for("it is kept no more", || {
+        server.query_store("SELECT world_id FROM generation_answer").is_empty().then_some(())
+    });
     // The same again is known by its id.
     let mut again = json!({
         "result_id": id, "world_id": "here", "incarnation": request["incarnation"], "job_id": job, "attempt": 1,
@@ -335,17 +337,23 @@ fn limits_change_while_the_server_runs_and_are_kept() {
     let again = api.get(LIMITS).ok();
     assert_eq!(again, changed, "they are kept");
     // Taken back one by one.
-    let taken_back = limit(&api, &json!({ "perUser": { "concurrent": null }, "users": { "bob": { "perHour": null } } }));
-    assert_eq!((&taken_back["perUser"]["concurrent"], &taken_back["users"]["bob"]["perHour"]), (&16.into(), &Value::Null));
+    let taken_back =
+        limit(&api, &json!({ "perUser": { "concurrent": null }, "users": { "bob": { "perHour": null } } }));
+    assert_eq!(
+        (&taken_back["perUser"]["concurrent"], &taken_back["users"]["bob"]["perHour"]),
+        (&16.into(), &Value::Null)
+    );
     requests_of(&server, "here", 2);
     behind(&api, "there", there, "its world are with");
     let taken_back = limit(&api, &json!({ "worlds": { "there": null }, "users": { "bob": null } }));
     assert_eq!((&taken_back["worlds"], &taken_back["users"]), (&json!({}), &json!({})));
     requests_of(&server, "there", 1);
     // What cannot be is refused whole.
-    let wrong = json!({ "shards": { "one": { "concurrent": 1 } }, "worlds": { "A b": null }, "all": { "concurrent": 5 } });
+    let wrong =
+        json!({ "shards": { "one": { "concurrent": 1 } }, "worlds": { "A b": null }, "all": { "concurrent": 5 } });
     let told = api.patch(LIMITS, &wrong.to_string(), &JSON).problem(422);
-    let pointers: Vec<_> = told["errors"].as_array().expect("errors").iter().map(|error| error["pointer"].clone()).collect();
+    let pointers: Vec<_> =
+        told["errors"].as_array().expect("errors").iter().map(|error| error["pointer"].clone()).collect();
     assert_eq!(pointers, ["/shards/one", "/worlds/A b"]);
     api.patch(LIMITS, r#"{"all": {"concurrent": -1}}"#, &JSON).problem(422);
     api.patch(LIMITS, r#"{"everybody": {}}"#, &JSON).problem(422);
@@ -375,21 +383,30 @@ fn the_command_line_shows_the_edge_and_changes_its_limits() {
     let edge = run(&["edge", "--user", "alice", "--world", "here", "--kind", "scene"]);
     assert_eq!((&edge["jobs"][0]["jobId"], &edge["withWorkers"]), (&second.into(), &1.into()), "{edge}");
     assert!(edge["jobs"][0]["behind"].as_str().is_some_and(|why| why.contains("its kind")), "{edge}");
-    assert_eq!(edge["worlds"][0], json!({
-        "name": "here", "waiting": 1, "withWorkers": 1, "concurrent": 256, "withinTheHour": 1, "perHour": 100_000,
-        "saturation": 1.0 / 256.0,
-    }));
+    assert_eq!(
+        edge["worlds"][0],
+        json!({
+            "name": "here", "waiting": 1, "withWorkers": 1, "concurrent": 256, "withinTheHour": 1, "perHour": 100_000,
+            "saturation": 1.0 / 256.0,
+        })
+    );
     assert_eq!(run(&["edge", "--user", "bob"])["jobs"], json!([]));
     let limits = run(&["limits", "--of", "kind:scene", "--concurrent", "2", "--per-hour", "50"]);
     assert_eq!(limits["kinds"]["scene"], json!({ "concurrent": 2, "perHour": 50 }));
     requests(&server, 2);
     assert_eq!(run(&["limits", "--of", "kind"]), json!({ "concurrent": 1, "perHour": 100_000 }));
-    assert_eq!(run(&["limits", "--of", "kind:scene", "--concurrent", "default"])["kinds"]["scene"]["concurrent"], Value::Null);
+    assert_eq!(
+        run(&["limits", "--of", "kind:scene", "--concurrent", "default"])["kinds"]["scene"]["concurrent"],
+        Value::Null
+    );
     // Per world, for whoever looks at many.
     let text = wait_for("metrics", || {
         let text = api.get("/metrics").text;
         (metric(&text, r#"worldtick_generation_started_total{world="here"}"#) >= 2.0).then_some(text)
     });
     assert!(text.contains(r#"worldtick_generation_completed_total{world="here"} 0"#), "{text}");
-    assert!(text.contains("worldtick_generation_saturation_ratio") && text.contains("worldtick_generation_edge_oldest_seconds"));
+    assert!(
+        text.contains("worldtick_generation_saturation_ratio")
+            && text.contains("worldtick_generation_edge_oldest_seconds")
+    );
 }

@@ -1,8 +1,8 @@
 //! What the edge of generation keeps.
 
 use worldtick::plugins::store::{
-    AnswerRow, AttemptRow, AuditEnd, AuditFilter, AuditOutcome, Commit, EdgeRows, JobRow, JobStage, LIMITS_MAX, LimitRow,
-    LimitsChanged, NewAudit, Sweep, Swept,
+    AnswerRow, AttemptRow, AuditEnd, AuditFilter, AuditOutcome, Commit, EdgeRows, JobRow, JobStage, LIMITS_MAX,
+    LimitRow, LimitsChanged, NewAudit, Sweep, Swept,
 };
 
 use crate::harness::{Bench, id, world};
@@ -97,7 +97,11 @@ pub(crate) async fn limits_change_one_by_one_with_their_audit(bench: &Bench) {
     assert_eq!((audited[0].outcome.as_str(), audited[0].status), ("done", Some(200)));
     let again = limit("user", "alice", Some(0), Some(1));
     store.change_generation_limits(&[again.clone(), limit("user", "", None, None)], None).await.unwrap();
-    assert_eq!(store.generation_limits().await.unwrap(), std::slice::from_ref(&again), "one that says nothing is forgotten");
+    assert_eq!(
+        store.generation_limits().await.unwrap(),
+        std::slice::from_ref(&again),
+        "one that says nothing is forgotten"
+    );
     let many: Vec<_> = (0..LIMITS_MAX).map(|number| limit("user", &format!("u{number}"), Some(1), None)).collect();
     assert_eq!(store.change_generation_limits(&many, None).await.unwrap(), LimitsChanged::TooMany);
     assert_eq!(store.generation_limits().await.unwrap(), [again], "all or none");

@@ -197,7 +197,9 @@ impl FromStr for LimitOf {
             ("kind", Some(_)) => "kinds",
             ("shard", Some(_)) => "shards",
             ("world", Some(_)) => "worlds",
-            _ => return Err("give all, user, kind, shard, world, or one of the last four with a name: user:alice".into()),
+            _ => {
+                return Err("give all, user, kind, shard, world, or one of the last four with a name: user:alice".into());
+            }
         };
         Ok(Self { key, name: name.map(str::to_owned) })
     }
@@ -346,9 +348,7 @@ pub(in crate::cli) fn run(args: &JobsArgs) -> Result<(), CliError> {
                 quota.extend(value.map(|LimitValue(value)| (name.to_owned(), json!(value))));
             }
             let answer = match of {
-                Some(of) if !quota.is_empty() => {
-                    client.patch_untagged(LIMITS, &of.patch(&Value::Object(quota)))?
-                }
+                Some(of) if !quota.is_empty() => client.patch_untagged(LIMITS, &of.patch(&Value::Object(quota)))?,
                 _ => client.get(LIMITS, &[])?,
             };
             let shown = of.as_ref().filter(|of| of.name.is_none()).and_then(|of| answer.get(of.key));

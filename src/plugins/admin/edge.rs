@@ -190,15 +190,14 @@ fn limits_json(limits: &EdgeLimits, rows: &[LimitRow]) -> Value {
         configured.insert(everybody.to_owned(), quota(limits.configured(scope)));
         if !by_name.is_empty() {
             let named = rows.iter().filter(|row| row.scope == scope.as_str() && !row.name.is_empty());
-            let named = named.map(|row| {
-                (row.name.clone(), json!({ "concurrent": row.concurrent, "perHour": row.per_hour }))
-            });
+            let named =
+                named.map(|row| (row.name.clone(), json!({ "concurrent": row.concurrent, "perHour": row.per_hour })));
             shown.insert(by_name.to_owned(), Value::Object(named.collect()));
         }
     }
-    let changed = rows.iter().map(|row| {
-        json!({ "scope": row.scope, "name": row.name, "by": row.changed_by, "at": wall(row.changed_at) })
-    });
+    let changed = rows
+        .iter()
+        .map(|row| json!({ "scope": row.scope, "name": row.name, "by": row.changed_by, "at": wall(row.changed_at) }));
     shown.insert("changed".to_owned(), changed.collect());
     shown.insert("configured".to_owned(), Value::Object(configured));
     Value::Object(shown)

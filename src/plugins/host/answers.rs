@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use super::commands::{Asked, CommandHead, CommandSource, GENERATION_RESULT};
 use super::engine::Engine;
-use super::orders::Order;
-use super::unit::{OrderWork, Said, Slot, Unit, Work};
 use super::fingerprint;
+use super::orders::{Hitch, Order};
+use super::unit::{OrderWork, Said, Slot, Unit, Work};
 use crate::components::ids::WorldId;
 use crate::messages::generation::ResultStatus;
 use crate::messages::{CommandInput, CommandMessage};
@@ -142,9 +142,11 @@ impl Engine {
                 continue;
             }
             let asked = Asked { command: Some(command), said, ..Asked::default() };
-            // What cannot be begun now is offered again.
-            if self.begin_order(id, order, asked).is_err() {
-                return true;
+            let Err(hitch) = self.begin_order(id, order, asked) else { continue };
+            match *hitch {
+                (Hitch::No(error), asked) => self.refuse(error, asked),
+                // It is offered again.
+                (Hitch::Wait(_), _) => return true,
             }
         }
         true

@@ -22,8 +22,8 @@ use crate::messages::{EventRecord, Input, Outcome, SimulationEvent, TickOutcome}
 use crate::plugins::bridge::dead_letter::{dead_letter, dead_letter_topic, record_size, reference_to};
 use crate::plugins::bridge::wire::{event_row, own_tick_row};
 use crate::plugins::store::{
-    Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow,
-    ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
+    Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow, ShardId,
+    TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
 };
 
 /// What is to be told once a commit is durable.

@@ -85,6 +85,8 @@ pub struct Engine {
     pub(super) edge: Edge,
     /// Worlds for which the store keeps answers of workers that they have not heard.
     pub(super) unheard: BTreeSet<WorldId>,
+    /// Whether what workers say could be heard since the start.
+    pub(super) was_heard: bool,
     /// Until then the time of the workers stands still.
     pub(super) reads_on_until: Option<Instant>,
     pub(super) extensions: Extensions,
@@ -156,6 +158,7 @@ impl Engine {
             last_glance: wall_now(),
             edge: view.edge().clone(),
             unheard: BTreeSet::new(),
+            was_heard: false,
             reads_on_until: None,
             extensions: extensions_of(&*build),
             stopping: false,

@@ -171,12 +171,13 @@ impl Engine {
     /// The time of the workers stands still while nothing can be heard of them: while Kafka or the database is away, or the
     /// outbox full, and a while after that. Called every now and then, with the time since it was called last.
     pub(super) fn watch_workers(&mut self, since: Duration, now: Instant) {
-        let hears =
-            !self.outbox_is_full() && self.records_retry.is_none() && self.parts.surroundings.kafka_is_read();
-        if !hears {
+        let hears = !self.outbox_is_full() && self.records_retry.is_none() && self.parts.surroundings.kafka_is_read();
+        if hears {
+            self.was_heard = true;
+        } else if self.was_heard {
             self.reads_on_until = Some(now + READS_ON);
         }
-        if self.reads_on_until.is_some_and(|until| now < until) {
+        if !hears || self.reads_on_until.is_some_and(|until| now < until) {
             self.edge.lock().stand_still(since);
         }
     }

@@ -121,7 +121,11 @@ pub const METRICS: &[Metric] = &[
         &[],
         "Share of what may be with the workers in all, at once or within an hour, that is used: 1 where nothing more may go.",
     ),
-    counter("worldtick_generation_started_total", &["world"], "Attempts at jobs of a world that were sent to the workers."),
+    counter(
+        "worldtick_generation_started_total",
+        &["world"],
+        "Attempts at jobs of a world that were sent to the workers.",
+    ),
     counter("worldtick_generation_completed_total", &["world"], "Jobs of a world that came to an end, whichever."),
     gauge(
         "worldtick_generation_queue_oldest_seconds",

@@ -146,8 +146,9 @@ impl Store {
     pub async fn answers(&self, world_id: Option<&str>, limit: u32) -> Result<Vec<AnswerRow>, StoreError> {
         let columns = "world_id, result_id, incarnation, job_id, attempt, issued_by, issued_at, payload, recorded_at";
         let of_one = if world_id.is_some() { "WHERE world_id = $2 " } else { "" };
-        let sql =
-            format!("SELECT {columns} FROM generation_answer {of_one}ORDER BY world_id, recorded_at, result_id LIMIT $1");
+        let sql = format!(
+            "SELECT {columns} FROM generation_answer {of_one}ORDER BY world_id, recorded_at, result_id LIMIT $1"
+        );
         let mut values: Vec<Value<'_>> = values![i64::from(limit)].into();
         values.extend(world_id.map(Value::from));
         let mut session = self.reader("read answers of workers").await?;
@@ -207,14 +208,8 @@ async fn store_limit(session: &mut Session, limit: &LimitRow) -> Result<(), Fail
                VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (scope, name) DO UPDATE SET \
                concurrent = excluded.concurrent, per_hour = excluded.per_hour, changed_by = excluded.changed_by, \
                changed_at = excluded.changed_at";
-    let values = values![
-        &limit.scope,
-        &limit.name,
-        limit.concurrent,
-        limit.per_hour,
-        &limit.changed_by,
-        limit.changed_at,
-    ];
+    let values =
+        values![&limit.scope, &limit.name, limit.concurrent, limit.per_hour, &limit.changed_by, limit.changed_at,];
     session.execute(sql, &values).await.map(|_| ())
 }
 

@@ -1,7 +1,7 @@
 //! The routes of jobs of generation.
 
-use super::super::{edge, jobs};
 use super::super::scope::Scope::{ConfigWrite, Operate, Read};
+use super::super::{edge, jobs};
 use super::{Route, delete, get, patch, post};
 
 /// What is asked of workers outside, and how much of it there may be.

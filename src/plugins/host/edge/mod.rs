@@ -4,6 +4,7 @@
 //! Worlds let jobs go in fair turns; here they wait in the order in which they came, and one that a limit holds back holds
 //! back no other. What is decided enters the worlds as inputs, so that a replay needs nothing of this.
 
+mod card;
 mod limits;
 mod show;
 #[cfg(test)]
@@ -14,11 +15,10 @@ use std::ops::Bound::{Excluded, Included};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use uuid::Uuid;
-
+pub(super) use self::card::Card;
+use self::card::{Counted, Tally};
 pub use self::limits::{EdgeLimits, LimitScope, OwnLimits, OwnQuota, Quota};
 pub(crate) use self::show::EdgeFilter;
-use crate::components::clock::GameInstant;
 use crate::components::ids::WorldId;
 use crate::plugins::store::ShardId;
 
@@ -34,31 +34,6 @@ const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A job, by its world and its id there.
 pub(super) type JobKey = (WorldId, u64);
-
-/// What the edge knows of a job.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Card {
-    pub(super) world: WorldId,
-    pub(super) incarnation: Uuid,
-    pub(super) shard: ShardId,
-    pub(super) user: String,
-    pub(super) kind: String,
-    pub(super) priority: i16,
-    pub(super) deadline: GameInstant,
-}
-
-impl Card {
-    /// What limits of a scope know it by.
-    fn name(&self, scope: LimitScope) -> String {
-        match scope {
-            LimitScope::User => self.user.clone(),
-            LimitScope::Kind => self.kind.clone(),
-            LimitScope::World => self.world.to_string(),
-            LimitScope::Shard => self.shard.to_string(),
-            LimitScope::All => String::new(),
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
@@ -95,24 +70,6 @@ pub(super) struct Decisions {
     pub(super) held: Vec<(JobKey, &'static str)>,
     /// Jobs of which no worker has said anything for too long, with the attempt.
     pub(super) timed_out: Vec<(JobKey, u8)>,
-}
-
-/// How much there is of something that a limit is of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Tally {
-    /// Jobs that wait here.
-    waiting: u32,
-    /// Jobs with the workers, those that worlds have been asked to send among them.
-    in_flight: u32,
-    /// Attempts within the last hour, with the same.
-    hour: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Counted {
-    Waiting,
-    InFlight,
-    Hour,
 }
 
 /// The jobs with which the edge has something to do.
@@ -264,7 +221,14 @@ impl EdgeJobs {
     }
 
     /// A job is sent, for the so-manieth time, in or before this place of its shard's outbox. It counts for the hour.
-    pub(super) fn sent(&mut self, key: JobKey, card: Card, (attempt, timeout): (u8, Duration), outbox_id: i64, now: Instant) {
+    pub(super) fn sent(
+        &mut self,
+        key: JobKey,
+        card: Card,
+        (attempt, timeout): (u8, Duration),
+        outbox_id: i64,
+        now: Instant,
+    ) {
         self.attempted(card.clone(), now);
         self.with_workers(key, card, (attempt, timeout), outbox_id, now);
     }
@@ -414,9 +378,9 @@ impl EdgeJobs {
                     decisions.admitted.push(key);
                 }
                 Some(why) => {
-                    let known = held.told.is_some_and(|(told, at)| {
-                        told == why || now.saturating_duration_since(at) < REASON_LASTS
-                    });
+                    let known = held
+                        .told
+                        .is_some_and(|(told, at)| told == why || now.saturating_duration_since(at) < REASON_LASTS);
                     if !known {
                         held.told = Some((why, now));
                         decisions.held.push((key, why));

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::*;
+use crate::components::clock::GameInstant;
 
 fn world(name: &str) -> WorldId {
     WorldId::new(name).expect("an id")
@@ -193,7 +195,11 @@ fn a_world_that_takes_nothing_uses_up_nothing_of_anybodys_hour() {
     assert_eq!(edge.jobs.get(&key(1)).map(|held| held.attempt), Some(2), "it was not tried");
     edge.wait((world("well"), 1), card_in("well", 1, 1, 0), 0, now);
     let decided = edge.decide(now + seconds(60), |id| *id != world("w"), 9);
-    assert_eq!((decided.admitted, decided.held), (vec![(world("well"), 1)], vec![]), "nor is it asked while it has faulted");
+    assert_eq!(
+        (decided.admitted, decided.held),
+        (vec![(world("well"), 1)], vec![]),
+        "nor is it asked while it has faulted"
+    );
     edge.put_back(&(world("well"), 1), now);
     assert_eq!(edge.tally(LimitScope::User, "u1"), Tally { waiting: 2, in_flight: 0, hour: 0 });
 }
