@@ -1,5 +1,7 @@
 //! What is known of a job, and how much there is of what limits are of.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::LimitScope;
@@ -21,13 +23,13 @@ pub(in crate::plugins::host) struct Card {
 
 impl Card {
     /// What limits of a scope know it by.
-    pub(super) fn name(&self, scope: LimitScope) -> String {
+    pub(super) fn name(&self, scope: LimitScope) -> Cow<'_, str> {
         match scope {
-            LimitScope::User => self.user.clone(),
-            LimitScope::Kind => self.kind.clone(),
-            LimitScope::World => self.world.to_string(),
-            LimitScope::Shard => self.shard.to_string(),
-            LimitScope::All => String::new(),
+            LimitScope::User => self.user.as_str().into(),
+            LimitScope::Kind => self.kind.as_str().into(),
+            LimitScope::World => self.world.as_str().into(),
+            LimitScope::Shard => self.shard.to_string().into(),
+            LimitScope::All => "".into(),
         }
     }
 }

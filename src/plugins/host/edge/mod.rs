@@ -158,7 +158,7 @@ impl EdgeJobs {
     fn count(&mut self, card: &Card, what: Counted, more: bool) {
         for scope in LimitScope::ALL {
             let (name, of_scope) = (card.name(scope), self.tallies.entry(scope).or_default());
-            let tally = of_scope.entry(name.clone()).or_default();
+            let tally = of_scope.entry(name.clone().into_owned()).or_default();
             let number = match what {
                 Counted::Waiting => &mut tally.waiting,
                 Counted::InFlight => &mut tally.in_flight,
@@ -166,7 +166,7 @@ impl EdgeJobs {
             };
             *number = if more { number.saturating_add(1) } else { number.saturating_sub(1) };
             if *tally == Tally::default() {
-                of_scope.remove(&name);
+                of_scope.remove(&*name);
             }
         }
     }

@@ -354,7 +354,7 @@ proptest! {
             let recent = story.attempts.iter().filter(|(at, _)| now.duration_since(*at) < HOUR);
             let recent: Vec<&Card> = recent.map(|(_, card)| card).collect();
             for scope in LimitScope::ALL {
-                let names: BTreeSet<String> = with_workers.iter().chain(&recent).map(|card| card.name(scope)).collect();
+                let names: BTreeSet<String> = with_workers.iter().chain(&recent).map(|card| card.name(scope).into_owned()).collect();
                 for name in names {
                     let count = |cards: &[&Card]| u32::try_from(cards.iter().filter(|card| card.name(scope) == name).count());
                     let (at_once, hour) = (count(&with_workers).expect("few"), count(&recent).expect("few"));
