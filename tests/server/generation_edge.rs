@@ -64,7 +64,7 @@ fn requests_of(server: &TestServer, id: &str, count: usize) -> Vec<Value> {
 fn an_answer_makes_room_though_its_world_stands_still() {
     let server = two_worlds(|config| config.generation.in_flight_max = 1);
     let api = server.api();
-    (step(&api, "here"), step(&api, "there"));
+    ["here", "there"].iter().for_each(|id| step(&api, id));
     let first = job(&api, "here", "scene");
     let request = requests(&server, 1).remove(0);
     let second = job(&api, "there", "scene");
@@ -143,7 +143,7 @@ fn recover(api: &Api) {
 fn a_world_that_has_faulted_uses_up_nobodys_limits() {
     let (server, set) = with_trap(|config| config.generation.per_hour_per_user_max = 2);
     let api = server.api();
-    (step(&api, "here"), step(&api, "there"));
+    ["here", "there"].iter().for_each(|id| step(&api, id));
     limit(&api, &json!({ "all": { "concurrent": 0 } }));
     let waiting = job(&api, "here", "scene");
     wait_for("it waits at the edge", || (edge(&api)["waiting"] == 1).then_some(()));
@@ -204,7 +204,7 @@ fn what_a_worker_says_to_a_world_that_has_faulted_is_kept_until_it_is_back() {
 fn workers_are_told_to_stop_when_a_world_is_gone_or_begins_anew() {
     let server = two_worlds(|_| {});
     let api = server.api();
-    (step(&api, "here"), step(&api, "there"));
+    ["here", "there"].iter().for_each(|id| step(&api, id));
     let jobs = [job(&api, "here", "scene"), job(&api, "there", "scene")];
     let sent = ["here", "there"].map(|id| requests_of(&server, id, 1).remove(0));
     api.post("/api/v1/worlds/here/reset", &json!({})).ok();
@@ -310,7 +310,7 @@ fn limits_change_while_the_server_runs_and_are_kept() {
     let api = server.api();
     let before = api.get(LIMITS).ok();
     assert_eq!((&before["all"]["concurrent"], &before["perUser"]["perHour"]), (&256.into(), &1_000.into()));
-    (step(&api, "here"), step(&api, "there"));
+    ["here", "there"].iter().for_each(|id| step(&api, id));
     let changed = limit(
         &api,
         &json!({

@@ -315,7 +315,9 @@ proptest! {
                 }
                 2 => {
                     edge.over(&key);
-                    (story.waiting.remove(&key), story.asked.remove(&key), story.sent.remove(&key));
+                    for jobs in [&mut story.waiting, &mut story.asked, &mut story.sent] {
+                        jobs.remove(&key);
+                    }
                 }
                 // The world has sent what it was asked to send.
                 3 | 4 => if let Some((card, attempt)) = story.asked.remove(&key) {
