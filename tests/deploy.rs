@@ -388,3 +388,34 @@ fn what_the_build_reads_goes_to_the_builder() {
         assert!(copied.contains(&format!("/build/target/release/{program}")), "{program} is not in the image");
     }
 }
+
+/// What is said of a heading as the fragment of a link.
+fn anchor(heading: &str) -> String {
+    heading.trim().to_lowercase().replace(' ', "-").chars().filter(|c| c.is_alphanumeric() || *c == '-').collect()
+}
+
+#[test]
+fn alerts_are_about_metrics_that_there_are_and_say_what_to_do() {
+    use worldtick::plugins::metrics::METRICS;
+    let rules = yaml("deploy/prometheus/alerts.yaml");
+    let groups = rules["groups"].as_array().expect("groups");
+    let alerts: Vec<&Value> = groups.iter().flat_map(|group| group["rules"].as_array().expect("rules")).collect();
+    assert!(alerts.len() >= 3, "{alerts:?}");
+    for alert in alerts {
+        let name = alert["alert"].as_str().expect("a name");
+        let expression = alert["expr"].as_str().expect("an expression");
+        let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let metrics: Vec<&str> = words.filter(|word| word.starts_with("worldtick_")).collect();
+        assert!(!metrics.is_empty(), "{name}: {expression}");
+        for word in metrics {
+            assert!(METRICS.iter().any(|metric| metric.name == word), "{name}: there is no metric {word}");
+        }
+        let runbook = alert["annotations"]["runbook_url"].as_str().expect("a runbook");
+        let (file, place) = runbook.split_once('#').expect("a place in a file");
+        let page = text(file);
+        let headings =
+            page.lines().filter(|line| line.starts_with('#')).map(|line| anchor(line.trim_start_matches('#')));
+        assert!(headings.into_iter().any(|heading| heading == place), "{name}: {runbook} is nowhere");
+        assert!(alert["annotations"]["summary"].is_string() && alert["labels"]["severity"].is_string(), "{name}");
+    }
+}

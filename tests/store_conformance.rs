@@ -11,6 +11,8 @@
 mod access;
 #[path = "store_conformance/crashes.rs"]
 mod crashes;
+#[path = "store_conformance/edge.rs"]
+mod edge;
 #[path = "store_conformance/harness.rs"]
 mod harness;
 #[path = "store_conformance/lists.rs"]
@@ -57,6 +59,8 @@ conformance! {
     lists: lists_page_both_ways_without_gaps, lists_filter, the_latest_state_of_each_market_is_of_this_incarnation,
         a_relation_is_kept_once_and_what_happened_for_ever,
         a_job_is_kept_once_and_those_for_the_edge_are_found, counts_count_every_table;
+    edge: attempts_are_kept_for_an_hour, answers_stay_until_they_are_heard_or_their_world_is_another,
+        limits_change_one_by_one_with_their_audit;
     pruning: published_rows_go_by_age_and_others_stay, published_rows_go_by_number_and_others_stay, own_ticks_stay_until_they_are_known,
         histories_go_by_age_and_by_count, a_step_removes_no_more_than_its_batch,
         metrics_are_kept_by_age_and_number_and_read_newest_first, commits_get_through_while_many_rows_are_removed,

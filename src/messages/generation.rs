@@ -364,6 +364,18 @@ pub enum WorkOrder {
     },
     /// Whoever works at it is to stop.
     Stop,
+    /// A worker is so far: the time-out begins anew. Nothing in the world has changed, and nobody else is told.
+    Heard,
+    /// The attempt has had its answer, which takes effect with the next step: it is with the workers no more. Nobody else
+    /// is told.
+    Answered,
+}
+
+impl WorkOrder {
+    /// Whether it is told to the edge alone, and is no change of the job.
+    pub fn is_for_the_edge_alone(&self) -> bool {
+        matches!(self, Self::Heard | Self::Answered)
+    }
 }
 
 /// A change of a job, with what the edge has to do. Only told: nothing in the world is decided by it.

@@ -132,6 +132,10 @@ fn take_gauges(view: &HostView, bridges: &Bridges, most: u32) {
             }
             series.set("worldtick_world_lag_seconds", name, None, world.lag_seconds());
             series.set("worldtick_world_dropped_seconds_total", name, None, world.dropped_seconds);
+            if world.spec.generation.is_some() {
+                series.set("worldtick_generation_started_total", name, None, world.counts.jobs_started as f64);
+                series.set("worldtick_generation_completed_total", name, None, world.counts.jobs_completed as f64);
+            }
         }
     }
     let labelled: BTreeSet<&str> = worlds.iter().take(most as usize).map(|world| world.world_id.as_str()).collect();

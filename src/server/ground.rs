@@ -25,7 +25,9 @@ use crate::plugins::bridge::outbound::{self, Guarantee, OutboundConfig, Outbound
 use crate::plugins::bridge::topics::TopicCatalogue;
 use crate::plugins::bridge::{EmbeddedBroker, KafkaSettings};
 use crate::plugins::host::restore::{self, Patience};
-use crate::plugins::host::{BuildApp, Engine, EngineParts, HostConfig, HostFailure, HostView, OrderMessage, Payloads};
+use crate::plugins::host::{
+    BuildApp, Engine, EngineParts, HostConfig, HostFailure, HostView, OrderMessage, OwnLimits, Payloads,
+};
 use crate::plugins::store::{InputPosition, Lease, LeaseState, ShardId, Store};
 use crate::world::spec::WorldSpec;
 
@@ -122,10 +124,14 @@ impl Ground {
         self.phase.waits("worlds are being restored");
         let removed = restore::persist(patience, || runtime.block_on(self.store.unregistered_worlds()))?;
         engine.load(rows, worlds, &removed)?;
+        let limits = restore::persist(patience, || runtime.block_on(self.store.generation_limits()))?;
+        self.view.edge().lock().change(OwnLimits::of_rows(&limits));
         let jobs = restore::persist(patience, || runtime.block_on(self.store.open_jobs()))?;
         let since = engine.hour_ago();
         let recent = restore::persist(patience, || runtime.block_on(self.store.recent_attempts(since)))?;
-        engine.load_jobs(jobs, recent);
+        engine.load_jobs(&jobs, recent);
+        let answers = restore::persist(patience, || runtime.block_on(self.store.answers(None, u32::MAX)))?;
+        engine.load_answers(&answers);
         if self.embedded.is_none() {
             let own = restore::persist(patience, || runtime.block_on(self.store.unconsumed_own_ticks(u32::MAX)))?;
             engine.expect_own_ticks(own.into_iter().filter_map(|row| Some((row.world_id?, row.tick_id?))));

@@ -65,6 +65,10 @@ impl Surroundings for Bridges {
     fn partitions_ready(&self, positions: Vec<InputPosition>) -> bool {
         self.inbound.with(|inbound| inbound.add_partitions(positions)).unwrap_or(false)
     }
+
+    fn kafka_is_read(&self) -> bool {
+        self.inbound.with(|inbound| inbound.status().connected).unwrap_or(false)
+    }
 }
 
 /// The outbox as the publisher reads it, on its own thread: what came last from memory, everything else from the store.

@@ -43,6 +43,7 @@ mod denied;
 mod factions;
 mod faults;
 mod generation;
+mod generation_edge;
 mod interactions;
 mod market_agent;
 mod npcs;

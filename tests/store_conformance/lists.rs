@@ -149,7 +149,7 @@ pub(crate) async fn a_relation_is_kept_once_and_what_happened_for_ever(bench: &B
 }
 
 /// A job of the world as `world("demo", incarnation)` makes it.
-fn job(incarnation: u128, job_id: i64, commit_no: i64, (state, stage): (&str, JobStage)) -> JobRow {
+pub(crate) fn job(incarnation: u128, job_id: i64, commit_no: i64, (state, stage): (&str, JobStage)) -> JobRow {
     JobRow {
         world_id: "demo".to_owned(),
         incarnation: world("demo", incarnation).incarnation,
@@ -189,8 +189,6 @@ pub(crate) async fn a_job_is_kept_once_and_those_for_the_edge_are_found(bench: &
     assert_eq!(owner.store.open_jobs().await.unwrap(), all);
     let of_bob = JobFilter { user: Some("bob".to_owned()), state: Some("queued".to_owned()), ..JobFilter::default() };
     assert_eq!(owner.store.jobs("demo", &of_bob, 0, 10).await.unwrap(), all[1..]);
-    assert_eq!(owner.store.recent_attempts(1_003).await.unwrap().len(), 2);
-    assert_eq!(owner.store.recent_attempts(1_004).await.unwrap(), []);
     // One that runs keeps the time that workers were given.
     let running = JobRow { timeout_seconds: 0, ..job(1, 7, 4, ("running", JobStage::Sent)) };
     let commit = Commit { jobs: vec![running, job(1, 8, 4, ("dead", JobStage::None))], ..owner.next() };

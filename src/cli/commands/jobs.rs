@@ -1,13 +1,15 @@
 //! `worldtick jobs`: what is asked of workers outside.
 
+use std::str::FromStr;
+
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::chains::page;
 use crate::cli::client::{Client, ClientArgs, segment};
 use crate::cli::command_id::CommandArgs;
 use crate::cli::error::{CliError, Exit};
-use crate::cli::output::{Column, object};
+use crate::cli::output::{Column, Output, list, object, tell};
 use crate::components::ids::WorldId;
 
 /// Arguments of `jobs`.
@@ -19,7 +21,11 @@ use crate::components::ids::WorldId;
   worldtick jobs retry night-city --kind scene --count-only
   worldtick jobs retry night-city --kind scene
   worldtick jobs quotas night-city --max-in-flight 20
-  worldtick jobs status night-city")]
+  worldtick jobs status night-city
+  worldtick jobs edge --user alice                   # what waits for the workers over all worlds, and behind what
+  worldtick jobs limits                              # how many may be with the workers
+  worldtick jobs limits --of user:alice --concurrent 4 --per-hour 200
+  worldtick jobs limits --of kind --concurrent default")]
 pub struct JobsArgs {
     /// How to reach the server.
     #[command(flatten)]
@@ -139,11 +145,100 @@ pub enum JobsCommand {
         /// The world
         world: WorldId,
     },
+    /// Show what waits for the workers over all worlds, and behind what
+    Edge {
+        /// Only jobs of this world
+        #[arg(long)]
+        world: Option<WorldId>,
+        /// Only jobs of this user
+        #[arg(long)]
+        user: Option<String>,
+        /// Only jobs of this kind
+        #[arg(long)]
+        kind: Option<String>,
+        /// At most so many jobs, users, kinds, shards and worlds
+        #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000))]
+        limit: u32,
+    },
+    /// Show how many jobs may be with the workers over all worlds, or change it
+    Limits {
+        /// Of what: all, user, kind, shard, world (of each), or user:NAME, kind:NAME, shard:NUMBER, world:ID
+        #[arg(long, value_name = "SCOPE[:NAME]")]
+        of: Option<LimitOf>,
+        /// So many at once, or `default` for what holds without
+        #[arg(long, value_name = "NUMBER", requires = "of")]
+        concurrent: Option<LimitValue>,
+        /// So many attempts within an hour, or `default` for what holds without
+        #[arg(long, value_name = "NUMBER", requires = "of")]
+        per_hour: Option<LimitValue>,
+    },
+}
+
+/// Of what a limit is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LimitOf {
+    /// The key of the answer.
+    key: &'static str,
+    name: Option<String>,
+}
+
+impl FromStr for LimitOf {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (scope, name) = text.split_once(':').map_or((text, None), |(scope, name)| (scope, Some(name)));
+        let key = match (scope, name) {
+            ("all", None) => "all",
+            ("user", None) => "perUser",
+            ("kind", None) => "perKind",
+            ("shard", None) => "perShard",
+            ("world", None) => "perWorld",
+            ("user", Some(_)) => "users",
+            ("kind", Some(_)) => "kinds",
+            ("shard", Some(_)) => "shards",
+            ("world", Some(_)) => "worlds",
+            _ => {
+                return Err(
+                    "give all, user, kind, shard, world, or one of the last four with a name: user:alice".into()
+                );
+            }
+        };
+        Ok(Self { key, name: name.map(str::to_owned) })
+    }
+}
+
+impl LimitOf {
+    /// A patch, or a part of an answer, in its place.
+    fn patch(&self, quota: &Value) -> Value {
+        match &self.name {
+            Some(name) => json!({ self.key: { name.as_str(): quota } }),
+            None => json!({ self.key: quota }),
+        }
+    }
+}
+
+/// A limit, or what holds without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitValue(Option<u32>);
+
+impl FromStr for LimitValue {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "default" => Ok(Self(None)),
+            text => text.parse().map(|number| Self(Some(number))).map_err(|_| "give a number, or `default`".into()),
+        }
+    }
 }
 
 impl JobsCommand {
     fn changes(&self) -> bool {
-        !matches!(self, Self::List { .. } | Self::Explain(_) | Self::Status { .. })
+        match self {
+            Self::List { .. } | Self::Explain(_) | Self::Status { .. } | Self::Edge { .. } => false,
+            Self::Limits { concurrent, per_hour, .. } => concurrent.is_some() || per_hour.is_some(),
+            _ => true,
+        }
     }
 }
 
@@ -157,6 +252,20 @@ const COLUMNS: [Column; 8] = [
     ("ATTEMPT", "/attempt"),
     ("REASON", "/reason"),
 ];
+
+const EDGE_COLUMNS: [Column; 8] = [
+    ("WORLD", "/world"),
+    ("JOB", "/jobId"),
+    ("KIND", "/kind"),
+    ("USER", "/user"),
+    ("ATTEMPT", "/attempt"),
+    ("BEFORE", "/before"),
+    ("EXPECTED", "/expectedSeconds"),
+    ("BEHIND", "/behind"),
+];
+
+/// The limits of the edge.
+const LIMITS: &str = "/api/v1/generation/limits";
 
 /// The fields that are given.
 fn given<const N: usize>(fields: [(&str, Value); N]) -> Value {
@@ -226,5 +335,58 @@ pub(in crate::cli) fn run(args: &JobsArgs) -> Result<(), CliError> {
             object(&client.patch_untagged(&in_world(world, "generation"), &body)?, output)
         }
         JobsCommand::Status { world } => object(&client.get(&in_world(world, "generation"), &[])?, output),
+        JobsCommand::Edge { world, user, kind, limit } => {
+            let query = [
+                ("world", world.as_ref().map(ToString::to_string)),
+                ("user", user.clone()),
+                ("kind", kind.clone()),
+                ("limit", Some(limit.to_string())),
+            ];
+            edge(&client.get("/api/v1/generation", &query)?, output)
+        }
+        JobsCommand::Limits { of, concurrent, per_hour } => {
+            let mut quota = Map::new();
+            for (name, value) in [("concurrent", concurrent), ("perHour", per_hour)] {
+                quota.extend(value.map(|LimitValue(value)| (name.to_owned(), json!(value))));
+            }
+            let answer = match of {
+                Some(of) if !quota.is_empty() => client.patch_untagged(LIMITS, &of.patch(&Value::Object(quota)))?,
+                _ => client.get(LIMITS, &[])?,
+            };
+            let shown = of.as_ref().filter(|of| of.name.is_none()).and_then(|of| answer.get(of.key));
+            object(shown.unwrap_or(&answer), output)
+        }
+    }
+}
+
+/// What waits, as rows; and in a line how much of the limits is used.
+fn edge(answer: &Value, output: Output) -> Result<(), CliError> {
+    let rows = answer.get("jobs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    list(answer, rows, &EDGE_COLUMNS, output)?;
+    let number = |name: &str| answer.get(name).cloned().unwrap_or_default();
+    tell(&format!(
+        "{} wait, {} of {} with the workers, {} of {} within the hour",
+        number("waiting"),
+        number("withWorkers"),
+        number("concurrent"),
+        number("withinTheHour"),
+        number("perHour")
+    ));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_named_by_scope_and_name() {
+        let of = |text: &str| text.parse::<LimitOf>().map(|of| of.patch(&json!(1)));
+        assert_eq!(of("all"), Ok(json!({ "all": 1 })));
+        assert_eq!(of("user"), Ok(json!({ "perUser": 1 })));
+        assert_eq!(of("user:a:b"), Ok(json!({ "users": { "a:b": 1 } })));
+        assert!(of("all:x").is_err() && of("team").is_err());
+        assert_eq!("default".parse(), Ok(LimitValue(None)));
+        assert!("-1".parse::<LimitValue>().is_err());
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::body::Body;
 use super::lists::page_limit;
 use super::npcs::{ask, object, rejected, tell};
+use super::orders::{living, world_id};
 use super::{App, Problem};
 use crate::components::clock::GameInstant;
 use crate::components::generation::JobState;
@@ -47,6 +48,9 @@ pub(super) async fn list(
     let more = rows.len() > kept;
     rows.truncate(kept);
     let next = rows.last().filter(|_| more).map(|row| row.job_id.to_string());
+    if rows.is_empty() {
+        living(&app, &world_id(&world)?)?;
+    }
     let items: Vec<Value> = rows.iter().map(job_json).collect();
     Ok(Json(json!({ "items": items, "next": next })))
 }
@@ -82,7 +86,13 @@ pub(super) async fn show(State(app): State<App>, Path((world, job)): Path<(Strin
     let id = number(&job)?;
     let asked = ask(&app, &world, "generation.show", json!({ "jobId": id })).await;
     let gone = match asked {
-        Ok(answer) => return Ok(Json(answer)),
+        Ok(mut answer) => {
+            let at_the_edge = world_id(&world).ok().and_then(|world| app.parts.view.edge_explained(&world, id));
+            if let (Some(edge), Value::Object(answer)) = (at_the_edge, &mut answer) {
+                answer.insert("edge".to_owned(), edge);
+            }
+            return Ok(Json(answer));
+        }
         Err(problem) => problem,
     };
     if !gone.detail().starts_with(NO_JOB) {

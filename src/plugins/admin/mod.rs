@@ -14,7 +14,7 @@
 //! | `factions`, `crowd` | factions and how they stand to each other; the crowd |
 //! | `npcs`, `sessions` | NPCs, the scheduler and its last steps; sessions and focus |
 //! | `interactions` | chains, cooldowns and intents |
-//! | `jobs` | jobs of generation |
+//! | `jobs`, `edge` | jobs of generation; what waits for the workers, and its limits |
 //! | `simulation` | how a world is simulated: shown and changed |
 //! | [`lists`] | ticks, events, dead letters, schemas |
 //! | [`tasks`] | periodic tasks, and metrics of the past |
@@ -26,6 +26,7 @@ mod body;
 mod callers;
 mod content;
 mod crowd;
+mod edge;
 mod factions;
 pub mod health;
 mod interactions;
@@ -130,6 +131,8 @@ pub(super) struct Shared {
     pub(super) streams: Arc<Semaphore>,
     /// Requests that may change something, from the first byte of the body to the end of their row in the audit.
     pub(super) changes: Arc<Semaphore>,
+    /// Who changes limits of generation has them for himself.
+    pub(super) limits: tokio::sync::Mutex<()>,
     callers: Callers,
     refusals: Refusals,
 }
@@ -155,6 +158,7 @@ pub fn router(parts: AdminParts) -> Router {
         changes: Arc::new(Semaphore::new(parts.limits.requests_max)),
         callers: Callers::new(parts.store.clone(), parts.token.clone()),
         refusals: Refusals::default(),
+        limits: tokio::sync::Mutex::default(),
         parts,
     });
     let api = routes::api(&shared);

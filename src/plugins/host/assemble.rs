@@ -1,19 +1,19 @@
 //! From finished units to the rows of one commit.
 
+mod told;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::commands::{command_row, result_row};
 use super::days::DayLine;
 use super::engine::Engine;
 use super::generation::{KeptJobs, Place};
 use super::hosted::Hosted;
 use super::logs::MarketLine;
-use super::orders::OrderError;
 use super::relations::KeptRelations;
-use super::unit::{Repeated, Slot, TickWork, Unit, Work};
+use super::unit::{Slot, TickWork, Unit, Work};
 use super::view::EventLine;
 use crate::components::ids::WorldId;
 use crate::components::money::Money;
@@ -22,8 +22,8 @@ use crate::messages::{EventRecord, Input, Outcome, SimulationEvent, TickOutcome}
 use crate::plugins::bridge::dead_letter::{dead_letter, dead_letter_topic, record_size, reference_to};
 use crate::plugins::bridge::wire::{event_row, own_tick_row};
 use crate::plugins::store::{
-    CommandRow, Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow,
-    ShardId, TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
+    Commit, ConfigChangeRow, Cursor, DeadLetterRow, InputPosition, JournalRow, MarketStateRow, OutboxRow, ShardId,
+    TickHistoryRow, TickSeenRow, WorldChange, WorldStatus,
 };
 
 /// What is to be told once a commit is durable.
@@ -91,6 +91,7 @@ impl Assembly<'_> {
             if let Some(change) = order.change.as_ref().filter(|change| !self.is_overtaken(change)) {
                 self.relations.heed(change);
                 self.commit.worlds.push(change.clone());
+                self.stop_workers(change);
             }
             let no = self.commit.commit_no;
             let settings = order.settings.iter().map(|row| ConfigChangeRow { commit_no: no, ..row.clone() });
@@ -113,6 +114,9 @@ impl Assembly<'_> {
             }
         }
         self.command(unit);
+        if let Some(row) = self.engine.stops_after(unit, self.wall) {
+            self.outbox(row);
+        }
         match &unit.work {
             Work::Tick(tick) => self.tick(unit, tick, &events, &markets),
             Work::Bad { class, message, raw } => {
@@ -126,49 +130,6 @@ impl Assembly<'_> {
             }
             Work::Republish(rows) => rows.iter().for_each(|row| self.outbox(row.clone())),
             Work::Repeated(_) | Work::Moved | Work::Step | Work::Question { .. } | Work::Snapshot => {}
-        }
-    }
-
-    /// What became of a command: kept under its id, and told to who sent it through Kafka.
-    fn command(&mut self, unit: &Unit) {
-        let Some(command) = &unit.command else { return };
-        let (wall, commit_no) = (self.wall, self.commit.commit_no);
-        let (row, repeated) = match &unit.work {
-            // The record of the first stays as it is.
-            Work::Repeated(Repeated { differs: Some(words), .. }) => {
-                let refused = Err(OrderError::Conflict(words.clone()));
-                (Some(command_row(command, &refused, None, wall, commit_no)), false)
-            }
-            Work::Repeated(Repeated { first: before, .. }) => {
-                let same = |row: &&CommandRow| {
-                    row.command_id == command.head.command_id && row.world_id == command.world.as_str()
-                };
-                let before = before.as_deref().or_else(|| self.commit.commands.iter().find(same));
-                (before.cloned(), true)
-            }
-            _ => {
-                let now = unit.slots.values().find_map(|slot| match slot {
-                    Slot::Applied { outcome, .. } => outcome.now,
-                    Slot::Made(made) => made.now,
-                    _ => None,
-                });
-                let now = now.or_else(|| self.engine.worlds.get(&command.world).and_then(|world| world.now));
-                let now = now.map(|now| now.as_micros());
-                let mut row = command_row(command, &unit.answer(), now, wall, commit_no);
-                // Of a world that it made, it is that one's.
-                if let Work::Order(order) = &unit.work
-                    && let Some(WorldChange::Register(made)) = order.change.as_ref().filter(|_| !unit.is_stillborn())
-                {
-                    row.incarnation = Some(made.incarnation);
-                }
-                self.commit.commands.push(row.clone());
-                (Some(row), false)
-            }
-        };
-        if let Some(origin) = &unit.origin {
-            let name = format!("result:{}:{}:{}:{commit_no}", origin.topic, origin.partition, origin.offset);
-            let event_id = Uuid::new_v5(&self.engine.store_id, name.as_bytes());
-            self.outbox(result_row(command, row.as_ref(), repeated, event_id, wall));
         }
     }
 

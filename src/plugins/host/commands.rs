@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::engine::Engine;
 use super::orders::{Hitch, OrderError, Reply};
 use super::reading::order_of;
-use super::unit::{Commanded, OrderWork, Origin, Repeated, Slot, Unit, Work};
+use super::unit::{Commanded, EdgeWord, OrderWork, Origin, Repeated, Said, Slot, Unit, Work};
 use super::{fingerprint, measure};
 use crate::components::ids::WorldId;
 use crate::config::Flaw;
@@ -17,7 +17,7 @@ use crate::plugins::store::{CommandRow, OutboxRow, ShardId, StoreError};
 /// Where outcomes of commands from Kafka go.
 pub(super) const RESULT_TOPIC: &str = "world.command.result";
 /// What workers say, as a command to a world.
-const GENERATION_RESULT: &str = "generation.result";
+pub(super) const GENERATION_RESULT: &str = "generation.result";
 /// Their event type in lists and metrics.
 const RESULT_TYPE: &str = "world.command.result";
 
@@ -85,14 +85,17 @@ pub(super) struct Asked {
     pub(super) origin: Option<Origin>,
     pub(super) raw: Option<RawRecord>,
     pub(super) reply: Option<Reply>,
+    pub(super) word: Option<EdgeWord>,
+    pub(super) said: Option<Box<Said>>,
 }
 
 impl Asked {
     /// The unit that does it.
     pub(super) fn unit(self, work: OrderWork) -> Unit {
-        let work = OrderWork { reply: self.reply, raw: self.raw, ..work };
-        let mut unit = Unit::new(self.origin, Work::Order(Box::new(work)));
-        unit.command = self.command;
+        let Self { command, origin, raw, reply, word, said } = self;
+        let work = OrderWork { reply, raw, word, said, ..work };
+        let mut unit = Unit::new(origin, Work::Order(Box::new(work)));
+        unit.command = command;
         unit
     }
 
@@ -203,12 +206,10 @@ impl Engine {
             self.push_unit(unit);
             return Ok(());
         }
-        let asked = Asked { command: Some(command), origin: Some(origin), raw: Some(raw), reply: None };
-        if let Some(words) = self.foreign_answer(&id, &message.payload).filter(|_| message.command == GENERATION_RESULT)
-        {
-            self.refuse(OrderError::Conflict(words), asked);
-            return Ok(());
+        if message.command == GENERATION_RESULT && self.may_stay(&id, &message.payload) {
+            return Err(Box::new((origin, message, raw)));
         }
+        let mut asked = Asked { command: Some(command), origin: Some(origin), raw: Some(raw), ..Asked::default() };
         let order = match order {
             Ok(order) => order,
             Err(error) => {
@@ -216,6 +217,15 @@ impl Engine {
                 return Ok(());
             }
         };
+        if message.command == GENERATION_RESULT {
+            if let Some(words) = self.foreign_answer(&id, &message.payload) {
+                self.refuse(OrderError::Conflict(words), asked);
+                return Ok(());
+            }
+            asked.said = self.said(&message);
+            let Some(back) = self.keep_unheard(&id, asked) else { return Ok(()) };
+            asked = back;
+        }
         let Err(hitch) = self.begin_order(&id, order, asked) else { return Ok(()) };
         match *hitch {
             (Hitch::No(error), asked) => {

@@ -137,6 +137,7 @@ impl Engine {
         let labelled: Vec<&WorldId> = self.worlds.keys().take(self.config.world_labels_max).collect();
         let has_label = |world: &str| labelled.iter().any(|id| id.as_str() == world);
         measure::commit(&commit, took, &units, self.parts.view.series(), has_label);
+        super::answers::measure_kept(commit.edge.answers.len());
         let mut touched: BTreeSet<WorldId> = BTreeSet::new();
         self.tell_repetitions(&commit.commands);
         let mut replies = Vec::new();
@@ -197,6 +198,7 @@ impl Engine {
     /// Takes a unit that is durable into account. Returns the answer that may leave now.
     fn conclude_unit(&mut self, unit: Unit, commit_no: i64) -> Vec<(Reply, Result<Value, OrderError>)> {
         let (answer, stillborn) = (unit.answer(), unit.is_stillborn());
+        let unheard = unit.unheard().cloned();
         let (changed, wall) = (!unit.has_failed(), self.wall_micros());
         let Unit { work, slots, command, .. } = unit;
         let tick = match &work {
@@ -212,6 +214,7 @@ impl Engine {
             _ => None,
         };
         let mut jobs = Vec::new();
+        let first = slots.keys().next().cloned();
         for (id, slot) in slots {
             let Some(world) = self.worlds.get_mut(&id) else {
                 if matches!(work, Work::Snapshot) {
@@ -230,6 +233,7 @@ impl Engine {
                 }
                 if let Some(counted) = &outcome.generation {
                     world.counts.count_jobs(counted, outcome.now);
+                    self.step_lines.jobs(&id, &counted.added);
                 }
             }
             if let Slot::Applied { outcome, cost_micros, sets, .. } = slot {
@@ -253,6 +257,14 @@ impl Engine {
         }
         for (id, told) in jobs.iter().filter(|(_, told)| !told.0.is_empty()) {
             self.heed_jobs(id, told);
+        }
+        if let (Work::Order(order), Some(id)) = (&work, &first)
+            && let Some(word) = &order.word
+        {
+            self.heed_word(id, word);
+        }
+        if let Some(said) = unheard {
+            self.conclude_unheard(&said);
         }
         let mut replies = Vec::new();
         if let Some(command) = command.filter(|_| !matches!(work, Work::Repeated(_))) {
@@ -298,7 +310,7 @@ impl Engine {
                     tracing::info!(world_id = %id, shard = row.shard, incarnation = %row.incarnation, "world is registered");
                 }
                 world.presence = Presence::Here;
-                self.edge_jobs.forget(id);
+                self.edge.lock().forget(id);
             }
             WorldChange::Configure { simulation, .. } if changed => {
                 // Of this commit: another change may be under way.
@@ -310,7 +322,7 @@ impl Engine {
                 tracing::info!(world_id = %id, "world is removed");
                 self.with_debt(id, |world| world.debt_micros = 0);
                 self.worlds.remove(id);
-                self.edge_jobs.forget(id);
+                self.edge.lock().forget(id);
                 self.step_lines.forget(id);
             }
             WorldChange::Status { .. } | WorldChange::Configure { .. } => {}

@@ -14,7 +14,7 @@ use super::HostConfig;
 use super::agenda::Agenda;
 use super::commands::InFlight;
 use super::committing::{CommitResult, Committing};
-use super::edge_jobs::EdgeJobs;
+use super::edge::Edge;
 use super::hosted::Worlds;
 use super::logs::{StepLines, Unannounced};
 use super::orders::{OrderError, OrderMessage};
@@ -82,7 +82,13 @@ pub struct Engine {
     /// When the publisher's last batch was through, and how long it took.
     pub(super) last_published: (Instant, Duration),
     pub(super) last_glance: Instant,
-    pub(super) edge_jobs: EdgeJobs,
+    pub(super) edge: Edge,
+    /// Worlds for which the store keeps answers of workers that they have not heard.
+    pub(super) unheard: BTreeSet<WorldId>,
+    /// Whether what workers say could be heard since the start.
+    pub(super) was_heard: bool,
+    /// Until then the time of the workers stands still.
+    pub(super) reads_on_until: Option<Instant>,
     pub(super) extensions: Extensions,
     pub(super) stopping: bool,
     pub(super) failure: Option<HostFailure>,
@@ -114,6 +120,7 @@ impl Engine {
         let workers = Workers::start(config.worker_threads, tasks_max, &build, &restorer, &finished_tx)
             .map_err(|error| HostFailure::Threads(error.to_string()))?;
         view.set_commit(lease.commit_no());
+        view.edge().lock().configure(config.generation.clone());
         let next_outbox = lease.rows().iter().map(|row| (row.shard, row.next_outbox_id)).collect();
         Ok(Self {
             store_id: store.id(),
@@ -149,7 +156,10 @@ impl Engine {
             last_commit_took: Duration::ZERO,
             last_published: (wall_now(), Duration::ZERO),
             last_glance: wall_now(),
-            edge_jobs: EdgeJobs::new(config.generation.clone()),
+            edge: view.edge().clone(),
+            unheard: BTreeSet::new(),
+            was_heard: false,
+            reads_on_until: None,
             extensions: extensions_of(&*build),
             stopping: false,
             failure: None,
@@ -313,6 +323,7 @@ impl Engine {
     /// What no channel tells: instants of the wall clock that have come, and the loss of the lease.
     fn glance(&mut self) {
         let now = wall_now();
+        let since = now.saturating_duration_since(self.last_glance);
         self.last_glance = now;
         // Without anything to commit nothing else would tell: a server that is not needed any more must not stay.
         if matches!(*self.lease.state().borrow(), LeaseState::Lost { .. }) {
@@ -324,8 +335,10 @@ impl Engine {
         }
         self.watch_paces();
         self.resume_when_due();
+        self.watch_workers(since, now);
+        self.offer_answers();
         self.steer_jobs();
-        super::generation::measure(self.edge_jobs.len());
+        super::steering::measure(&self.edge.lock(), now);
         self.retry_calm_orders();
     }
 

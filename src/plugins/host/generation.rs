@@ -1,33 +1,25 @@
-//! Jobs of generation as rows of a commit, as messages to workers, and what the edge decides of them.
+//! Jobs of generation as rows of a commit, and as messages to workers.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::commands::Asked;
-use super::edge_jobs::{Decisions, Whose};
-use super::engine::Engine;
-use super::orders::Order;
+use super::edge::Card;
 use crate::components::generation::JobState;
 use crate::components::ids::WorldId;
-use crate::messages::CommandInput;
 use crate::messages::generation::{GenerationAction, GenerationRequest, GenerationTold, JobTold, WorkOrder};
-use crate::plugins::store::{Commit, JobRow, JobStage, OutboxRow, ShardId};
+use crate::plugins::store::{AttemptRow, Commit, JobRow, JobStage, OutboxRow, ShardId};
 
 /// Where workers are asked.
 pub(super) const REQUEST_TOPIC: &str = "generation.request";
-/// Who speaks to worlds for the edge.
-const EDGE: &str = "generation-edge";
-/// What counts for the limits of an hour, in microseconds.
-const HOUR_MICROS: i64 = 3_600 * 1_000_000;
-/// Jobs in one word to a world.
-const JOBS_TOGETHER: usize = 500;
 
 /// What the inputs of a commit have told of jobs: a commit writes each job once.
 #[derive(Debug, Default)]
-pub(super) struct KeptJobs(BTreeMap<(String, Uuid, i64), JobRow>);
+pub(super) struct KeptJobs {
+    jobs: BTreeMap<(String, Uuid, i64), JobRow>,
+    attempts: Vec<AttemptRow>,
+}
 
 /// Whose a job is, and when it was told.
 #[derive(Debug, Clone, Copy)]
@@ -45,10 +37,13 @@ impl KeptJobs {
         for told in &told.0 {
             let mut row = job_row(place, told);
             let key = (row.world_id.clone(), row.incarnation, row.job_id);
-            if let Some(before) = self.0.get(&key).filter(|_| row.timeout_seconds == 0) {
+            if let Some(before) = self.jobs.get(&key).filter(|_| row.timeout_seconds == 0) {
                 row.timeout_seconds = before.timeout_seconds;
             }
-            self.0.insert(key, row);
+            if matches!(told.order, WorkOrder::Send { .. }) {
+                self.attempts.push(AttemptRow::of(&row));
+            }
+            self.jobs.insert(key, row);
             messages.extend(message_row(place, told));
         }
         messages
@@ -57,7 +52,8 @@ impl KeptJobs {
     /// Puts all of it into the commit.
     pub(super) fn fill(self, commit: &mut Commit) {
         let no = commit.commit_no;
-        commit.jobs = self.0.into_values().map(|row| JobRow { commit_no: no, ..row }).collect();
+        commit.jobs = self.jobs.into_values().map(|row| JobRow { commit_no: no, ..row }).collect();
+        commit.edge.attempts = self.attempts;
     }
 }
 
@@ -67,7 +63,8 @@ fn job_row(place: Place<'_>, told: &JobTold) -> JobRow {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let stage = match (&told.order, change.state) {
         (WorkOrder::Admit, _) => JobStage::Waits,
-        (WorkOrder::Send { .. }, _) | (_, JobState::Running) => JobStage::Sent,
+        (WorkOrder::Answered, _) => JobStage::None,
+        (WorkOrder::Send { .. } | WorkOrder::Heard, _) | (_, JobState::Running) => JobStage::Sent,
         _ => JobStage::None,
     };
     JobRow {
@@ -108,16 +105,14 @@ fn message_row(place: Place<'_>, told: &JobTold) -> Option<OutboxRow> {
             (GenerationAction::Generate, payload.clone(), *timeout_real_seconds)
         }
         WorkOrder::Stop => (GenerationAction::Cancel, Value::Null, 0),
-        WorkOrder::None | WorkOrder::Admit => return None,
+        WorkOrder::None | WorkOrder::Admit | WorkOrder::Heard | WorkOrder::Answered => return None,
     };
     let change = &told.change;
-    let (word, world) = (action.as_str(), place.world.to_string());
-    let name = format!("generation:{}:{}:{word}", change.job_id, change.attempt);
-    let request_id = Uuid::new_v5(&place.incarnation, name.as_bytes());
+    let name = format!("generation:{}:{}:{}", change.job_id, change.attempt, action.as_str());
     let request = GenerationRequest {
-        request_id,
+        request_id: Uuid::new_v5(&place.incarnation, name.as_bytes()),
         action,
-        world_id: world.clone(),
+        world_id: place.world.to_string(),
         incarnation: place.incarnation,
         job_id: change.job_id,
         attempt: change.attempt,
@@ -130,145 +125,60 @@ fn message_row(place: Place<'_>, told: &JobTold) -> Option<OutboxRow> {
         timeout_real_seconds,
         payload,
     };
+    Some(request_row(&request, place.shard, place.wall))
+}
+
+/// The message to workers that nobody waits for an attempt any more, though its world has not said so: because it has
+/// taken too long, or because the world is gone. `why` tells it from what the world itself may say of the same attempt.
+pub(super) fn stop_row(card: &Card, (job_id, attempt): (u64, u8), why: &str, wall: i64) -> OutboxRow {
+    let name = format!("generation:{job_id}:{attempt}:{why}");
+    let request = GenerationRequest {
+        request_id: Uuid::new_v5(&card.incarnation, name.as_bytes()),
+        action: GenerationAction::Cancel,
+        world_id: card.world.to_string(),
+        incarnation: card.incarnation,
+        job_id,
+        attempt,
+        kind: card.kind.clone(),
+        user: card.user.clone(),
+        session: None,
+        npc_id: None,
+        priority: card.priority,
+        deadline: card.deadline,
+        timeout_real_seconds: 0,
+        payload: Value::Null,
+    };
+    request_row(&request, card.shard, wall)
+}
+
+fn request_row(request: &GenerationRequest, shard: ShardId, wall: i64) -> OutboxRow {
+    let world = request.world_id.clone();
     let headers = [
         ("event_type", REQUEST_TOPIC.to_owned()),
         ("world_id", world.clone()),
-        ("job_id", change.job_id.to_string()),
-        ("kind", change.kind.clone()),
-        ("action", word.to_owned()),
+        ("job_id", request.job_id.to_string()),
+        ("kind", request.kind.clone()),
+        ("action", request.action.as_str().to_owned()),
         ("content-type", "application/json".to_owned()),
     ];
-    Some(OutboxRow {
-        shard: place.shard,
-        event_id: request_id,
+    OutboxRow {
+        shard,
+        event_id: request.request_id,
         topic: REQUEST_TOPIC.into(),
         event_type: REQUEST_TOPIC.into(),
         world_id: Some(world.clone()),
         key: Some(world.into_bytes()),
         headers: headers.map(|(name, value)| (name.to_owned(), value.into_bytes())).into(),
-        body: serde_json::to_vec(&request).ok(),
-        created_at: place.wall,
+        body: serde_json::to_vec(request).ok(),
+        created_at: wall,
         ..OutboxRow::default()
-    })
-}
-
-fn seconds(number: i64) -> Duration {
-    Duration::from_secs(number.max(1).unsigned_abs())
-}
-
-impl Engine {
-    /// Takes up the jobs of the store with which the edge has something to do, and the attempts of the last hour: user, how
-    /// many, and when they were recorded. What was with the workers has its time anew: nobody knows what they did
-    /// meanwhile.
-    pub fn load_jobs(&mut self, rows: Vec<JobRow>, recent: Vec<(String, i64, i64)>) {
-        let (now, wall) = (self.now(), self.wall_micros());
-        for (user, attempts, recorded_at) in recent {
-            let ago = Duration::from_micros(wall.saturating_sub(recorded_at).max(0).unsigned_abs());
-            let at = now.checked_sub(ago).unwrap_or(now);
-            (0..attempts).for_each(|_| self.edge_jobs.attempted(&user, at));
-        }
-        let count = rows.len();
-        for row in rows {
-            let Ok(world) = WorldId::new(&row.world_id) else { continue };
-            let key = (world, row.job_id.unsigned_abs());
-            let attempt = u8::try_from(row.attempt).unwrap_or(u8::MAX);
-            let whose = Whose { user: row.user, kind: row.kind, shard: row.shard };
-            match row.stage {
-                JobStage::Waits => self.edge_jobs.wait(key, whose, attempt, now),
-                JobStage::Sent => self.edge_jobs.sent(key, whose, attempt, seconds(row.timeout_seconds), now),
-                JobStage::None => {}
-            }
-        }
-        if count > 0 {
-            tracing::info!(jobs = count, "jobs of generation are taken up");
-        }
     }
-
-    /// The instant of the wall clock from which attempts count for the limits of an hour.
-    pub fn hour_ago(&self) -> i64 {
-        self.wall_micros().saturating_sub(HOUR_MICROS)
-    }
-
-    /// What is durable of jobs: the edge goes on from there.
-    pub(super) fn heed_jobs(&mut self, id: &WorldId, told: &GenerationTold) {
-        let (now, shard) = (self.now(), self.shard_of_world(id));
-        for JobTold { change, order } in &told.0 {
-            let key = (id.clone(), change.job_id);
-            let whose = || Whose { user: change.user.clone(), kind: change.kind.clone(), shard };
-            match order {
-                _ if change.state.is_final() => self.edge_jobs.over(&key),
-                WorkOrder::Admit => self.edge_jobs.wait(key, whose(), change.attempt, now),
-                WorkOrder::Send { timeout_real_seconds, .. } => {
-                    let timeout = Duration::from_secs(u64::from(*timeout_real_seconds));
-                    self.edge_jobs.sent(key, whose(), change.attempt, timeout, now);
-                }
-                _ => self.edge_jobs.heard(&key, now),
-            }
-        }
-    }
-
-    /// Lets jobs go that may, and says of others why they wait. Called whenever something may have changed.
-    pub(super) fn steer_jobs(&mut self) {
-        if self.stopping || self.edge_jobs.len() == (0, 0) || self.units.len() >= self.config.units_max {
-            return;
-        }
-        let Decisions { admitted, held, timed_out } = self.edge_jobs.decide(self.now());
-        let mut by_world: BTreeMap<WorldId, Vec<u64>> = BTreeMap::new();
-        for (world, job) in admitted {
-            by_world.entry(world).or_default().push(job);
-        }
-        for (world, jobs) in by_world {
-            for jobs in jobs.chunks(JOBS_TOGETHER) {
-                if !self.tell_world(&world, "generation.admit", json!({ "jobIds": jobs })) {
-                    let now = self.now();
-                    jobs.iter().for_each(|job| self.edge_jobs.put_back(&(world.clone(), *job), now));
-                }
-            }
-        }
-        let mut reasons: BTreeMap<(WorldId, &'static str), Vec<u64>> = BTreeMap::new();
-        for ((world, job), why) in held {
-            reasons.entry((world, why)).or_default().push(job);
-        }
-        for ((world, reason), jobs) in reasons {
-            for jobs in jobs.chunks(JOBS_TOGETHER) {
-                self.tell_world(&world, "generation.hold", json!({ "jobIds": jobs, "reason": reason }));
-            }
-        }
-        for ((world, job), attempt) in timed_out {
-            let said = json!({ "jobId": job, "attempt": attempt, "status": "failed", "error": "timeout",
-                "message": "no worker has said anything in time" });
-            self.tell_world(&world, "generation.result", said);
-        }
-    }
-
-    /// Says something to a world. Whether it takes it.
-    fn tell_world(&mut self, id: &WorldId, command: &str, payload: Value) -> bool {
-        let input = CommandInput {
-            command_id: Uuid::new_v4(),
-            command: command.to_owned(),
-            issued_by: EDGE.to_owned(),
-            payload,
-        };
-        self.begin_order(id, Order::Command(input), Asked::default()).is_ok()
-    }
-
-    /// Whether an answer of a worker is of another world than the one of that name here.
-    pub(super) fn foreign_answer(&self, id: &WorldId, payload: &serde_json::Map<String, Value>) -> Option<String> {
-        let meant = payload.get("incarnation").and_then(Value::as_str)?;
-        let here = self.worlds.get(id)?.incarnation;
-        (meant != here.to_string()).then(|| format!("it answers incarnation {meant} of world `{id}`, which is no more"))
-    }
-}
-
-/// How many jobs wait here, and how many are with the workers.
-pub(super) fn measure(edge: (usize, usize)) {
-    let number = |count: usize| super::measure::float(count as u64);
-    metrics::gauge!("worldtick_generation_queue_depth", "state" => "edge").set(number(edge.0));
-    metrics::gauge!("worldtick_generation_in_flight").set(number(edge.1));
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::messages::SimulationEvent;
     use crate::messages::generation::GenerationJobChanged;

@@ -43,6 +43,7 @@ impl Engine {
         let known = self.published.entry(shard).or_insert(0);
         *known = id.max(*known);
         self.unannounced.published(shard, *known);
+        self.edge.lock().published(shard, *known, wall_now());
         self.pending_marks.retain(|mark| mark.shard != shard);
         let cluster_id = self.parts.cluster_id.clone();
         self.pending_marks.push(OutboxMark { shard, cluster_id, published_id: *known });

@@ -11,6 +11,7 @@ use super::days::Days;
 use super::measure;
 use super::steps::{StepView, deferred};
 use super::unit::TickNote;
+use crate::components::generation::GenerationTotals;
 use crate::components::ids::WorldId;
 use crate::components::money::Money;
 use crate::components::tier::PerTier;
@@ -49,6 +50,10 @@ pub(super) struct StepLine {
     pub(super) npc_ticks: u64,
     /// Jobs of generation that were let go.
     pub(super) job_ops: u64,
+    /// Attempts at jobs that were sent to the workers, in this step or since the one before.
+    pub(super) jobs_started: u64,
+    /// Jobs that came to an end, likewise.
+    pub(super) jobs_completed: u64,
     pub(super) deferred: u64,
     pub(super) events: usize,
     pub(super) cost_seconds: f64,
@@ -70,6 +75,7 @@ impl StepLine {
             cost_seconds: measure::seconds(step.cost_micros),
             npcs: report.map_or_else(PerTier::default, |report| report.population),
             steps: 1,
+            ..Self::default()
         }
     }
 
@@ -79,6 +85,8 @@ impl StepLine {
             delta_game_seconds: before.delta_game_seconds + self.delta_game_seconds,
             npc_ticks: before.npc_ticks + self.npc_ticks,
             job_ops: before.job_ops + self.job_ops,
+            jobs_started: before.jobs_started + self.jobs_started,
+            jobs_completed: before.jobs_completed + self.jobs_completed,
             deferred: before.deferred + self.deferred,
             events: before.events + self.events,
             cost_seconds: before.cost_seconds + self.cost_seconds,
@@ -88,9 +96,10 @@ impl StepLine {
     }
 
     fn write(&self, world_id: &WorldId) {
-        let Self { delta_game_seconds, npc_ticks, job_ops, deferred, events, cost_seconds, npcs, steps } = *self;
+        let Self { delta_game_seconds, npc_ticks, job_ops, deferred, events, cost_seconds, npcs, steps, .. } = *self;
+        let (jobs_started, jobs_completed) = (self.jobs_started, self.jobs_completed);
         tracing::info!(
-            target: "worldtick::steps", %world_id, delta_game_seconds, npc_ticks, job_ops,
+            target: "worldtick::steps", %world_id, delta_game_seconds, npc_ticks, job_ops, jobs_started, jobs_completed,
             tiers.detailed = npcs.detailed, tiers.active = npcs.active, tiers.ambient = npcs.ambient,
             tiers.dormant = npcs.dormant, deferred, events, cost_seconds, steps, "World stepped"
         );
@@ -101,11 +110,24 @@ impl StepLine {
 #[derive(Debug, Default)]
 pub(super) struct StepLines {
     last: BTreeMap<WorldId, (Instant, StepLine)>,
+    /// Attempts begun and jobs ended since the last step of a world.
+    jobs: BTreeMap<WorldId, (u64, u64)>,
 }
 
 impl StepLines {
+    /// What an input added to the counts of jobs of a world; its next line says so.
+    pub(super) fn jobs(&mut self, world_id: &WorldId, added: &GenerationTotals) {
+        let ended = ended(added);
+        if added.attempts + ended > 0 {
+            let (started, completed) = self.jobs.entry(world_id.clone()).or_default();
+            (*started, *completed) = (*started + added.attempts, *completed + ended);
+        }
+    }
+
     /// A step that is durable. Gives the line that was written, if one was.
     pub(super) fn step(&mut self, world_id: &WorldId, now: Instant, line: StepLine) -> Option<StepLine> {
+        let (jobs_started, jobs_completed) = self.jobs.remove(world_id).unwrap_or_default();
+        let line = StepLine { jobs_started, jobs_completed, ..line };
         let line = match self.last.get_mut(world_id) {
             Some((last, skipped)) if now.duration_since(*last) < STEP_LINES => {
                 *skipped = line.with(*skipped);
@@ -127,7 +149,13 @@ impl StepLines {
     /// A world that is gone.
     pub(super) fn forget(&mut self, world_id: &WorldId) {
         self.last.remove(world_id);
+        self.jobs.remove(world_id);
     }
+}
+
+/// Jobs that have come to an end, whichever.
+pub(super) fn ended(added: &GenerationTotals) -> u64 {
+    added.succeeded + added.failed + added.cancelled + added.expired + added.dead
 }
 
 /// A market that was cleared in a commit.
@@ -237,8 +265,16 @@ mod tests {
         assert_eq!(at(&fast, 10_000), Some(3), "the line says how many steps it stands for");
         assert_eq!(at(&fast, 20_000), Some(1));
         assert_eq!(sums[2], (20_049, 180.0, 10_000), "and sums them up, with the tiers as they are now");
+        let added = GenerationTotals { attempts: 2, succeeded: 1, dead: 1, ..GenerationTotals::default() };
+        lines.jobs(&slow, &added);
+        lines.jobs(&slow, &added);
+        let told = lines.step(&slow, began + Duration::from_secs(30), line(0)).expect("a line");
+        assert_eq!((told.jobs_started, told.jobs_completed), (4, 4), "of what came before the step, too");
+        let told = lines.step(&slow, began + Duration::from_secs(60), line(0)).expect("a line");
+        assert_eq!((told.jobs_started, told.jobs_completed), (0, 0));
+        lines.jobs(&fast, &added);
         lines.forget(&fast);
-        assert_eq!(lines.last.len(), 1);
+        assert_eq!((lines.last.len(), lines.jobs.len()), (1, 0));
     }
 
     #[test]

@@ -22,6 +22,8 @@
 //! | `worker`, `run_queue` | the threads that run the worlds, and which world a free one takes next |
 //! | `steps` | the last steps of each world, and where their time went |
 //! | `measure` | metrics of all this |
+//! | `generation`, `edge`, `steering` | jobs of generation: as rows and messages; limits over all worlds; what these decide |
+//! | `answers` | answers of workers: those of another world, and those that a world cannot hear yet |
 //! | `logs` | log lines of ticks and markets |
 //! | `hosted` | what the engine knows of each world |
 //! | [`restore`] | from the store back to a living world |
@@ -31,12 +33,13 @@
 //! answered, and it is committed with its journal rows, events and input position, or not at all.
 
 mod agenda;
+mod answers;
 mod assemble;
 mod commands;
 mod committing;
 mod configure;
 mod days;
-mod edge_jobs;
+mod edge;
 mod engine;
 mod fingerprint;
 mod generation;
@@ -58,6 +61,7 @@ mod registry;
 mod relations;
 pub mod restore;
 mod run_queue;
+mod steering;
 pub mod steps;
 mod timing;
 mod unit;
@@ -72,7 +76,8 @@ use bevy_app::App;
 
 pub use commands::{CommandHead, CommandSource};
 pub use configure::entity_tag;
-pub use edge_jobs::EdgeLimits;
+pub(crate) use edge::EdgeFilter;
+pub use edge::{EdgeLimits, LimitScope, OwnLimits, OwnQuota, Quota};
 pub use engine::Engine;
 pub use hosted::shard_of;
 pub(crate) use load::hash_as_written;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::commands::{Asked, CommandHead};
+use super::commands::{Asked, CommandHead, GENERATION_RESULT};
 use super::engine::Engine;
 use super::unit::{Commanded, OrderWork, Unit, Work};
 use super::worker::Job;
@@ -315,6 +315,12 @@ impl Engine {
             None => reply,
         };
         let asked = Asked { command: commanded, reply: Some(reply), ..Asked::default() };
+        if let Order::Command(CommandInput { command, payload: Value::Object(payload), .. }) = &order
+            && command == GENERATION_RESULT
+            && let Some(words) = self.foreign_answer(&id, payload)
+        {
+            return self.refuse(OrderError::Conflict(words), asked);
+        }
         let Err(hitch) = self.begin_order(&id, order, asked) else { return };
         match *hitch {
             (Hitch::No(error), asked) => self.refuse(error, asked),

@@ -52,6 +52,8 @@ pub trait Surroundings: Send {
     fn positions_stored(&self, positions: Vec<InputPosition>);
     /// These partitions have a durable position and may be read. Returns whether they were taken.
     fn partitions_ready(&self, positions: Vec<InputPosition>) -> bool;
+    /// Whether Kafka is being read: what is said there is heard.
+    fn kafka_is_read(&self) -> bool;
 }
 
 /// What an engine is made of.

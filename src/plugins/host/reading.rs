@@ -61,6 +61,16 @@ pub fn order_of(message: &CommandMessage, extensions: &Extensions) -> Result<Ord
             let settings = Settings::Patch(patch.unwrap_or_default());
             Order::Configure { settings, if_match, dry_run: false, by }
         }
+        // Whoever could say these would let jobs go past all limits.
+        "generation.admit" | "generation.hold" => {
+            let words = format!("`{}` is said by the server alone: see /api/v1/generation/limits", message.command);
+            return Err(OrderError::Refused(words));
+        }
+        // Ids of jobs begin anew with their world: without it, an answer could be taken for one to another job.
+        "generation.result" if !payload.fields.get("incarnation").is_some_and(Value::is_string) => {
+            let words = "give the `incarnation` of the request";
+            return Err(OrderError::Invalid(vec![Flaw::new("/incarnation", "required", words)]));
+        }
         // What plugins take, under whatever name; the world refuses what none of them knows.
         _ => {
             return Ok(Order::Command(CommandInput {
@@ -163,6 +173,19 @@ mod tests {
         assert_eq!(spec.id.as_str(), "w");
         assert!(matches!(command("economy.set_tax", json!({"rate": 1})), Ok(Order::Command(_))));
         assert!(matches!(command("world.set_flag", json!({"key": "a", "value": 1})), Ok(Order::Command(_))));
+    }
+
+    #[test]
+    fn nobody_outside_lets_jobs_go_or_answers_for_a_world_that_is_not_named() {
+        for name in ["generation.admit", "generation.hold"] {
+            let told = command(name, json!({"jobIds": [1]}));
+            assert!(matches!(&told, Err(OrderError::Refused(words)) if words.contains("server alone")), "{told:?}");
+        }
+        let answer = json!({"jobId": 1, "attempt": 1, "status": "succeeded"});
+        assert_eq!(pointers(command("generation.result", answer.clone())), ["/incarnation"]);
+        let mut named = answer;
+        named["incarnation"] = json!(Uuid::nil());
+        assert!(matches!(command("generation.result", named), Ok(Order::Command(_))));
     }
 
     #[test]

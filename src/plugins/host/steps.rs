@@ -183,6 +183,10 @@ pub struct StepCounts {
     pub jobs_dead: u64,
     /// Game seconds that the oldest of those that wait has waited.
     pub jobs_oldest_seconds: u64,
+    /// Attempts at jobs that were sent to the workers since this process began.
+    pub jobs_started: u64,
+    /// Jobs that came to an end since this process began.
+    pub jobs_completed: u64,
 }
 
 impl StepCounts {
@@ -203,6 +207,8 @@ impl StepCounts {
         self.jobs_dead = counted.dead;
         let waited = now.zip(counted.oldest).map_or(0, |(now, oldest)| now.micros_since(oldest).max(0));
         self.jobs_oldest_seconds = waited.unsigned_abs() / 1_000_000;
+        self.jobs_started += counted.added.attempts;
+        self.jobs_completed += super::logs::ended(&counted.added);
     }
 }
 

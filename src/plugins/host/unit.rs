@@ -13,7 +13,7 @@ use crate::components::ids::WorldId;
 use crate::components::tier::PerTier;
 use crate::messages::{Input, Outcome, TickInput, TickType};
 use crate::plugins::bridge::inbound::{GapReason, RawRecord};
-use crate::plugins::store::{CommandRow, ConfigChangeRow, ShardId, WorldChange};
+use crate::plugins::store::{AnswerRow, CommandRow, ConfigChangeRow, ShardId, WorldChange};
 use crate::world::{Answer, StateHash, UnpackedSnapshot};
 
 /// Where a unit came from.
@@ -125,6 +125,27 @@ pub(super) struct OrderWork {
     pub(super) reply: Option<Reply>,
     /// The record that brought it.
     pub(super) raw: Option<RawRecord>,
+    /// What the edge of generation says by it.
+    pub(super) word: Option<EdgeWord>,
+    /// What a worker says by it, if it is more than how far it is.
+    pub(super) said: Option<Box<Said>>,
+}
+
+/// What the edge of generation has told a world, so that it hears what has become of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EdgeWord {
+    /// That these jobs are let go.
+    Admit(Vec<u64>),
+    /// That no worker has said anything of an attempt in time.
+    TimedOut { job: u64, attempt: u8 },
+}
+
+/// What a worker says of a job, in a form that the store can keep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) row: AnswerRow,
+    /// Whether the store has kept it since its world could not hear it.
+    pub(super) kept: bool,
 }
 
 /// A command that a unit carries out.
@@ -201,6 +222,13 @@ impl Unit {
         self.slots
             .values()
             .any(|slot| matches!(slot, Slot::Failed { .. } | Slot::Gone { .. } | Slot::NotMade(_) | Slot::Foreign(_)))
+    }
+
+    /// The answer of a worker that its world could not hear, because it had faulted: it is kept until the world is back.
+    pub(super) fn unheard(&self) -> Option<&Said> {
+        let Work::Order(order) = &self.work else { return None };
+        let is_gone = self.slots.values().any(|slot| matches!(slot, Slot::Gone { .. }));
+        order.said.as_deref().filter(|_| is_gone)
     }
 
     /// What whoever asked is told: the world's refusal, or else the words that were prepared, or else the world's own.

@@ -6,9 +6,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
 use serde::Serialize;
+use serde_json::Value;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
+use super::edge::{Edge, EdgeFilter};
 use super::steps::{STEPS_IN_ALL, StepCounts, StepView};
 use crate::components::clock::{ClockSource, GameInstant};
 use crate::components::ids::WorldId;
@@ -107,6 +109,7 @@ pub struct HostView {
     steps: Arc<RwLock<BTreeMap<WorldId, VecDeque<Arc<StepView>>>>>,
     series: WorldSeries,
     restored: Arc<AtomicBool>,
+    edge: Edge,
 }
 
 impl Default for HostView {
@@ -114,7 +117,8 @@ impl Default for HostView {
         let events = broadcast::Sender::new(EVENTS_KEPT);
         let series = WorldSeries::default();
         let restored = Arc::default();
-        Self { status: Arc::default(), worlds: Arc::default(), events, steps: Arc::default(), series, restored }
+        let (edge, steps) = (Edge::default(), Arc::default());
+        Self { status: Arc::default(), worlds: Arc::default(), events, steps, series, restored, edge }
     }
 }
 
@@ -136,6 +140,21 @@ impl HostView {
 
     pub(crate) fn set_restored(&self) {
         self.restored.store(true, Ordering::Release);
+    }
+
+    /// What waits for the workers that generate. It is no part of the view: it is as the engine has it now.
+    pub(crate) fn edge(&self) -> &Edge {
+        &self.edge
+    }
+
+    /// What waits there, and behind what.
+    pub(crate) fn edge_shown(&self, filter: &EdgeFilter) -> Value {
+        self.edge.lock().shown(filter, now())
+    }
+
+    /// Where a job stands there; nothing where the edge has nothing to do with it.
+    pub(crate) fn edge_explained(&self, world: &WorldId, job: u64) -> Option<Value> {
+        self.edge.lock().explained(world, job, now())
     }
 
     /// The metrics that tell these worlds apart.
@@ -222,4 +241,10 @@ impl HostView {
             let _ = self.events.send(Arc::new(events));
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "what is shown of the edge is of this moment")]
+fn now() -> Instant {
+    // time: edge of generation: how long jobs have waited, where it is shown | real | std::time::Instant | read when it is asked for
+    Instant::now()
 }

@@ -99,7 +99,7 @@ pub const METRICS: &[Metric] = &[
     counter(
         "worldtick_generation_results_total",
         &["outcome"],
-        "Words of workers by what became of them: applied, duplicate, late (of an attempt before the present one), early, finished (the job is over), unknown.",
+        "Words of workers by what became of them: applied, duplicate, late (of an attempt before the present one), early, finished (the job is over), unknown, kept (its world has faulted, and hears it when it is back).",
     ),
     gauge(
         "worldtick_generation_in_flight",
@@ -111,6 +111,22 @@ pub const METRICS: &[Metric] = &[
         &["state"],
         "Jobs of generation that wait: pending (in their worlds), edge (let go by their worlds, held back here or waiting for another attempt), dead (kept to be sent again).",
     ),
+    gauge(
+        "worldtick_generation_edge_oldest_seconds",
+        &[],
+        "Real seconds that the oldest of the jobs that wait for the edge could have gone by now.",
+    ),
+    gauge(
+        "worldtick_generation_saturation_ratio",
+        &[],
+        "Share of what may be with the workers in all, at once or within an hour, that is used: 1 where nothing more may go.",
+    ),
+    counter(
+        "worldtick_generation_started_total",
+        &["world"],
+        "Attempts at jobs of a world that were sent to the workers.",
+    ),
+    counter("worldtick_generation_completed_total", &["world"], "Jobs of a world that came to an end, whichever."),
     gauge(
         "worldtick_generation_queue_oldest_seconds",
         &[],

@@ -158,26 +158,6 @@ impl Store {
     }
 }
 
-impl Store {
-    /// How often jobs were sent that were recorded since then, at least: user, attempts, when the job was recorded last.
-    ///
-    /// # Errors
-    /// What can befall a query.
-    pub async fn recent_attempts(&self, since: i64) -> Result<Vec<(String, i64, i64)>, StoreError> {
-        let sql = "SELECT user_name, attempt, recorded_at FROM generation_job WHERE recorded_at >= $1 AND attempt > 0 \
-                   ORDER BY recorded_at";
-        let mut session = self.reader("read jobs of generation").await?;
-        let rows = session.fetch(sql, &values![since]).await;
-        let rows = rows.map_err(|failure| failure.into_error("read jobs of generation", "generation_job"))?;
-        rows.iter()
-            .map(|row| {
-                let mut columns = row.read("generation_job");
-                Ok((columns.text()?, columns.int()?, columns.int()?))
-            })
-            .collect()
-    }
-}
-
 fn job_row(row: &Row) -> Result<JobRow, StoreError> {
     let mut columns = row.read("generation_job");
     Ok(JobRow {

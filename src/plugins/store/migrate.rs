@@ -30,6 +30,7 @@ const MIGRATIONS: &[(i64, &str, &str, Option<EngineKind>)] = &[
     (14, "agent place", include_str!("migrations/0014_agent_place.sql"), None),
     (15, "relations", include_str!("migrations/0015_relation.sql"), None),
     (16, "generation jobs", include_str!("migrations/0016_generation_job.sql"), None),
+    (17, "the edge of generation", include_str!("migrations/0017_generation_edge.sql"), None),
 ];
 
 /// Runs the migrations that the store has not seen.

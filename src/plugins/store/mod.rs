@@ -10,7 +10,7 @@
 //! | `commit`, `prepared`, `plan`, `tables`, `statements` | a commit: fence, rows, unknown outcomes, repetition |
 //! | `worlds`, `inputs`, `outbox` | what a start reads: worlds, snapshots, journal; positions, tick ids; what to publish |
 //! | `query`, `pages`, `commands` | lists for the admin API; commands that are known |
-//! | `jobs` | jobs of generation: rows and lists |
+//! | `jobs`, `edge` | jobs of generation: rows and lists; attempts, limits and answers that wait for their worlds |
 //! | `relations` | how factions stand, and what happened between them: rows and lists |
 //! | `token`, `audit` | tokens of the admin API, and who changed what through it |
 //! | `sweep` | removal of what is old or too much, step by step |
@@ -26,6 +26,7 @@ mod audit;
 mod commands;
 mod commit;
 mod config;
+mod edge;
 mod engine;
 mod error;
 mod heartbeat;
@@ -58,6 +59,7 @@ pub use agents::AgentRow;
 pub use audit::{AuditEnd, AuditFilter, AuditOutcome, AuditRow, NewAudit};
 pub use commit::CommitOutcome;
 pub use config::StoreConfig;
+pub use edge::{AnswerRow, AttemptRow, EdgeRows, LIMITS_MAX, LimitRow, LimitsChanged};
 pub use engine::EngineKind;
 pub use error::StoreError;
 pub use jobs::{JobFilter, JobRow, JobStage};

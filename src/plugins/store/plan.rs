@@ -5,8 +5,9 @@ use super::config::StoreConfig;
 use super::rows::{Commit, InputPosition, ShardId, WorldChange, WorldRow};
 use super::statements::{Batch, Statement, check_text, refused};
 use super::tables::{
-    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, GENERATION_JOB, INPUT_POSITION, JOURNAL, MARKET_STATE, OUTBOX,
-    OUTBOX_MARK, RELATION, RELATION_HISTORY, TICK, TICK_HISTORY, UNREGISTERED_WORLD, WORLD,
+    AUDIT, COMMAND, CONFIG_CHANGE, DEAD_LETTER, GENERATION_ANSWER, GENERATION_ATTEMPT, GENERATION_JOB, INPUT_POSITION,
+    JOURNAL, MARKET_STATE, OUTBOX, OUTBOX_MARK, RELATION, RELATION_HISTORY, TICK, TICK_HISTORY, UNREGISTERED_WORLD,
+    WORLD,
 };
 use super::value::{Value, values};
 
@@ -64,6 +65,8 @@ impl<'a> Batch<'a> {
         self.other("journal", "DELETE FROM journal WHERE world_id = $1", values![world_id], row, None);
         self.other("snapshot", "DELETE FROM snapshot WHERE world_id = $1", values![world_id], row, None);
         self.other("relation", "DELETE FROM relation WHERE world_id = $1", values![world_id], row, None);
+        let sql = "DELETE FROM generation_answer WHERE world_id = $1";
+        self.other("generation_answer", sql, values![world_id], row, None);
     }
 
     fn register(&mut self, row: &'a WorldRow, index: usize) -> Result<(), StoreError> {
@@ -220,7 +223,37 @@ impl<'a> Batch<'a> {
                 row.deadline,
                 row.recorded_at,
             ]
-        })
+        })?;
+        self.rows(&GENERATION_ATTEMPT, &commit.edge.attempts, |_, row| {
+            values![
+                &row.world_id,
+                row.incarnation,
+                row.job_id,
+                row.attempt,
+                row.shard,
+                &row.user,
+                &row.kind,
+                row.sent_at,
+            ]
+        })?;
+        self.rows(&GENERATION_ANSWER, &commit.edge.answers, |_, row| {
+            values![
+                &row.world_id,
+                row.result_id,
+                row.incarnation,
+                row.job_id,
+                row.attempt,
+                &row.issued_by,
+                row.issued_at,
+                &row.payload,
+                row.recorded_at,
+            ]
+        })?;
+        for (index, (world_id, result_id)) in commit.edge.heard.iter().enumerate() {
+            let sql = "DELETE FROM generation_answer WHERE world_id = $1 AND result_id = $2";
+            self.other("generation_answer", sql, values![world_id, *result_id], index, None);
+        }
+        Ok(())
     }
 
     fn relations(&mut self, commit: &'a Commit) -> Result<(), StoreError> {

@@ -102,6 +102,8 @@ fn world_of(table: &str, row: usize, commit: &Commit) -> Option<String> {
         "tick_history" => commit.tick_history.get(row).and_then(|row| row.world_id.clone()),
         "market_state" => commit.market_states.get(row).map(|row| row.world_id.clone()),
         "generation_job" => commit.jobs.get(row).map(|row| row.world_id.clone()),
+        "generation_attempt" => commit.edge.attempts.get(row).map(|row| row.world_id.clone()),
+        "generation_answer" => commit.edge.answers.get(row).map(|row| row.world_id.clone()),
         "relation" => commit.relations.get(row).map(|row| row.world_id.clone()),
         "relation_history" => commit.relation_history.get(row).map(|row| row.world_id.clone()),
         "outbox" => commit.outbox.get(row).and_then(|row| row.world_id.clone()),

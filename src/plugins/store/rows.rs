@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::edge::EdgeRows;
 use super::jobs::JobRow;
 use super::relations::{RelationHistoryRow, RelationRow};
 
@@ -40,6 +41,8 @@ pub struct Commit {
     pub relation_history: Vec<RelationHistoryRow>,
     /// Jobs of generation, as they stand now; each job once.
     pub jobs: Vec<JobRow>,
+    /// What the edge of generation keeps beside them.
+    pub edge: EdgeRows,
     /// Messages that could not be used.
     pub dead_letters: Vec<DeadLetterRow>,
     /// Messages to publish; ids are assigned by the engine from the lease rows.
@@ -65,6 +68,7 @@ impl Commit {
             && self.relations.is_empty()
             && self.relation_history.is_empty()
             && self.jobs.is_empty()
+            && self.edge == EdgeRows::default()
             && self.dead_letters.is_empty()
             && self.outbox.is_empty()
             && self.positions.is_empty()

@@ -35,6 +35,11 @@ const OLD_JOBS_LEFT: &str = "DELETE FROM generation_job WHERE (world_id, incarna
                              AND recorded_at < $1 AND NOT EXISTS (SELECT 1 FROM world w \
                              WHERE w.world_id = j.world_id AND w.incarnation = j.incarnation) \
                              ORDER BY recorded_at LIMIT $2)";
+/// Attempts count for the limits of an hour.
+const OLD_ATTEMPTS: &str = "DELETE FROM generation_attempt WHERE (world_id, incarnation, job_id, attempt) IN \
+                            (SELECT world_id, incarnation, job_id, attempt FROM generation_attempt \
+                            WHERE sent_at < $1 ORDER BY sent_at LIMIT $2)";
+const HOUR_MICROS: i64 = 3_600_000_000;
 const REVOKED_TOKENS: &str = "DELETE FROM token WHERE token_id IN (SELECT token_id FROM token WHERE revoked_at < $1 \
                               ORDER BY revoked_at LIMIT $2)";
 
@@ -52,7 +57,7 @@ pub enum Swept {
     MarketHistory,
     /// What happened between factions.
     RelationHistory,
-    /// Jobs of generation that are over, and those of former incarnations of their worlds.
+    /// Jobs of generation that are over, and those of former incarnations of their worlds; attempts an hour before the last.
     GenerationJobs,
     /// Messages that could not be used.
     DeadLetters,
@@ -246,7 +251,13 @@ impl Store {
                 let surplus = too_many.map(|seq| (SURPLUS_OF_AUDIT, seq));
                 Stage::Plain(surplus.into_iter().chain([(OLD_AUDIT, sweep.before)]).collect())
             }
-            Swept::GenerationJobs => Stage::Plain(vec![(OLD_JOBS_LEFT, sweep.before), (OLD_JOBS, sweep.before)]),
+            Swept::GenerationJobs => {
+                let last = "SELECT sent_at FROM generation_attempt ORDER BY sent_at DESC LIMIT 1";
+                let last = self.first_int("generation_attempt", last, &[]).await?;
+                let old = last.map(|last| (OLD_ATTEMPTS, last.saturating_sub(HOUR_MICROS)));
+                let jobs = [(OLD_JOBS_LEFT, sweep.before), (OLD_JOBS, sweep.before)];
+                Stage::Plain(jobs.into_iter().chain(old).collect())
+            }
             Swept::RevokedTokens => Stage::Plain(vec![(REVOKED_TOKENS, sweep.before)]),
         })
     }

@@ -164,6 +164,29 @@ pub(super) const GENERATION_JOB: Table = Table {
              recorded_at = excluded.recorded_at",
 };
 
+/// One that is sent again by another try of its commit is the same.
+pub(super) const GENERATION_ATTEMPT: Table = Table {
+    name: "generation_attempt",
+    columns: &["world_id", "incarnation", "job_id", "attempt", "shard", "user_name", "kind", "sent_at"],
+    suffix: " ON CONFLICT DO NOTHING",
+};
+
+pub(super) const GENERATION_ANSWER: Table = Table {
+    name: "generation_answer",
+    columns: &[
+        "world_id",
+        "result_id",
+        "incarnation",
+        "job_id",
+        "attempt",
+        "issued_by",
+        "issued_at",
+        "payload",
+        "recorded_at",
+    ],
+    suffix: " ON CONFLICT DO NOTHING",
+};
+
 pub(super) const COMMAND: Table = Table {
     name: "command",
     columns: &[

@@ -271,8 +271,10 @@ impl Ground<'_, '_> {
         order: WorkOrder,
     ) {
         let change = self.change_of((id, job), previous, ended);
-        self.jobs.told.0.push(JobTold { change: change.clone(), order });
-        self.jobs.events.write(change);
+        if !order.is_for_the_edge_alone() {
+            self.jobs.events.write(change.clone());
+        }
+        self.jobs.told.0.push(JobTold { change, order });
     }
 
     /// Tells whoever remembers jobs that a dead one is not here any more. It stays what it was: that is no event.

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
+use super::over::Ended;
 use crate::components::generation::{GenerationJob, Landed, LandedWhat, LifeEvent, Refusal};
 use crate::components::ids::StableId;
 use crate::messages::generation::{ErrorClass, ResultStatus, WorkOrder};
@@ -191,11 +192,17 @@ pub(crate) fn report_generation(In(order): In<ReportGeneration>, mut ground: Gro
     let totals = &mut ground.jobs.totals;
     let (word, count) = match held {
         Some(Ok(())) => {
+            let is_progress = order.status == ResultStatus::Progress;
             let report = landed(order);
             // A job of which something has landed is in the list already.
             let known = ground.change_job(id, |job| job.change_rest(|rest| rest.landed.replace(report)));
             if known == Some(None) {
                 ground.jobs.desk.landed.push(id);
+            }
+            // The edge hears it now: the next step may be far off.
+            if let Some(job) = ground.job(id).cloned() {
+                let word = if is_progress { WorkOrder::Heard } else { WorkOrder::Answered };
+                ground.tell_job((id, &job), Some(job.life.state()), &Ended::default(), word);
             }
             ground.finish();
             return Ok(json!({ "jobId": id.0, "result": "taken" }));

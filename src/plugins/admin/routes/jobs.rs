@@ -1,12 +1,28 @@
 //! The routes of jobs of generation.
 
-use super::super::jobs;
 use super::super::scope::Scope::{ConfigWrite, Operate, Read};
+use super::super::{edge, jobs};
 use super::{Route, delete, get, patch, post};
 
 /// What is asked of workers outside, and how much of it there may be.
 pub(super) fn jobs() -> Vec<Route> {
     vec![
+        get(
+            Read,
+            "/generation",
+            edge::show,
+            "What waits for the workers over all worlds: how much of the limits is used, by whom, and the jobs in their order \
+             with what each is behind: `world`, `user`, `kind`.",
+        )
+        .asks(&["world", "user", "kind", "limit"]),
+        get(Read, "/generation/limits", edge::limits, "How many jobs may be with the workers, and who has changed that."),
+        patch(
+            ConfigWrite,
+            "/generation/limits",
+            edge::change_limits,
+            "`{\"all\"?: {\"concurrent\"?, \"perHour\"?}, \"perUser\"?, …, \"users\"?: {\"alice\": {…}}, …}`: changes them by a \
+             JSON Merge Patch, from now on; null takes a value back.",
+        ),
         get(
             Read,
             "/worlds/{world}/jobs",
