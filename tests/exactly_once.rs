@@ -30,6 +30,8 @@ mod commands;
 mod database;
 #[path = "exactly_once/ground.rs"]
 mod ground;
+#[path = "exactly_once/jobs.rs"]
+mod jobs;
 #[path = "exactly_once/kills.rs"]
 mod kills;
 #[path = "exactly_once/live.rs"]
