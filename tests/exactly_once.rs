@@ -13,6 +13,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     unreachable_pub,
     reason = "tests fail by panicking, tell what they did, and wait on the wall clock"
@@ -50,3 +51,5 @@ mod server;
 mod takeover;
 #[path = "exactly_once/topics.rs"]
 mod topics;
+#[path = "../examples/generation-worker/worker.rs"]
+mod worker;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,6 +15,7 @@ use super::load::Sender;
 use super::script::Numbers;
 use super::server::{Launch, Server};
 use super::topics::{Found, json_of, of_world, read_all};
+use super::worker::{Habits, work};
 
 /// Requests and results go by world: several of them keep several workers busy.
 const WORLDS: [&str; 6] = ["atelier", "bindery", "chapel", "darkroom", "engraver", "foundry"];
@@ -64,9 +65,18 @@ fn ask(bootstrap_servers: &str) {
     sender.finish();
 }
 
+/// Not a test of its own: the process that the test kills, a worker of the example.
+#[test]
+fn child_that_works() {
+    let Ok(job) = std::env::var("WORLDTICK_TEST_WORKER") else { return };
+    let (brokers, die) = job.split_once(' ').expect("two words");
+    let habits = Habits { slow: 0, fail: 5, twice: 10, die: die.parse().expect("a number") };
+    let ended = work(brokers, habits).expect_err("it works for ever");
+    panic!("{ended}");
+}
+
 /// The workers of the example, each a process.
 struct Workers {
-    program: PathBuf,
     folder: PathBuf,
     servers: String,
     all: Vec<Child>,
@@ -77,10 +87,8 @@ struct Workers {
 impl Workers {
     /// They are told to die now and then, until each has done so once.
     fn start(ground: &Ground) -> Self {
-        let program = Path::new(env!("CARGO_BIN_EXE_worldtick")).with_file_name("examples").join("generation-worker");
-        assert!(program.exists(), "{} is there after `cargo build --examples`", program.display());
         let (folder, servers) = (ground.folder().to_owned(), ground.bootstrap_servers());
-        let mut workers = Self { program, folder, servers, all: Vec::new(), started: 0, died: 0 };
+        let mut workers = Self { folder, servers, all: Vec::new(), started: 0, died: 0 };
         for _ in 0..WORKERS {
             let worker = workers.run(2);
             workers.all.push(worker);
@@ -91,9 +99,9 @@ impl Workers {
     fn run(&mut self, die: u32) -> Child {
         self.started += 1;
         let log = File::create(self.folder.join(format!("worker-{}.log", self.started))).unwrap();
-        let mut command = Command::new(&self.program);
-        command.args(["--fail", "5", "--twice", "10", "--die", &die.to_string()]);
-        command.env("KAFKA_BOOTSTRAP_SERVERS", &self.servers).current_dir(&self.folder);
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "--nocapture", "jobs::child_that_works"]).current_dir(&self.folder);
+        command.env("WORLDTICK_TEST_WORKER", format!("{} {die}", self.servers));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap()
     }
 
@@ -109,7 +117,8 @@ impl Workers {
 
     /// Kills one, and starts another.
     fn kill(&mut self, number: usize) {
-        let mut worker = std::mem::replace(&mut self.all[number], self.run(0));
+        let other = self.run(0);
+        let mut worker = std::mem::replace(&mut self.all[number], other);
         let _ = worker.kill();
         worker.wait().unwrap();
     }
@@ -177,7 +186,7 @@ fn succeeded_in_store(server: &mut Server, world: &str) -> BTreeSet<u64> {
     let mut jobs = BTreeSet::new();
     let mut cursor = String::new();
     loop {
-        let page = server.get(&format!("/api/v1/worlds/{world}/jobs?state=succeeded&limit=1000{cursor}"));
+        let page = server.get(&format!("/api/v1/worlds/{world}/jobs?state=succeeded&limit=500{cursor}"));
         for row in page["items"].as_array().expect("a list") {
             assert!(jobs.insert(row["jobId"].as_u64().expect("an id")), "{row}");
         }
@@ -220,6 +229,7 @@ fn every_job_is_finished_once_though_workers_and_the_server_are_killed() {
             workers.kill(usize::try_from(numbers.below(WORKERS as u64)).unwrap());
         }
     }
+    eprintln!("the last kill after {:.0} s", began.elapsed().as_secs_f64());
     wait_for("all jobs are over", LIMIT, || {
         server.still_runs();
         workers.look_after();
