@@ -19,7 +19,8 @@ use super::worker::{Habits, work};
 
 /// Requests and results go by world: several of them keep several workers busy.
 const WORLDS: [&str; 6] = ["atelier", "bindery", "chapel", "darkroom", "engraver", "foundry"];
-const JOBS: usize = 10_000;
+/// Ten thousand where tests are to be larger.
+const JOBS: usize = 2_000;
 const USERS: usize = 40;
 const WORKERS: usize = 3;
 /// Something is killed so often, at even distances: the server each third time, otherwise one of the workers.
@@ -186,7 +187,7 @@ fn succeeded_in_store(server: &mut Server, world: &str) -> BTreeSet<u64> {
     let mut jobs = BTreeSet::new();
     let mut cursor = String::new();
     loop {
-        let page = server.get(&format!("/api/v1/worlds/{world}/jobs?state=succeeded&limit=500{cursor}"));
+        let page = server.get(&format!("/api/v1/worlds/{world}/jobs?state=succeeded&limit=1000{cursor}"));
         for row in page["items"].as_array().expect("a list") {
             assert!(jobs.insert(row["jobId"].as_u64().expect("an id")), "{row}");
         }
