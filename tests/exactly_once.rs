@@ -13,6 +13,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::print_stderr,
+    clippy::print_stdout,
     clippy::disallowed_methods,
     unreachable_pub,
     reason = "tests fail by panicking, tell what they did, and wait on the wall clock"
@@ -30,6 +31,8 @@ mod commands;
 mod database;
 #[path = "exactly_once/ground.rs"]
 mod ground;
+#[path = "exactly_once/jobs.rs"]
+mod jobs;
 #[path = "exactly_once/kills.rs"]
 mod kills;
 #[path = "exactly_once/live.rs"]
@@ -48,3 +51,5 @@ mod server;
 mod takeover;
 #[path = "exactly_once/topics.rs"]
 mod topics;
+#[path = "../examples/generation-worker/worker.rs"]
+mod worker;

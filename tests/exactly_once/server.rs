@@ -65,9 +65,16 @@ impl Launch {
 
     /// Has this one world instead of those of the other tests.
     pub fn only_world(&mut self, world: &str, file: &str) -> &mut Self {
+        self.only_worlds(&[(world, file.to_owned())])
+    }
+
+    /// Has these worlds instead of those of the other tests.
+    pub fn only_worlds(&mut self, files: &[(&str, String)]) -> &mut Self {
         fs::remove_dir_all(&self.worlds).unwrap();
         fs::create_dir_all(&self.worlds).unwrap();
-        fs::write(self.worlds.join(format!("{world}.yaml")), file).unwrap();
+        for (world, file) in files {
+            fs::write(self.worlds.join(format!("{world}.yaml")), file).unwrap();
+        }
         self
     }
 

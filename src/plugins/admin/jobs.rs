@@ -43,11 +43,10 @@ pub(super) async fn list(
         return Err(Problem::new(StatusCode::BAD_REQUEST, format!("state: `{state}` is none of {}", all.join(", "))));
     }
     let filter = JobFilter { state: query.state, user: query.user, kind: query.kind };
-    let mut rows = app.parts.store.jobs(&world, &filter, query.cursor.unwrap_or(0), limit.saturating_add(1)).await?;
-    let kept = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > kept;
-    rows.truncate(kept);
-    let next = rows.last().filter(|_| more).map(|row| row.job_id.to_string());
+    let rows = app.parts.store.jobs(&world, &filter, query.cursor.unwrap_or(0), limit).await?;
+    // As everywhere: a page that is full may have one after it.
+    let is_full = rows.len() >= usize::try_from(limit).unwrap_or(usize::MAX);
+    let next = rows.last().filter(|_| is_full).map(|row| row.job_id.to_string());
     if rows.is_empty() {
         living(&app, &world_id(&world)?)?;
     }
