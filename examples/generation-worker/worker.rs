@@ -23,11 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a worker is told to do: how many seconds a job takes, and how many of a hundred jobs fail, are answered twice, and end
 /// the worker in their midst.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Habits {
-    pub slow: u64,
-    pub fail: u64,
-    pub twice: u64,
-    pub die: u64,
+pub(crate) struct Habits {
+    pub(crate) slow: u64,
+    pub(crate) fail: u64,
+    pub(crate) twice: u64,
+    pub(crate) die: u64,
 }
 
 /// An answer to a request. Its id follows from what it says of which attempt: said again, it is the same answer.
@@ -70,7 +70,7 @@ fn arrive(producer: &BaseProducer) -> Result<(), Box<dyn Error>> {
 }
 
 /// Works until it fails, or dies as it was told to.
-pub fn work(brokers: &str, habits: Habits) -> Result<(), Box<dyn Error>> {
+pub(crate) fn work(brokers: &str, habits: Habits) -> Result<(), Box<dyn Error>> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers);
     let producer: BaseProducer = config.clone().set("enable.idempotence", "true").set("linger.ms", "0").create()?;
